@@ -1,0 +1,138 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "core/ingest/ingest.h"
+#include "core/live/live_hub.h"
+#include "core/live/status_hub.h"
+#include "model/identity.h"
+#include "ports/device_link.h"
+#include "ports/device_registry.h"
+
+namespace gatelog::core {
+
+class ManagedDevice;
+
+enum class LinkState { kDisconnected, kConnecting, kConnected };
+
+// Everything one may want to know of a device at a glance.
+struct DeviceSnapshot {
+  model::DeviceId id = 0;
+  ports::DeviceAddress address;
+  LinkState state = LinkState::kDisconnected;
+  std::optional<Timestamp> connected_since;
+  std::optional<model::DeviceIdentity> identity;  // from the last link since the gateway started
+  bool kept = false;       // survives a restart and is connected again by itself
+  bool collected = true;
+  bool monitored = false;
+
+  model::Epoch epoch = 0;  // 0: nothing stored yet
+  model::EventId next = 0;
+  model::LogStatus log;    // as last heard
+  std::uint32_t lag = 0;   // records known to be on the device and not yet stored
+  std::uint64_t stored = 0;
+  std::uint64_t missing = 0;
+  std::uint64_t images = 0;
+
+  std::string last_error;  // in words; empty: none since the last success
+  std::uint32_t failed_attempts = 0;
+};
+
+// RS-485 and Wiegand slaves of a master, as clients set them.
+struct Slaves {
+  model::DeviceId master = 0;
+  std::vector<model::DeviceId> rs485;
+  std::vector<model::DeviceId> wiegand;
+};
+
+inline constexpr std::size_t kDevicesMax = 20'000;
+
+// The devices of this gateway: dials them, keeps them connected, collects their logs, feeds live events.
+//
+// Threads: everything on the loop's thread, replies too. Errors: kNotFound: no such device here; kUnavailable: known but not
+// connected (says why); kResourceExhausted: kDevicesMax reached.
+class Fleet {
+ public:
+  struct Options {
+    Backoff::Options reconnect;
+    std::chrono::milliseconds retry_store{1'000};  // wait after the store refused a batch
+    bool collect = true;                           // for devices that do not say otherwise
+  };
+
+  struct Parts {  // all outlive the fleet
+    TimedExecutor& loop;
+    Executor& registry_worker;  // where the registry's calls block
+    const Clock& clock;
+    std::map<std::string, ports::DeviceDialer*> dialers;  // by DeviceAddress::family
+    ports::DeviceRegistry& registry;
+    Ingest& ingest;
+    LiveHub& live;
+    StatusHub& status;
+  };
+
+  Fleet(Parts parts, Options options);
+  ~Fleet();
+
+  // Takes up the devices that were kept. Once, before anything else.
+  void Start(std::vector<ports::Registration> registrations, std::vector<ports::LogState> log_states,
+             std::vector<ports::LogTotals> totals);
+
+  // Links at once and once; fails if nobody is there. Not kept: when the link is lost, the device is gone from the list. A
+  // device that is connected already keeps its link.
+  void Connect(ports::DeviceAddress address, ports::Reply<absl::StatusOr<model::DeviceId>> reply);
+
+  // Links at once, then keeps the device under the ID it told. Nothing is kept when it fails.
+  void Add(ports::DeviceAddress address, bool collect,
+           ports::Reply<absl::StatusOr<model::DeviceId>> reply);
+
+  // Keeps the devices and goes on trying to link them; the reply does not wait for that. A device that answers with
+  // another ID is not taken. ID 0 and doubled IDs: kInvalidArgument, nothing kept.
+  void AddAsync(std::vector<ports::Registration> registrations, ports::Reply<absl::Status> reply);
+
+  // Ends the links and forgets the devices; what is stored stays.
+  void Remove(std::vector<model::DeviceId> ids, ports::Reply<absl::Status> reply);
+
+  // Ends the links. A kept device is linked again after a wait; others are gone from the list.
+  absl::Status Disconnect(const std::vector<model::DeviceId>& ids);
+  void DisconnectAll();
+
+  std::vector<DeviceSnapshot> List() const;
+  absl::StatusOr<DeviceSnapshot> Find(model::DeviceId id) const;
+
+  // Whether the device's events go to live subscribers. Remembered for kept devices, also over a reconnect; doing it twice is fine.
+  void SetMonitoring(model::DeviceId id, bool enabled, ports::Reply<absl::Status> reply);
+
+  // The device's link, valid until control returns to the loop.
+  absl::StatusOr<ports::DeviceLink*> Link(model::DeviceId id);
+
+  // Replies with the log's status once every record up to its last ID is stored. kFailedPrecondition if that cannot be: the
+  // device is not collected, or the store does not take it; kUnavailable if the link is lost meanwhile.
+  void WhenStored(model::DeviceId id, ports::Reply<absl::StatusOr<model::LogStatus>> reply);
+
+  // In memory only, as clients expect: set again after a restart.
+  std::vector<Slaves> slaves() const;
+  absl::Status SetSlaves(std::vector<Slaves> slaves);
+
+ private:
+  friend class ManagedDevice;
+  struct PendingDial;
+
+  Parts parts_;
+  Options options_;
+  std::map<model::DeviceId, std::unique_ptr<ManagedDevice>> devices_;
+  std::map<std::uint64_t, std::unique_ptr<PendingDial>> dials_;
+  std::uint64_t last_dial_ = 0;
+  std::map<model::DeviceId, Slaves> slaves_;
+};
+
+}  // namespace gatelog::core

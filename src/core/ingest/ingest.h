@@ -1,0 +1,75 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "base/executor.h"
+#include "base/mutex.h"
+#include "ports/event_store.h"
+
+namespace gatelog::core {
+
+// The way into the store: gathers the batches of all devices and commits what waits in one transaction, on the writer's
+// thread. Devices bound what they have under way (Collector::kBatchesInFlightMax), so the queue is bounded by the fleet's size.
+class Ingest {
+ public:
+  struct Options {
+    std::size_t events_per_commit_max = 20'000;
+  };
+
+  // All outlive the ingest. `writer` runs the store's blocking calls; replies are posted to `loop`.
+  Ingest(ports::EventStore& store, Executor& writer, Executor& loop, Options options);
+
+  // Loop's thread. `done` comes once, on the loop's thread, when the batch is durable or refused.
+  void Submit(ports::Batch batch, absl::AnyInvocable<void(absl::Status)> done);
+  void SubmitImages(ports::ImageBatch batch, absl::AnyInvocable<void(absl::Status)> done);
+
+  // Called on the writer's thread after each commit that wrote events, with the store's newest seq; for Follow. Set before the
+  // first Submit.
+  void OnCommitted(absl::AnyInvocable<void(std::uint64_t)> listener) { on_committed_ = std::move(listener); }
+
+  std::uint64_t events_committed() const { return events_committed_; }
+  std::uint64_t commits() const { return commits_; }
+  std::uint64_t failures() const { return failures_; }
+  // The store's last answer: OK, or why nothing is acknowledged. Any thread.
+  absl::Status health() const;
+
+ private:
+  struct Pending {
+    ports::Batch batch;
+    absl::AnyInvocable<void(absl::Status)> done;
+  };
+  struct PendingImages {
+    ports::ImageBatch batch;
+    absl::AnyInvocable<void(absl::Status)> done;
+  };
+
+  void Wake() GATELOG_REQUIRES(mutex_);
+  void CommitWaiting();
+  void CommitEvents(std::vector<Pending> pending);
+  void CommitImages(std::vector<PendingImages> pending);
+  void SetHealth(const absl::Status& status);
+
+  ports::EventStore& store_;
+  Executor& writer_;
+  Executor& loop_;
+  const Options options_;
+  absl::AnyInvocable<void(std::uint64_t)> on_committed_;
+
+  mutable Mutex mutex_;
+  std::deque<Pending> waiting_ GUARDED_BY(mutex_);
+  std::deque<PendingImages> waiting_images_ GUARDED_BY(mutex_);
+  bool posted_ GUARDED_BY(mutex_) = false;
+  absl::Status health_ GUARDED_BY(mutex_);
+
+  std::atomic<std::uint64_t> events_committed_ = 0;
+  std::atomic<std::uint64_t> commits_ = 0;
+  std::atomic<std::uint64_t> failures_ = 0;
+};
+
+}  // namespace gatelog::core

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "base/clock.h"
+#include "base/dropping_queue.h"
+#include "base/mutex.h"
+#include "model/identity.h"
+
+namespace gatelog::core {
+
+// Each link gives exactly one kConnected and, when it is lost, exactly one kDisconnected; failed attempts give kCannotConnect.
+enum class LinkChange { kConnected, kDisconnected, kCannotConnect };
+
+struct StatusChange {
+  model::DeviceId device = 0;
+  LinkChange change = LinkChange::kDisconnected;
+  Timestamp time{};
+};
+
+using StatusSubscription = DroppingQueue<StatusChange>;
+
+inline constexpr std::size_t kStatusQueueDefault = 1'024;
+inline constexpr std::size_t kStatusQueueMax = 65'536;
+
+// Tells subscribers of changes of links; no initial dump. As LiveHub for queues and threads.
+class StatusHub {
+ public:
+  std::shared_ptr<StatusSubscription> Subscribe(int queue_size, absl::AnyInvocable<void()> wake);
+  void Publish(const StatusChange& change);
+
+ private:
+  Mutex mutex_;
+  std::vector<std::weak_ptr<StatusSubscription>> subscriptions_ GUARDED_BY(mutex_);
+};
+
+}  // namespace gatelog::core

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "base/executor.h"
+#include "base/mutex.h"
+#include "model/cursor.h"
+#include "ports/event_store.h"
+
+namespace gatelog::core {
+
+struct FollowBatch {
+  std::vector<ports::StoredEvent> events;  // may be empty: then only the cursor moved
+  model::Cursor cursor;                    // everything that matches up to here has been given
+};
+
+// Reads the store for clients, on threads where blocking is allowed, and follows it.
+class EventReader {
+ public:
+  // Both outlive the reader; `readers` runs the store's blocking reads.
+  EventReader(ports::EventStore& store, Executor& readers);
+
+  // Runs `work` where it may block on the store. Any thread.
+  void Post(absl::AnyInvocable<void(ports::EventStore&)> work);
+
+  // Every committed event that matches, after the cursor, in commit order, once each (G3). One Next at a time; the batch comes
+  // when there is one, on a reader's thread, so a slow client is waited for and costs no memory. Any thread.
+  class Following {
+   public:
+    virtual ~Following() = default;
+    // OUT_OF_RANGE for a cursor that this store never gave, naming the first valid one. After the reply with an error none
+    // follows. Replies with an empty batch when the cursor moved over many events of which none matched, and after every
+    // kFollowIdle without one. Dropping the Following drops an open reply.
+    virtual void Next(absl::AnyInvocable<void(absl::StatusOr<FollowBatch>)> reply) = 0;
+  };
+  std::shared_ptr<Following> Follow(model::Cursor cursor, ports::EventFilter filter, std::uint32_t batch_max);
+
+  // The place after everything that is stored now, and before it.
+  model::Cursor Now() const;
+  model::Cursor Beginning() const;
+
+  // Any thread: new events are visible up to `seq`.
+  void OnCommitted(std::uint64_t seq);
+  // Once a second or so, any thread: lets idle followers report their cursor.
+  void Tick();
+
+ private:
+  class FollowingImpl;
+
+  ports::EventStore& store_;
+  Executor& readers_;
+  Mutex mutex_;
+  std::vector<std::weak_ptr<FollowingImpl>> waiting_ GUARDED_BY(mutex_);
+};
+
+inline constexpr std::chrono::seconds kFollowIdle{5};
+
+}  // namespace gatelog::core

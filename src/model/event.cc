@@ -1,0 +1,205 @@
+#include "model/event.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/stubs/common.h>
+#include <google/protobuf/wire_format_lite.h>
+
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace gatelog::model {
+namespace {
+
+using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
+
+// One field of an encoded message.
+struct Field {
+  int number = 0;
+  WireFormatLite::WireType type = WireFormatLite::WIRETYPE_VARINT;
+  std::uint64_t value = 0;  // varints
+  std::string_view bytes;   // length-delimited fields
+};
+
+// Walks the fields of an encoded message without copying.
+class FieldReader {
+ public:
+  explicit FieldReader(std::string_view message)
+      : message_(message),
+        stream_(reinterpret_cast<const std::uint8_t*>(message.data()),
+                static_cast<int>(message.size())) {}
+
+  // False at the end of the message and at bytes that are no field; ok() tells which.
+  bool Next(Field& field) {
+    const std::uint32_t tag = stream_.ReadTag();
+    if (tag == 0) {
+      ok_ = stream_.ConsumedEntireMessage();
+      return false;
+    }
+    field.number = WireFormatLite::GetTagFieldNumber(tag);
+    field.type = WireFormatLite::GetTagWireType(tag);
+    ok_ = ReadValue(tag, field);
+    return ok_;
+  }
+
+  bool ok() const { return ok_; }
+
+ private:
+  bool ReadValue(std::uint32_t tag, Field& field) {
+    switch (field.type) {
+      case WireFormatLite::WIRETYPE_VARINT:
+        return stream_.ReadVarint64(&field.value);
+      case WireFormatLite::WIRETYPE_LENGTH_DELIMITED: {
+        std::uint32_t size = 0;
+        if (!stream_.ReadVarint32(&size)) return false;
+        const auto start = static_cast<std::size_t>(stream_.CurrentPosition());
+        if (size > message_.size() - start || !stream_.Skip(static_cast<int>(size))) return false;
+        field.bytes = message_.substr(start, size);
+        return true;
+      }
+      default:
+        return WireFormatLite::SkipField(&stream_, tag);
+    }
+  }
+
+  std::string_view message_;
+  CodedInputStream stream_;
+  bool ok_ = true;
+};
+
+bool IsUtf8(std::string_view text) {
+  return google::protobuf::internal::IsStructurallyValidUTF8(text.data(),
+                                                             static_cast<int>(text.size()));
+}
+
+absl::Status Invalid(std::string_view what, int field) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("the record's field ", field, " ", absl::string_view(what.data(), what.size())));
+}
+
+absl::Status StoreNumber(const Field& field, std::uint32_t max, std::uint32_t& out) {
+  if (field.type != WireFormatLite::WIRETYPE_VARINT) return Invalid("is not a number", field.number);
+  if (field.value > max) return Invalid("holds a number that is too large", field.number);
+  out = static_cast<std::uint32_t>(field.value);
+  return absl::OkStatus();
+}
+
+absl::Status StoreFlag(const Field& field, bool& out) {
+  std::uint32_t number = 0;
+  GATELOG_RETURN_IF_ERROR(StoreNumber(field, 1, number));
+  out = number != 0;
+  return absl::OkStatus();
+}
+
+absl::Status StoreText(const Field& field, std::string& out) {
+  if (field.type != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
+    return Invalid("is not a text", field.number);
+  }
+  if (!IsUtf8(field.bytes)) return Invalid("is not UTF-8", field.number);
+  out.assign(field.bytes);
+  return absl::OkStatus();
+}
+
+// Skims a message that the header does not show, so that no client chokes on it later.
+absl::Status CheckNested(const Field& field) {
+  if (field.type != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
+    return Invalid("is not a message", field.number);
+  }
+  FieldReader reader(field.bytes);
+  for (Field nested; reader.Next(nested);) {
+  }
+  return reader.ok() ? absl::OkStatus() : Invalid("is a broken message", field.number);
+}
+
+constexpr std::uint32_t kAnyNumber = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint32_t kCodeMax = 0xFFFF;
+constexpr std::uint32_t kSubCodeMax = 0xFF;
+
+absl::Status StoreEventField(const Field& field, Event& event) {
+  switch (field.number) {
+    case 1: return StoreNumber(field, kAnyNumber, event.id);
+    case 2: return StoreNumber(field, kAnyNumber, event.timestamp);
+    case 3: return StoreNumber(field, kAnyNumber, event.device);
+    case 4: return StoreText(field, event.user_id);
+    case 5: return StoreNumber(field, kAnyNumber, event.entity_id);
+    case 6: return StoreNumber(field, kCodeMax, event.code);
+    case 7: return StoreNumber(field, kSubCodeMax, event.sub_code);
+    case 8: return StoreNumber(field, kAnyNumber, event.tna_key);
+    case 9: return StoreFlag(field, event.has_image);
+    case 10: return StoreFlag(field, event.changed_on_device);
+    case 11: return StoreNumber(field, kAnyNumber, event.temperature);
+    case 12:
+      return field.type == WireFormatLite::WIRETYPE_LENGTH_DELIMITED
+                 ? absl::OkStatus()
+                 : Invalid("is not bytes", field.number);
+    case 13:
+    case 14:
+    case 15: return CheckNested(field);
+    default: return absl::OkStatus();
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Event> ParseEvent(std::string_view payload) {
+  if (payload.size() > kEventSizeMax) {
+    return absl::InvalidArgumentError(absl::StrCat("the record has ", payload.size(), " bytes, more than ",
+                                                   kEventSizeMax));
+  }
+  Event event;
+  FieldReader reader(payload);
+  for (Field field; reader.Next(field);) {
+    GATELOG_RETURN_IF_ERROR(StoreEventField(field, event));
+  }
+  if (!reader.ok()) return absl::InvalidArgumentError("the record is not an encoded EventLog");
+  if (event.id == 0) return absl::InvalidArgumentError("the record has no ID");
+  event.payload.assign(payload);
+  return event;
+}
+
+EventId ParseEventId(std::string_view payload) {
+  FieldReader reader(payload);
+  for (Field field; reader.Next(field);) {
+    if (field.number == 1 && field.value <= kAnyNumber) return static_cast<EventId>(field.value);
+  }
+  return 0;
+}
+
+absl::StatusOr<Image> ParseImage(std::string_view payload) {
+  Image image;
+  std::string user_id;
+  std::size_t jpeg_size = 0;
+  FieldReader reader(payload);
+  for (Field field; reader.Next(field);) {
+    switch (field.number) {
+      case 1: GATELOG_RETURN_IF_ERROR(StoreNumber(field, kAnyNumber, image.id)); break;
+      case 2: GATELOG_RETURN_IF_ERROR(StoreNumber(field, kAnyNumber, image.timestamp)); break;
+      case 4: GATELOG_RETURN_IF_ERROR(StoreText(field, user_id)); break;
+      case 5: GATELOG_RETURN_IF_ERROR(StoreNumber(field, kCodeMax, image.code)); break;
+      case 7: jpeg_size = field.bytes.size(); break;
+      default: break;
+    }
+  }
+  if (!reader.ok()) return absl::InvalidArgumentError("the image is not an encoded ImageLog");
+  if (image.id == 0) return absl::InvalidArgumentError("the image has no ID");
+  if (jpeg_size == 0) return absl::InvalidArgumentError("the image log holds no JPEG");
+  if (jpeg_size > kImageSizeMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the image has ", jpeg_size, " bytes, more than ", kImageSizeMax));
+  }
+  image.payload.assign(payload);
+  return image;
+}
+
+std::string_view ImageJpeg(std::string_view payload) {
+  std::string_view jpeg;
+  FieldReader reader(payload);
+  for (Field field; reader.Next(field);) {
+    if (field.number == 7) jpeg = field.bytes;
+  }
+  return jpeg;
+}
+
+}  // namespace gatelog::model
