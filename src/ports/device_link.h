@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "model/identity.h"
 #include "model/log_status.h"
+#include "ports/device_address.h"
 
 namespace gatelog::ports {
 
@@ -102,16 +103,6 @@ class DeviceLink {
   // Encoded gsdk.event.ImageFilters.
   virtual void GetImageFilters(Reply<absl::StatusOr<std::vector<std::string>>> reply) = 0;
   virtual void SetImageFilters(std::vector<std::string> filters, Reply<absl::Status> reply) = 0;
-};
-
-// How to reach a device.
-struct DeviceAddress {
-  std::string family = "terminal";  // scheme of the URL
-  std::string host;
-  std::uint16_t port = 51211;
-  std::string key;  // secret shared with the device, raw bytes; empty: none
-
-  bool operator==(const DeviceAddress&) const = default;
 };
 
 // Opens links of one device family.

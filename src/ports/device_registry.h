@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "model/identity.h"
-#include "ports/device_link.h"
+#include "ports/device_address.h"
 
 namespace gatelog::ports {
 
