@@ -19,6 +19,11 @@ using Random = std::mt19937_64;
 // True once in `n` times.
 inline bool OneIn(Random& random, std::uint64_t n) { return random() % n == 0; }
 
+// 0 to n - 1.
+inline std::uint32_t Below(Random& random, std::uint64_t n) {
+  return static_cast<std::uint32_t>(random() % n);
+}
+
 class ModelledLink;
 
 // How badly the links of a device behave. Each is "once in so many times"; 0: never.

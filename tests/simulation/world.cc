@@ -156,7 +156,7 @@ void World::DisturbDevice(ModelledDevice& device, ModelledDevice& spare) {
       device.set_reachable(!device.reachable());
       break;
     case 2:
-      device.SkipIds(1 + random_() % 5);
+      device.SkipIds(1 + Below(random_, 5));
       break;
     case 3:
       device.WriteUnreadable();
@@ -171,7 +171,7 @@ void World::DisturbDevice(ModelledDevice& device, ModelledDevice& spare) {
       if (OneIn(random_, 3)) device.FactoryReset();
       break;
     case 7:
-      device.LoseNewest(1 + random_() % 100);
+      device.LoseNewest(1 + Below(random_, 100));
       break;
     case 8:
       // Two terminals without generations that take turns cannot be told apart from one that was
@@ -314,7 +314,9 @@ std::string World::CheckDevice(const ModelledDevice& device) {
   for (const auto& [id, record] : device.records()) {
     if (record.readable && !stored.contains(record.payload)) {
       return absl::StrCat("device ", device.id(), ": record ", id,
-                          " stands on the device and is not stored");
+                          " stands on the device and is not stored (of ", device.records().size(),
+                          " records from ", device.records().begin()->first,
+                          device.generations() ? "" : ", no generations", ")");
     }
     if (!record.readable && !in_gap(id)) {
       return absl::StrCat("device ", device.id(), ": the unreadable record ", id, " is in no gap");
