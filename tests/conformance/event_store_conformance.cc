@@ -250,6 +250,22 @@ TEST_P(EventStoreConformance, AnEpochOpensWithItsGapsAndRestartsTheImages) {
   EXPECT_THAT(ReadAll({.first_id = 6, .last_id = 8}), SizeIs(6));
 }
 
+TEST_P(EventStoreConformance, RemembersTheEpochsThatAreOver) {
+  ASSERT_TRUE(Commit(First(kDoor).AddSome(10).Make()).ok());
+  ASSERT_TRUE(Commit(First(kGate).AddSome(1).Make()).ok());
+  const ports::Batch second = Next(kDoor).OpenEpoch(5, 77).AddSome(3).Make();
+  const ports::Batch third = BatchMaker(second.after).OpenEpoch(2, 1).AddSome(1).Make();
+  for (const absl::Status& result : Commit(std::vector{second, third})) {
+    ASSERT_TRUE(result.ok()) << result;
+  }
+  const std::vector<ports::PastEpoch> past = {
+      {.epoch = 1, .first = 1, .next = 11, .generation = 1},
+      {.epoch = 2, .first = 5, .next = 8, .generation = 77}};
+  EXPECT_EQ(State(kDoor).past, past);
+  EXPECT_EQ(State(kDoor).epoch, 3u);
+  EXPECT_THAT(State(kGate).past, IsEmpty());
+}
+
 TEST_P(EventStoreConformance, ABatchMayMoveTheStateAlone) {
   ASSERT_TRUE(Commit(First(kDoor).Make()).ok());
   EXPECT_EQ(State(kDoor).epoch, 1u);
@@ -429,8 +445,8 @@ TEST_P(EventStoreConformance, RegistryKeepsReplacesAndForgets) {
                                              .key = std::string("\0k\xFF", 3)},
                                  .collected = false,
                                  .monitored = true};
-  ports::Registration gate{.id = kGate,
-                           .address = {.family = "uhppote", .host = "h'); --", .port = 65535}};
+  ports::Registration gate{
+      .id = kGate, .address = {.family = "uhppote", .host = "h'); --", .port = 65535, .key = ""}};
   ASSERT_TRUE(registry().Save(gate).ok());
   ASSERT_TRUE(registry().Save(door).ok());
   EXPECT_THAT(*registry().Load(), ::testing::UnorderedElementsAre(door, gate));

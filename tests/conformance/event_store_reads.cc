@@ -21,7 +21,9 @@ constexpr int kLogs = 6;
 using Random = std::mt19937;
 
 // 0 to below - 1.
-std::uint32_t Pick(Random& random, std::uint32_t below) { return static_cast<std::uint32_t>(random() % below); }
+std::uint32_t Pick(Random& random, std::uint32_t below) {
+  return static_cast<std::uint32_t>(random() % below);
+}
 
 template <typename T>
 std::vector<T> SomeOf(const std::vector<T>& all, Random& random) {
@@ -163,8 +165,7 @@ TEST_P(EventStoreReads, PagesHaveNoSeamWhileCommitsGoOn) {
   FillAtRandom(random, 30);
   for (int i = 0; i < 25; ++i) {
     SCOPED_TRACE(i);
-    ports::EventQuery query{.filter = RandomFilter(random),
-                            .limit = 1 + Pick(random, 30)};
+    ports::EventQuery query{.filter = RandomFilter(random), .limit = 1 + Pick(random, 30)};
     if (i % 3 == 0) query.filter.log_devices = {kFirstLog};
     query.order = i % 2 == 0 ? ports::Order::kOldestFirst : ports::Order::kNewestFirst;
     const bool newest_first = query.order == ports::Order::kNewestFirst;

@@ -20,23 +20,30 @@ void WriteNumber(int field, std::uint32_t number, CodedOutputStream& out) {
   if (number != 0) WireFormatLite::WriteUInt32(field, number, &out);
 }
 
+std::string Encode(const model::Event& event) {
+  std::string payload;
+  {
+    StringOutputStream stream(&payload);
+    CodedOutputStream out(&stream);
+    WriteNumber(1, event.id, out);
+    WriteNumber(2, event.timestamp, out);
+    WriteNumber(3, event.device, out);
+    if (!event.user_id.empty()) WireFormatLite::WriteString(4, event.user_id, &out);
+    WriteNumber(5, event.entity_id, out);
+    WriteNumber(6, event.code, out);
+    WriteNumber(7, event.sub_code, out);
+    WriteNumber(8, event.tna_key, out);
+    WriteNumber(9, event.has_image ? 1 : 0, out);
+    WriteNumber(10, event.changed_on_device ? 1 : 0, out);
+    WriteNumber(11, event.temperature, out);
+  }  // what is still in the streams goes to the text
+  return payload;
+}
+
 }  // namespace
 
 model::Event Encoded(model::Event event) {
-  event.payload.clear();
-  StringOutputStream stream(&event.payload);
-  CodedOutputStream out(&stream);
-  WriteNumber(1, event.id, out);
-  WriteNumber(2, event.timestamp, out);
-  WriteNumber(3, event.device, out);
-  if (!event.user_id.empty()) WireFormatLite::WriteString(4, event.user_id, &out);
-  WriteNumber(5, event.entity_id, out);
-  WriteNumber(6, event.code, out);
-  WriteNumber(7, event.sub_code, out);
-  WriteNumber(8, event.tna_key, out);
-  WriteNumber(9, event.has_image ? 1 : 0, out);
-  WriteNumber(10, event.changed_on_device ? 1 : 0, out);
-  WriteNumber(11, event.temperature, out);
+  event.payload = Encode(event);
   return event;
 }
 
@@ -72,6 +79,10 @@ BatchMaker::BatchMaker(const ports::LogState& before) {
 }
 
 BatchMaker& BatchMaker::OpenEpoch(model::EventId first, model::Generation generation) {
+  ports::LogState& after = batch_.after;
+  if (after.epoch != 0) {
+    after.past.push_back({after.epoch, after.epoch_first, after.next, after.generation});
+  }
   ++batch_.after.epoch;
   batch_.after.epoch_first = first;
   batch_.after.generation = generation;

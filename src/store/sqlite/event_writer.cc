@@ -75,8 +75,19 @@ absl::Status EventWriter::CheckFence(const ports::Batch& batch, absl::Status& re
 }
 
 absl::Status EventWriter::OpenEpoch(const ports::Batch& batch) {
-  GATELOG_ASSIGN_OR_RETURN(Statement insert,
-                           database_.Prepare("INSERT INTO epoch VALUES (?1, ?2, ?3, ?4, ?5)"));
+  // Before the new state is written: the epoch that ends keeps where it stood.
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement end,
+      database_.Prepare(
+          "UPDATE epoch SET (next, generation) = (SELECT next, generation FROM log_state "
+          "WHERE log_device = ?1) WHERE log_device = ?1 AND epoch = ?2"));
+  end.Bind(1, batch.log_device);
+  end.Bind(2, batch.expected_epoch);
+  GATELOG_RETURN_IF_ERROR(end.Run());
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement insert,
+      database_.Prepare("INSERT INTO epoch (log_device, epoch, first, generation, opened_ms) "
+                        "VALUES (?1, ?2, ?3, ?4, ?5)"));
   insert.Bind(1, batch.log_device);
   insert.Bind(2, batch.after.epoch);
   insert.Bind(3, batch.after.epoch_first);

@@ -1,5 +1,6 @@
 #include "store/sqlite/log_state_table.h"
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -69,6 +70,24 @@ absl::StatusOr<ports::LogState> StateOfRow(Database& database, const Statement& 
   return state;
 }
 
+// Appends the past epochs of the states, which are in the order of their log devices, as the rows
+// are.
+absl::Status TakePastEpochs(Statement& select, std::span<ports::LogState> states) {
+  auto state = states.begin();
+  while (true) {
+    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) return absl::OkStatus();
+    const auto log_device = static_cast<model::DeviceId>(select.Integer(0));
+    while (state != states.end() && state->log_device < log_device) ++state;
+    if (state == states.end()) return absl::OkStatus();
+    if (state->log_device != log_device) continue;
+    state->past.push_back({.epoch = static_cast<model::Epoch>(select.Integer(1)),
+                           .first = static_cast<model::EventId>(select.Integer(2)),
+                           .next = static_cast<model::EventId>(select.Integer(3)),
+                           .generation = static_cast<model::Generation>(select.Integer(4))});
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<ports::LogState>> ReadLogState(Database& database,
@@ -81,6 +100,12 @@ absl::StatusOr<std::optional<ports::LogState>> ReadLogState(Database& database,
   GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
   if (!row) return std::nullopt;
   GATELOG_ASSIGN_OR_RETURN(ports::LogState state, StateOfRow(database, select));
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement past,
+      database.Prepare("SELECT log_device, epoch, first, next, generation FROM epoch "
+                       "WHERE log_device = ?1 AND next IS NOT NULL ORDER BY epoch"));
+  past.Bind(1, log_device);
+  GATELOG_RETURN_IF_ERROR(TakePastEpochs(past, std::span(&state, 1)));
   return state;
 }
 
@@ -88,14 +113,22 @@ absl::StatusOr<std::vector<ports::LogState>> ReadLogStates(Database& database) {
   static const std::string sql =
       absl::StrCat("SELECT ", absl::string_view(kStateColumns.data(), kStateColumns.size()),
                    " FROM log_state ORDER BY log_device");
+  // Both statements must see the same moment; the read transaction begins with the first row.
+  GATELOG_ASSIGN_OR_RETURN(Snapshot snapshot, Snapshot::Begin(database));
   GATELOG_ASSIGN_OR_RETURN(Statement select, database.Prepare(sql));
   std::vector<ports::LogState> states;
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
-    if (!row) return states;
+    if (!row) break;
     GATELOG_ASSIGN_OR_RETURN(ports::LogState state, StateOfRow(database, select));
     states.push_back(std::move(state));
   }
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement past,
+      database.Prepare("SELECT log_device, epoch, first, next, generation FROM epoch "
+                       "WHERE next IS NOT NULL ORDER BY log_device, epoch"));
+  GATELOG_RETURN_IF_ERROR(TakePastEpochs(past, states));
+  return states;
 }
 
 absl::StatusOr<std::vector<ports::LogTotals>> ReadLogTotals(Database& database) {

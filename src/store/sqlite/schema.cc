@@ -61,6 +61,7 @@ CREATE TABLE epoch (
   log_device INTEGER NOT NULL,
   epoch INTEGER NOT NULL,
   first INTEGER NOT NULL,
+  next INTEGER,
   generation INTEGER NOT NULL,
   opened_ms INTEGER NOT NULL,
   PRIMARY KEY (log_device, epoch)
@@ -117,6 +118,11 @@ CREATE VIEW gaps AS
                      WHEN 4 THEN 'unreadable' WHEN 5 THEN 'unverified' ELSE 'unknown' END AS reason,
          datetime(found_ms / 1000, 'unixepoch') AS found_utc, found_ms, raw
   FROM gap;
+
+CREATE VIEW epochs AS
+  SELECT e.log_device, e.epoch, e.first, coalesce(e.next, s.next) AS next, e.generation,
+         datetime(e.opened_ms / 1000, 'unixepoch') AS opened_utc, e.opened_ms
+  FROM epoch AS e JOIN log_state AS s ON s.log_device = e.log_device;
 
 CREATE VIEW logs AS
   SELECT log_device, epoch, next, events, images, gaps, missing FROM log_state;

@@ -207,6 +207,17 @@ absl::StatusOr<Transaction> Transaction::Begin(Database& database) {
   return Transaction(database);
 }
 
+absl::StatusOr<Snapshot> Snapshot::Begin(Database& database) {
+  GATELOG_ASSIGN_OR_RETURN(Statement begin, database.Prepare("BEGIN"));
+  GATELOG_RETURN_IF_ERROR(begin.Run());
+  return Snapshot(database);
+}
+
+Snapshot::~Snapshot() {
+  if (database_ == nullptr || !database_->in_transaction()) return;
+  database_->Execute("ROLLBACK").IgnoreError();
+}
+
 Transaction::~Transaction() {
   // SQLite has already rolled back after some errors.
   if (database_ == nullptr || !database_->in_transaction()) return;

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -118,9 +119,7 @@ class Transaction {
  public:
   // Takes the write lock at once, so that nothing that is read in it can change before it commits.
   static absl::StatusOr<Transaction> Begin(Database& database);
-  Transaction(Transaction&& other) noexcept : database_(other.database_) {
-    other.database_ = nullptr;
-  }
+  Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();
 
@@ -129,6 +128,21 @@ class Transaction {
 
  private:
   explicit Transaction(Database& database) : database_(&database) {}
+
+  Database* database_;
+};
+
+// Several reads of one moment; ends when destroyed. Not inside a Transaction, which is one moment
+// anyhow.
+class Snapshot {
+ public:
+  static absl::StatusOr<Snapshot> Begin(Database& database);
+  Snapshot(Snapshot&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
+  Snapshot& operator=(Snapshot&&) = delete;
+  ~Snapshot();
+
+ private:
+  explicit Snapshot(Database& database) : database_(&database) {}
 
   Database* database_;
 };

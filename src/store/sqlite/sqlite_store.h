@@ -27,15 +27,15 @@ namespace gatelog::store {
 class SqliteStore final : public ports::EventStore {
  public:
   struct Options {
-    std::string directory;
+    std::string directory = {};
     int readers = 4;                             // connections for reads, 1 to kReadersMax
     std::int64_t writer_cache_kib = 128 * 1024;  // of pages that commits change
     std::int64_t reader_cache_kib = 16 * 1024;   // of each reader
     int checkpoint_pages = 16'384;  // in the write-ahead log before they go to the main file
     int busy_ms_max = 10'000;  // how long to wait for another program that keeps the file locked
-    std::string vfs;           // of SQLite; empty: its default
-    std::function<absl::Status(absl::Status)>
-        commit_result_for_test;  // what COMMIT is taken to have returned
+    std::string vfs = {};      // of SQLite; empty: its default
+    // What COMMIT is taken to have returned.
+    std::function<absl::Status(absl::Status)> commit_result_for_test = {};
   };
   static constexpr int kReadersMax = 64;
 
