@@ -174,6 +174,7 @@ void TerminalSession::HandleKeepAliveReply(const v1::KeepAliveReply& reply) {
   }
   keep_alive_.pending = false;
   keep_alive_.next = std::chrono::steady_clock::now() + options_.keep_alive_interval;
+  if (keep_alive_.next < clock_.expiry()) clock_.cancel();
   observer_->OnStatus(*status, Timestamp(std::chrono::milliseconds(reply.clock_ms())));
 }
 
