@@ -107,6 +107,8 @@ class LogRequest final : public ValueRequest<ports::LogPage> {
   LogRequest(model::EventId from, std::uint32_t max, Reply<absl::StatusOr<ports::LogPage>> reply)
       : ValueRequest(std::move(reply)), limits_(from, max) {}
 
+  bool in_chunks() const override { return true; }
+
   absl::StatusOr<Progress> Take(Frame& frame) override {
     if (!frame.has_log_chunk()) return WrongFrame();
     const v1::LogChunk& chunk = frame.log_chunk();
@@ -134,6 +136,8 @@ class ImageRequest final : public ValueRequest<std::vector<std::string>> {
   ImageRequest(model::EventId from, std::uint32_t max,
                Reply<absl::StatusOr<std::vector<std::string>>> reply)
       : ValueRequest(std::move(reply)), limits_(from, max) {}
+
+  bool in_chunks() const override { return true; }
 
   absl::StatusOr<Progress> Take(Frame& frame) override {
     if (!frame.has_image_chunk()) return WrongFrame();

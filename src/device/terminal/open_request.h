@@ -25,6 +25,9 @@ class OpenRequest {
   // granted. An error means that the terminal broke the rules: the message says which.
   virtual absl::StatusOr<Progress> Take(Frame& frame) = 0;
 
+  // Whether the answer may come in several frames.
+  virtual bool in_chunks() const { return false; }
+
   // After Take returned kComplete.
   virtual void Succeed() = 0;
   virtual void Fail(const absl::Status& status) = 0;

@@ -28,6 +28,8 @@ using asio::ip::tcp;
 
 constexpr auto kAwaitTuple = asio::experimental::as_tuple(asio::use_awaitable);
 
+constexpr std::size_t kHandshakeReadSize = 4 * 1024;
+
 using LinkReply = ports::Reply<absl::StatusOr<std::unique_ptr<ports::DeviceLink>>>;
 
 bool IsLoopback(const asio::ip::address& address) {
@@ -177,7 +179,7 @@ Dialing::AwaitableOr<Frame> Dialing::Exchange(const Frame& question) {
   // there to read.
   co_await asio::async_write(socket_, asio::buffer(bytes), kAwaitTuple);
   // there to read.
-  std::array<char, kReadBufferSize> buffer;
+  std::array<char, kHandshakeReadSize> buffer;
   while (!ended()) {
     absl::StatusOr<std::optional<Frame>> frame = reader_.Next();
     if (!frame.ok()) {

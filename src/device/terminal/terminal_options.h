@@ -9,6 +9,7 @@ namespace gatelog::terminal {
 
 // Limits of the terminal link, seen from the gateway.
 inline constexpr std::size_t kOpenRequestsMax = 64;             // further ones: kResourceExhausted
+inline constexpr std::size_t kGivenUpReadsMax = 64;             // beyond: the link is given up
 inline constexpr std::uint32_t kReadCredit = 4;                 // chunks under way per read
 inline constexpr std::size_t kPageBytesMax = 64 * 1024 * 1024;  // records or images of one read
 inline constexpr std::size_t kDeviceTextMax = 256;              // bytes; longer texts are cut

@@ -16,6 +16,8 @@
 namespace gatelog::terminal {
 namespace {
 
+using asio::ip::tcp;
+
 constexpr auto kAwaitTuple = asio::experimental::as_tuple(asio::use_awaitable);
 
 std::string Seconds(std::chrono::milliseconds duration) {
@@ -39,6 +41,8 @@ TerminalSession::TerminalSession(Opened opened, TerminalOptions options,
       observer_(&observer),
       write_wake_(socket_.get_executor()),
       clock_(socket_.get_executor()) {
+  asio::error_code ignored;
+  socket_.non_blocking(true, ignored);
   last_heard_ = std::chrono::steady_clock::now();
   keep_alive_.next = last_heard_ + options_.keep_alive_interval;
 }
@@ -59,24 +63,32 @@ void TerminalSession::Close() {
 }
 
 asio::awaitable<void> TerminalSession::ReadFrames(Self self) {
+  // One buffer for all sessions: a quiet connection costs none. Nothing is awaited while it is in
+  // use.
+  static thread_local std::array<char, kReadBufferSize> buffer;
   self->HandleInput({});  // what came together with the end of the handshake
-  std::array<char, kReadBufferSize> buffer;
   while (self->open()) {
-    const auto [error, size] =
-        co_await self->socket_.async_read_some(asio::buffer(buffer), kAwaitTuple);
+    const auto [wait_error] =
+        co_await self->socket_.async_wait(tcp::socket::wait_read, kAwaitTuple);
     if (!self->open()) co_return;
+    asio::error_code error = wait_error;
+    const std::size_t size = error ? 0 : self->socket_.read_some(asio::buffer(buffer), error);
+    if (error == asio::error::would_block) continue;
     if (error) {
-      const char* where = self->reader_.HoldsPart() ? " in the middle of a frame" : "";
-      self->Lose(self->PeerError(
-          absl::StatusCode::kUnavailable,
-          error == asio::error::eof
-              ? absl::StrCat("closed the connection", where)
-              : absl::StrCat("is no longer reachable", where, ": ", error.message())));
-      co_return;
+      self->LoseByReadError(error);
+    } else {
+      self->last_heard_ = std::chrono::steady_clock::now();
+      self->HandleInput({buffer.data(), size});
     }
-    self->last_heard_ = std::chrono::steady_clock::now();
-    self->HandleInput({buffer.data(), size});
   }
+}
+
+void TerminalSession::LoseByReadError(const asio::error_code& error) {
+  const char* where = reader_.HoldsPart() ? " in the middle of a frame" : "";
+  Lose(PeerError(absl::StatusCode::kUnavailable,
+                 error == asio::error::eof
+                     ? absl::StrCat("closed the connection", where)
+                     : absl::StrCat("is no longer reachable", where, ": ", error.message())));
 }
 
 asio::awaitable<void> TerminalSession::WriteFrames(Self self) {
@@ -181,10 +193,7 @@ void TerminalSession::HandleKeepAliveReply(const v1::KeepAliveReply& reply) {
 void TerminalSession::HandleAnswer(Frame& frame) {
   const std::uint32_t id = frame.request_id();
   const auto found = requests_.find(id);
-  if (found == requests_.end()) {
-    ++ignored_frames_;
-    return;
-  }
+  if (found == requests_.end()) return HandleLateAnswer(frame);
   if (frame.has_error()) {
     const std::unique_ptr<OpenRequest> request = std::move(found->second.request);
     requests_.erase(found);
@@ -202,6 +211,16 @@ void TerminalSession::HandleAnswer(Frame& frame) {
   request->Fail(PeerError(absl::StatusCode::kInternal,
                           absl::StrCat("broke the rules of the terminal link: ", what)));
   LoseByViolation(what);
+}
+
+void TerminalSession::HandleLateAnswer(const Frame& frame) {
+  ++ignored_frames_;
+  if (given_up_reads_.count(frame.request_id()) == 0) return;
+  // The rest of a read is let through, so that the terminal need not keep it open for ever.
+  const bool more = (frame.has_log_chunk() && !frame.log_chunk().has_last()) ||
+                    (frame.has_image_chunk() && !frame.image_chunk().last());
+  if (more) return GrantCredit(frame.request_id());
+  given_up_reads_.erase(frame.request_id());
 }
 
 void TerminalSession::GrantCredit(std::uint32_t request_id) {
@@ -222,14 +241,14 @@ void TerminalSession::Send(Frame frame, std::unique_ptr<OpenRequest> request) {
   if (absl::Status status = Queue(frame); !status.ok()) {
     return Refuse(std::move(request), std::move(status));
   }
-  Await(id, {std::move(request), std::chrono::steady_clock::now() + options_.request_timeout,
+  Await(id, {std::move(request), true, std::chrono::steady_clock::now() + options_.request_timeout,
              PeerError(absl::StatusCode::kDeadlineExceeded,
                        absl::StrCat("did not answer within ", Seconds(options_.request_timeout)))});
 }
 
 void TerminalSession::Refuse(std::unique_ptr<OpenRequest> request, absl::Status status) {
   // A request whose time is over at once is answered in order with the others, and before OnLost.
-  if (open()) return Await(NewRequestId(), {std::move(request), {}, std::move(status)});
+  if (open()) return Await(NewRequestId(), {std::move(request), false, {}, std::move(status)});
   // After OnLost nothing is promised but an answer.
   asio::post(socket_.get_executor(), [self = shared_from_this(), request = std::move(request),
                                       status = std::move(status)]() {
@@ -272,9 +291,14 @@ void TerminalSession::ExpireRequests(TimePoint now) {
       return entry.second.deadline <= now;
     });
     if (due == requests_.end()) return;
+    if (due->second.sent && due->second.request->in_chunks()) given_up_reads_.insert(due->first);
     const Waiting expired = std::move(due->second);
     requests_.erase(due);
     expired.request->Fail(expired.at_deadline);
+    if (given_up_reads_.size() > kGivenUpReadsMax) {
+      Lose(PeerError(absl::StatusCode::kUnavailable,
+                     absl::StrCat("has left more than ", kGivenUpReadsMax, " reads unfinished")));
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,7 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
 
   struct Waiting {
     std::unique_ptr<OpenRequest> request;
+    bool sent = false;
     TimePoint deadline;
     absl::Status at_deadline;  // what the request is told then
   };
@@ -81,6 +83,7 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
   void HandleUnasked(Frame& frame);  // frames with request ID 0
   void HandleKeepAliveReply(const v1::KeepAliveReply& reply);
   void HandleAnswer(Frame& frame);
+  void HandleLateAnswer(const Frame& frame);
   void GrantCredit(std::uint32_t request_id);
 
   void Await(std::uint32_t id, Waiting waiting);
@@ -93,6 +96,7 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
   TimePoint NextDeadline() const;
 
   absl::Status PeerError(absl::StatusCode code, std::string_view what) const;
+  void LoseByReadError(const asio::error_code& error);
   void LoseByViolation(std::string_view what);
   void Lose(const absl::Status& reason);
   void Shut();
@@ -106,6 +110,7 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
 
   State state_ = State::kOpen;
   std::map<std::uint32_t, Waiting> requests_;  // by request ID
+  std::set<std::uint32_t> given_up_reads_;     // request IDs; timed out, their chunks still come
   std::uint32_t last_request_id_ = 0;
   std::uint64_t ignored_frames_ = 0;
 

@@ -394,6 +394,28 @@ TEST_F(TerminalSessionTest, ASilentRequestTimesOutAndItsLateAnswerIsIgnored) {
   EXPECT_EQ(observer().lines().size(), 1u);
 }
 
+TEST_F(TerminalSessionTest, LetsTheRestOfAGivenUpReadThrough) {
+  Connect({.request_timeout = milliseconds(50)});
+  PageReply late = ReadLog(1, 100);
+  const std::uint32_t id = terminal_.Receive().request_id();
+  EXPECT_EQ(StatusOf(late).code(), absl::StatusCode::kDeadlineExceeded);
+  terminal_.Send(MakeChunk(id, 1, 5));
+  const Frame credit = terminal_.Receive();
+  EXPECT_EQ(credit.request_id(), id);
+  EXPECT_EQ(credit.credit().chunks(), 1u);
+  terminal_.Send(LastChunk(id, 6, 10));
+  EXPECT_EQ(late.count(), 1);
+}
+
+TEST_F(TerminalSessionTest, ATerminalThatFinishesNoReadIsLost) {
+  Connect({.request_timeout = milliseconds(5)});
+  for (std::size_t i = 0; i <= kGivenUpReadsMax; ++i) {
+    PageReply reply = ReadLog(1, 100);
+    EXPECT_EQ(StatusOf(reply).code(), absl::StatusCode::kDeadlineExceeded);
+  }
+  ExpectLost(absl::StatusCode::kUnavailable, "has left more than 64 reads unfinished");
+}
+
 TEST_F(TerminalSessionTest, ReportsWhatAKeepAliveShows) {
   Connect({.keep_alive_interval = milliseconds(10)});
   for (int i = 0; i < 2; ++i) {
