@@ -1,6 +1,5 @@
 # Shared by the scripts in this folder. Sourced with `set -euo pipefail` in force; leaves the shell in the repository's root.
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export CCACHE_DIR=${CCACHE_DIR:-$PWD/build/ccache} CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-4G}
 # What each compiler process may need, in MiB; decides how many run side by side.
 memory_per_job=1200
 
@@ -12,7 +11,7 @@ fail() {
   exit 1
 }
 
-jobs() {
+parallel_jobs() {
   local by_memory
   by_memory=$(($(awk '/MemAvailable/ { print int($2 / 1024) }' /proc/meminfo) / memory_per_job))
   local cores
@@ -28,6 +27,6 @@ build() {
     tail -n 20 "build/$preset.configure.log" >&2
     fail "cmake could not configure preset $preset (whole output: build/$preset.configure.log)."
   }
-  ninja -C "build/$preset" -j "$(jobs)" "$@"
+  ninja -C "build/$preset" -j "$(parallel_jobs)" "$@"
 }
 mkdir -p build
