@@ -5,6 +5,7 @@
 docs/formats/store.md and apps/gatelog-sim/log_database.h describe the tables. Both may be read while the programs run.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 import sqlite3
@@ -35,12 +36,13 @@ class Figures:
                 f"epochs={self.epochs} images={self.images}")
 
 
+@contextlib.contextmanager
 def _open(path):
     if not path.exists():
         raise FileNotFoundError(f"{path} is not there")
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
-    database.execute("BEGIN")  # one state for all reads
-    return database
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
+        database.execute("BEGIN")  # one state for all reads
+        yield database
 
 
 def open_store(gateway_dir):
@@ -53,20 +55,23 @@ def open_terminals(simulator_dir):
 
 def terminal_log(simulator_dir, device):
     """ID -> the record's bytes, of one terminal."""
-    return dict(open_terminals(simulator_dir).execute("SELECT id, payload FROM record WHERE device = ?", (device,)))
+    with open_terminals(simulator_dir) as terminals:
+        return dict(terminals.execute("SELECT id, payload FROM record WHERE device = ?", (device,)))
 
 
 def stored_ids(gateway_dir, device):
     """The IDs stored of one log device, epoch by epoch, in order."""
-    return [row[0] for row in open_store(gateway_dir).execute(
-        "SELECT id FROM event WHERE log_device = ? ORDER BY epoch, id", (device,))]
+    with open_store(gateway_dir) as store:
+        return [row[0] for row in store.execute(
+            "SELECT id FROM event WHERE log_device = ? ORDER BY epoch, id", (device,))]
 
 
 def images_pending(gateway_dir, simulator_dir):
     """How many terminals have images that the gateway has not looked for yet."""
-    looked_for = dict(open_store(gateway_dir).execute("SELECT log_device, image_next FROM log_state"))
-    newest = open_terminals(simulator_dir).execute("SELECT device, max(id) FROM image GROUP BY device")
-    return sum(looked_for.get(device, 0) <= last for device, last in newest)
+    with open_terminals(simulator_dir) as terminals, open_store(gateway_dir) as store:
+        looked_for = dict(store.execute("SELECT log_device, image_next FROM log_state"))
+        newest = terminals.execute("SELECT device, max(id) FROM image GROUP BY device")
+        return sum(looked_for.get(device, 0) <= last for device, last in newest)
 
 
 def _merge(left, right):
@@ -129,37 +134,43 @@ def _compare_images(figures, store, terminals, device, epoch):
             figures.problem(f"{device}: the image of event {event_id} was stored with other bytes")
 
 
-def compare(gateway_dir, simulator_dir):
-    store, terminals = open_store(gateway_dir), open_terminals(simulator_dir)
+def _figures(store):
     one = lambda sql: store.execute(sql).fetchone()[0] or 0  # noqa: E731
-    figures = Figures(
+    return Figures(
         devices=one("SELECT count(*) FROM log_state"),
         stored=one("SELECT count(*) FROM event"),
         gaps=one("SELECT count(*) FROM gap"),
         duplicates=one("SELECT sum(copies - 1) FROM (SELECT count(*) AS copies FROM event GROUP BY log_device, payload)"),
         epochs=one("SELECT count(*) FROM epoch"),
         images=one("SELECT count(*) FROM image"))
-    current = {device: (epoch, next_id) for device, epoch, next_id in
-               store.execute("SELECT log_device, epoch, next FROM log_state")}
-    for device, epoch, first in store.execute("SELECT log_device, epoch, first FROM epoch ORDER BY 1, 2").fetchall():
-        end = current[device][1] if current[device][0] == epoch else None
-        _check_epoch(figures, store, device, epoch, first, end)
-    generations = {(device, epoch): generation for device, epoch, generation in
-                   store.execute("SELECT log_device, epoch, generation FROM epoch")}
-    for device, generation, next_id in terminals.execute("SELECT device, generation, next_id FROM device").fetchall():
-        if device not in current:
-            if next_id > 1:
-                figures.problem(f"{device}: nothing of this terminal is stored")
-            continue
-        epoch = current[device][0]
-        if generations[device, epoch] != generation:
-            figures.problem(f"{device}: the terminal's counter has started anew, which the store does not know")
-            continue
-        _compare_records(figures, store, terminals, device, epoch)
-        _compare_images(figures, store, terminals, device, epoch)
-    if figures.duplicates:
-        figures.problem(f"{figures.duplicates} records are stored more than once")
-    return figures
+
+
+def compare(gateway_dir, simulator_dir):
+    """The store's figures, and every difference between it and the terminals' own logs."""
+    with open_store(gateway_dir) as store, open_terminals(simulator_dir) as terminals:
+        figures = _figures(store)
+        current = {device: (epoch, next_id) for device, epoch, next_id in
+                   store.execute("SELECT log_device, epoch, next FROM log_state")}
+        generations = {}
+        for device, epoch, first, generation in store.execute(
+                "SELECT log_device, epoch, first, generation FROM epoch ORDER BY 1, 2").fetchall():
+            generations[device, epoch] = generation
+            end = current[device][1] if current[device][0] == epoch else None
+            _check_epoch(figures, store, device, epoch, first, end)
+        for device, generation, next_id in terminals.execute("SELECT device, generation, next_id FROM device").fetchall():
+            if device not in current:
+                if next_id > 1:
+                    figures.problem(f"{device}: nothing of this terminal is stored")
+                continue
+            epoch = current[device][0]
+            if generations[device, epoch] != generation:
+                figures.problem(f"{device}: the terminal's counter has started anew, which the store does not know")
+                continue
+            _compare_records(figures, store, terminals, device, epoch)
+            _compare_images(figures, store, terminals, device, epoch)
+        if figures.duplicates:
+            figures.problem(f"{figures.duplicates} records are stored more than once")
+        return figures
 
 
 def main():

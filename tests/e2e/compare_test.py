@@ -1,5 +1,6 @@
 """compare.py must see each kind of difference: it is what the demo and the other tests rest on."""
 
+import contextlib
 import pathlib
 import sqlite3
 import tempfile
@@ -33,7 +34,8 @@ class CompareTest(unittest.TestCase):
         self.gateway, self.sim = pathlib.Path(folder.name) / "gateway", pathlib.Path(folder.name) / "sim"
         for path, name, schema in ((self.gateway, "gatelog.db", STORE), (self.sim, "sim.db", TERMINALS)):
             path.mkdir()
-            sqlite3.connect(path / name).executescript(schema)
+            with contextlib.closing(sqlite3.connect(path / name)) as database:
+                database.executescript(schema)
         for i in range(1, 11):
             self.store("INSERT INTO event VALUES (?, 7, 1, ?, ?)", i, i, b"record %d" % i)
             self.terminal("INSERT INTO record VALUES (7, ?, ?)", i, b"record %d" % i)
@@ -41,11 +43,13 @@ class CompareTest(unittest.TestCase):
         self.terminal("INSERT INTO image VALUES (7, 3, x'ff')")
 
     def store(self, sql, *values):
-        with sqlite3.connect(self.gateway / "gatelog.db") as database:
-            database.execute(sql, values)
+        self.write(self.gateway / "gatelog.db", sql, values)
 
     def terminal(self, sql, *values):
-        with sqlite3.connect(self.sim / "sim.db") as database:
+        self.write(self.sim / "sim.db", sql, values)
+
+    def write(self, path, sql, values):
+        with contextlib.closing(sqlite3.connect(path)) as database, database:
             database.execute(sql, values)
 
     def assert_problem(self, words):
