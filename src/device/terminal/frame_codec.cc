@@ -65,7 +65,8 @@ std::string KeyProof(std::string_view key, Role role, std::string_view gateway_n
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest.data(), &size);
+       reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest.data(),
+       &size);
   return {reinterpret_cast<const char*>(digest.data()), size};
 }
 
