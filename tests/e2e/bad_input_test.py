@@ -84,7 +84,7 @@ class DaemonStartTest(EndToEndTest):
                 self.refused("--data-dir", self.folder / "data", "--config", config, *self.ports(), text=words)
         self.refused("--data-dir", self.folder / "data", "--grpc", "nowhere", text="nowhere")
         self.refused("--data-dir", self.folder / "data", "--config", self.folder / "absent.toml", *self.ports(), text="absent.toml")
-        self.refused("--data-dir", self.folder / "data", *self.ports(), env={"GATELOG_GRPC_ADRESS": "x"}, text="GATELOG_GRPC_ADRESS")
+        self.refused("--data-dir", self.folder / "data", *self.ports(), env={"GATELOG_STORE_READERS": "many"}, text="GATELOG_STORE_READERS")
 
     def test_a_second_daemon_on_one_data_directory(self):
         gw = self.gateway()
