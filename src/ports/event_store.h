@@ -23,6 +23,23 @@ enum class Phase : int {
   kBacklog = 2,  // was on the device when the link came up
 };
 
+// Records [first, last] of one epoch.
+struct RecordRange {
+  model::Epoch epoch = 0;
+  model::EventId first = 0;
+  model::EventId last = 0;
+};
+
+// An epoch that is over.
+struct PastEpoch {
+  model::Epoch epoch = 0;
+  model::EventId first = 0;  // lowest ID that belongs to it
+  model::EventId next = 0;   // lowest ID neither stored nor recorded as a gap when it ended
+  model::Generation generation = 0;
+
+  bool operator==(const PastEpoch&) const = default;
+};
+
 // What the store knows of one log device: enough to go on after a restart.
 struct LogState {
   model::DeviceId log_device = 0;
@@ -32,7 +49,8 @@ struct LogState {
   model::EventId next = 0;           // lowest ID neither stored nor recorded as a gap
   model::EventId image_next = 0;     // lowest ID whose image has not been looked for
   std::vector<model::Anchor> anchors =
-      {};  // the newest stored records, ascending, kAnchorCount at most
+      {};                            // the newest stored records, ascending, kAnchorCount at most
+  std::vector<PastEpoch> past = {};  // ascending; a batch that opens an epoch adds the one it ends
 
   bool operator==(const LogState&) const = default;
 };
