@@ -22,7 +22,8 @@ std::vector<Anchor> AnchorsOf(const LogPage& page, EventId last) {
   std::vector<Anchor> anchors;
   for (std::size_t i = 0; i < page.size() && page[i].id <= last; ++i) {
     const auto event = model::ParseEvent(page[i].payload);
-    if (event.ok()) anchors.push_back(model::AnchorOf(*event));
+    anchors.push_back(event.ok() ? model::AnchorOf(*event)
+                                 : Anchor{page[i].id, model::kUnreadableFingerprint});
   }
   return anchors;
 }
@@ -124,7 +125,42 @@ Collector::Output Collector::Verify() {
   tip_ = before();
   unverified_ = false;
   undecided_ = false;
-  if (tip_.epoch == 0 || !SameLife(log_.generation, tip_.generation)) {
+  if (tip_.epoch == 0) {
+    OpenEpoch(1);
+    return ReadOn();
+  }
+  if (!SameLife(log_.generation, tip_.generation)) return VerifyGeneration();
+  if (log_.empty()) {
+    undecided_ = true;
+    return {};
+  }
+  const EventId newest_stored = tip_.next - 1;
+  if (log_.first > newest_stored) {
+    unverified_ = tip_.generation == 0 && log_.first > tip_.next;
+    step_ = Step::kFollow;
+    return ReadOn();
+  }
+  const EventId oldest_anchor = tip_.anchors.empty() ? tip_.next : tip_.anchors.front().id;
+  const EventId from = std::max(log_.first, oldest_anchor);
+  if (from > log_.last) {
+    if (log_.last >= newest_stored) {
+      step_ = Step::kFollow;
+      return ReadOn();
+    }
+    return StartBisection(log_.last + 1);
+  }
+  step_ = Step::kCompareAnchors;
+  read_ = ReadRequest{from, static_cast<std::uint32_t>(model::kAnchorCount)};
+  return {.read = read_};
+}
+
+// Another life of the counter. If it is one that we have seen before, a terminal has come back:
+// what is stored of it is not stored again.
+Collector::Output Collector::VerifyGeneration() {
+  const auto earlier = std::find_if(
+      tip_.past.rbegin(), tip_.past.rend(),
+      [this](const ports::PastEpoch& past) { return past.generation == log_.generation; });
+  if (earlier == tip_.past.rend()) {
     OpenEpoch(1);
     return ReadOn();
   }
@@ -132,26 +168,11 @@ Collector::Output Collector::Verify() {
     undecided_ = true;
     return {};
   }
-  const EventId newest_stored = tip_.next - 1;
-  if (tip_.anchors.empty()) {
-    if (log_.last < newest_stored) OpenEpoch(log_.first);
-    step_ = Step::kFollow;
+  if (log_.first >= earlier->next) {
+    OpenEpoch(earlier->next);
     return ReadOn();
   }
-  if (log_.first > newest_stored) {
-    unverified_ = tip_.generation == 0 && log_.first > tip_.next;
-    step_ = Step::kFollow;
-    return ReadOn();
-  }
-  const EventId from = std::max(log_.first, tip_.anchors.front().id);
-  if (from > log_.last) {
-    search_.emplace(std::max(log_.first, tip_.epoch_first), log_.last + 1);
-    step_ = Step::kBisectDevice;
-    return ContinueBisection();
-  }
-  step_ = Step::kCompareAnchors;
-  read_ = ReadRequest{from, static_cast<std::uint32_t>(model::kAnchorCount)};
-  return {.read = read_};
+  return StartBisection(std::min(log_.last + 1, earlier->next));
 }
 
 Collector::Output Collector::CompareAnchors(const LogPage& page) {
@@ -161,18 +182,22 @@ Collector::Output Collector::CompareAnchors(const LogPage& page) {
     step_ = Step::kVerify;
     return Proceed();
   }
-  std::size_t compared = 0;
-  const EventId difference =
-      FirstDifference(AnchorsOf(page, tip_.next - 1), tip_.anchors, compared);
+  const Comparison comparison = Compare(AnchorsOf(page, tip_.next - 1), tip_.anchors);
+  const EventId difference = comparison.difference;
   const bool shorter = log_.last < tip_.next - 1;
   if (difference == 0 && !shorter) {
-    unverified_ = compared == 0 && tip_.generation == 0;
+    unverified_ = comparison.compared == 0 && tip_.generation == 0;
     step_ = Step::kFollow;
     return ReadOn();
   }
-  if (difference == 0 && compared > 0) return WaitForNextRecord();
-  search_.emplace(std::max(log_.first, tip_.epoch_first),
-                  difference != 0 ? difference : log_.last + 1);
+  if (difference == 0 && comparison.compared > 0) return WaitForNextRecord();
+  return StartBisection(difference != 0 ? difference : log_.last + 1);
+}
+
+// `high`: the device's records from here on are known to differ, or there are none on one of the
+// sides.
+Collector::Output Collector::StartBisection(EventId high) {
+  search_.emplace(log_.first, high);
   step_ = Step::kBisectDevice;
   return ContinueBisection();
 }
@@ -208,6 +233,9 @@ Collector::Output Collector::FinishBisection() {
 }
 
 void Collector::OpenEpoch(EventId first) {
+  if (tip_.epoch != 0) {
+    tip_.past.push_back({tip_.epoch, tip_.epoch_first, tip_.next, tip_.generation});
+  }
   tip_.epoch += 1;
   tip_.epoch_first = first;
   tip_.generation = log_.generation;
@@ -249,8 +277,8 @@ Collector::Output Collector::OnPage(const LogPage& page, Timestamp now) {
 }
 
 Collector::Output Collector::LoadWindow(const LogPage& page) {
-  if (!SameLife(page.status.generation, tip_.generation)) {
-    Learn(page.status);
+  if (page.status.generation != log_.generation) {
+    log_ = page.status;
     step_ = Step::kVerify;
     return Proceed();
   }
@@ -258,7 +286,23 @@ Collector::Output Collector::LoadWindow(const LogPage& page) {
   device_window_ = AnchorsOf(page, window.last);
   loading_ = true;
   step_ = Step::kBisectStore;
-  return {.load = LoadRequest{tip_.epoch, window.first, window.last}};
+  return {.load = LoadRequest{OwnersOf(window.first, window.last)}};
+}
+
+// Which epochs hold the records [first, last] of the device's present counter: the newest that
+// begins at or below each.
+std::vector<ports::RecordRange> Collector::OwnersOf(EventId first, EventId last) const {
+  std::vector<ports::RecordRange> ranges;
+  const auto take = [&](model::Epoch epoch, EventId epoch_first, model::Generation generation) {
+    if (last < first || epoch_first > last || !SameLife(generation, log_.generation)) return;
+    ranges.push_back({epoch, std::max(first, epoch_first), last});
+    last = std::max(first, epoch_first) - 1;
+  };
+  take(tip_.epoch, tip_.epoch_first, tip_.generation);
+  for (auto past = tip_.past.rbegin(); past != tip_.past.rend(); ++past) {
+    take(past->epoch, past->first, past->generation);
+  }
+  return ranges;
 }
 
 void Collector::OnReadFailed() { read_.reset(); }

@@ -36,11 +36,9 @@ class Collector {
     model::EventId from = 0;
     std::uint32_t max = 0;
   };
-  // Stored records of one epoch, to be compared with the device's.
+  // Stored records, to be compared with the device's.
   struct LoadRequest {
-    model::Epoch epoch = 0;
-    model::EventId first = 0;
-    model::EventId last = 0;
+    std::vector<ports::RecordRange> ranges;
   };
 
   // What is to be done now.
@@ -96,6 +94,9 @@ class Collector {
   Output Verify();
   Output CompareAnchors(const ports::LogPage& page);
   Output WaitForNextRecord();
+  Output StartBisection(model::EventId high);
+  Output VerifyGeneration();
+  std::vector<ports::RecordRange> OwnersOf(model::EventId first, model::EventId last) const;
   Output ContinueBisection();
   Output LoadWindow(const ports::LogPage& page);
   Output FinishBisection();

@@ -70,7 +70,7 @@ void LogCollection::Read(const Collector::ReadRequest& request) {
 }
 
 void LogCollection::Load(const Collector::LoadRequest& request) {
-  ingest_.LoadAnchors(totals_.log_device, request.epoch, request.first, request.last,
+  ingest_.LoadAnchors(totals_.log_device, request.ranges,
                       [this, request](absl::StatusOr<std::vector<model::Anchor>> anchors) {
                         if (anchors.ok()) {
                           std::sort(anchors->begin(), anchors->end(),

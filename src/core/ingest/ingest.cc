@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/status_macros.h"
 
 namespace gatelog::core {
 namespace {
@@ -94,8 +95,9 @@ void Ingest::CommitEvents(std::vector<Pending> pending) {
     for (std::size_t i = 0; i < batches.size(); ++i) {
       if ((*results)[i].ok()) events_committed_ += batches[i].events.size();
     }
-    if (on_committed_) on_committed_(store_.last_seq());
   }
+  // Also after an error: part of what was waiting may have become visible.
+  if (on_committed_) on_committed_(store_.last_seq());
   PostOutcomes(loop_, std::move(pending), Outcomes(std::move(results), batches.size()));
 }
 
@@ -125,26 +127,30 @@ void Ingest::LoadState(model::DeviceId device,
 }
 
 void Ingest::LoadAnchors(
-    model::DeviceId device, model::Epoch epoch, model::EventId first, model::EventId last,
+    model::DeviceId device, std::vector<ports::RecordRange> ranges,
     absl::AnyInvocable<void(absl::StatusOr<std::vector<model::Anchor>>)> reply) {
-  writer_.Post([this, device, epoch, first, last, reply = std::move(reply)]() mutable {
-    ports::EventQuery query;
-    query.filter.log_devices = {device};
-    query.filter.epoch = epoch;
-    query.filter.first_id = first;
-    query.filter.last_id = last;
-    query.limit = last - first + 1;
-    absl::StatusOr<ports::EventPage> page = store_.Read(query);
-    absl::StatusOr<std::vector<model::Anchor>> anchors = page.status();
-    if (page.ok()) {
-      std::vector<model::Anchor> found;
-      for (const ports::StoredEvent& stored : page->events) found.push_back(AnchorOf(stored.event));
-      anchors = std::move(found);
-    }
+  writer_.Post([this, device, ranges = std::move(ranges), reply = std::move(reply)]() mutable {
+    absl::StatusOr<std::vector<model::Anchor>> anchors = ReadAnchors(device, ranges);
     loop_.Post([reply = std::move(reply), anchors = std::move(anchors)]() mutable {
       reply(std::move(anchors));
     });
   });
+}
+
+absl::StatusOr<std::vector<model::Anchor>> Ingest::ReadAnchors(
+    model::DeviceId device, const std::vector<ports::RecordRange>& ranges) {
+  std::vector<model::Anchor> anchors;
+  for (const ports::RecordRange& range : ranges) {
+    ports::EventQuery query;
+    query.filter.log_devices = {device};
+    query.filter.epoch = range.epoch;
+    query.filter.first_id = range.first;
+    query.filter.last_id = range.last;
+    query.limit = range.last - range.first + 1;
+    GATELOG_ASSIGN_OR_RETURN(const ports::EventPage page, store_.Read(query));
+    for (const ports::StoredEvent& stored : page.events) anchors.push_back(AnchorOf(stored.event));
+  }
+  return anchors;
 }
 
 void Ingest::SetHealth(const absl::Status& status) {

@@ -35,8 +35,7 @@ class Ingest {
   // comes on the loop's.
   void LoadState(model::DeviceId device,
                  absl::AnyInvocable<void(absl::StatusOr<ports::LogState>)> reply);
-  void LoadAnchors(model::DeviceId device, model::Epoch epoch, model::EventId first,
-                   model::EventId last,
+  void LoadAnchors(model::DeviceId device, std::vector<ports::RecordRange> ranges,
                    absl::AnyInvocable<void(absl::StatusOr<std::vector<model::Anchor>>)> reply);
 
   // Called on the writer's thread after each commit that wrote events, with the store's newest seq;
@@ -66,6 +65,8 @@ class Ingest {
   void CommitEvents(std::vector<Pending> pending);
   void CommitImages(std::vector<PendingImages> pending);
   std::vector<Pending> TakeWaiting() GATELOG_REQUIRES(mutex_);
+  absl::StatusOr<std::vector<model::Anchor>> ReadAnchors(
+      model::DeviceId device, const std::vector<ports::RecordRange>& ranges);
   void SetHealth(const absl::Status& status);
 
   ports::EventStore& store_;
