@@ -14,8 +14,10 @@
 
 namespace gatelog::api {
 
-// The sentence of calls that the end of the gateway cuts short.
+// The sentences of calls and streams that the gateway cuts short.
 inline constexpr char kStoppingMessage[] = "The gateway is stopping.";
+inline constexpr char kDroppedMessage[] =
+    "The link to the device was ended, or the gateway is stopping.";
 
 namespace internal {
 
@@ -61,7 +63,7 @@ class UnaryCall {
   UnaryCall(UnaryCall&& other) noexcept = default;
   UnaryCall& operator=(UnaryCall&&) = delete;
   ~UnaryCall() {
-    if (reactor_) reactor_->FinishOnce({grpc::StatusCode::UNAVAILABLE, kStoppingMessage});
+    if (reactor_) reactor_->FinishOnce({grpc::StatusCode::UNAVAILABLE, kDroppedMessage});
   }
 
   void Reply(Response response) {
