@@ -200,6 +200,9 @@ TEST_F(SqliteStoreTest, OtherProgramsReadTheViewsMeanwhile) {
   EXPECT_EQ(count("SELECT events FROM logs"), 40);
   EXPECT_EQ(count("SELECT next FROM epochs"), 41);
   EXPECT_EQ(count("SELECT count(*) FROM gaps"), 0);
+  EXPECT_EQ(count("SELECT e.next - e.first = (SELECT count(*) FROM events) + "
+                  "(SELECT coalesce(sum(records), 0) FROM gaps) FROM epochs AS e"),
+            1);
   ASSERT_TRUE((*reader)->Execute("BEGIN").ok());
   EXPECT_EQ(count("SELECT count(*) FROM events"), 40);
   EXPECT_TRUE(Commit(*store, NextBatch(*store, 10)).ok()) << "a reader does not hold commits up";
