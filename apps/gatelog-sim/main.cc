@@ -2,6 +2,7 @@
 #include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <thread>
 
@@ -16,6 +17,9 @@ namespace gatelog::sim {
 namespace {
 
 constexpr int kFailure = 1;
+
+// While the past is written nobody is connected, and the file bears to be left at any moment.
+void LeaveAtOnce(int) { std::_Exit(0); }
 
 int Fail(const absl::Status& status) {
   std::cerr << "gatelog-sim: " << std::string(status.message()) << "\n";
@@ -37,6 +41,8 @@ int Run(const Options& options) {
   if (!listener.ok()) return Fail(listener.status());
   auto control = ControlServer::Start(context, fleet, options.control_host, options.control_port);
   if (!control.ok()) return Fail(control.status());
+  std::signal(SIGINT, LeaveAtOnce);
+  std::signal(SIGTERM, LeaveAtOnce);
   if (const absl::Status status = fleet.Open(); !status.ok()) {
     // Calls that came early are answered, otherwise the server would wait for them.
     std::thread stopper([&] {
