@@ -277,6 +277,26 @@ TEST_F(SessionTest, FiltersThatCannotBeAreRefused) {
   EXPECT_TRUE(client.Arm().has_log_status());
 }
 
+TEST_F(SessionTest, AnEmptiedFilterListStaysEmptyAfterARestart) {
+  const auto with_camera = [](Options& options) { options.images = true; };
+  Start(with_camera);
+  LinkClient::Frame get;
+  get.mutable_get_image_filters();
+  {
+    LinkClient client = Connect();
+    client.Open();
+    EXPECT_GT(client.Ask(get).image_filters().filters_size(), 0);
+    LinkClient::Frame set;
+    set.mutable_set_image_filters();
+    EXPECT_TRUE(client.Ask(set).has_done());
+  }
+  sim_.reset();
+  Start(with_camera);
+  LinkClient client = Connect();
+  client.Open();
+  EXPECT_EQ(client.Ask(get).image_filters().filters_size(), 0);
+}
+
 TEST_F(SessionTest, WithoutACameraThereAreNoImages) {
   Start();
   LinkClient client = Connect();

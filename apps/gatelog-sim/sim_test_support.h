@@ -63,7 +63,8 @@ class RunningSim {
     listener_ = *std::move(listener);
     const absl::Status opened = fleet_.Open();
     EXPECT_TRUE(opened.ok()) << opened;
-    listener_->Start();
+    const absl::Status started = listener_->Start();
+    EXPECT_TRUE(started.ok()) << started;
     fleet_.Start();
     thread_ = std::thread([this] { context_.run(); });
   }
