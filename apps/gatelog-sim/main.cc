@@ -89,6 +89,9 @@ int Run(const Options& options) {
 }  // namespace gatelog::sim
 
 int main(int argc, char** argv) {
+  // What goes wrong is said once and in a sentence of ours; who wants gRPC's own lines sets the
+  // variable.
+  ::setenv("GRPC_VERBOSITY", "NONE", 0);
   const gatelog::sim::ParsedOptions parsed = gatelog::sim::ParseOptions(argc, argv);
   if (!parsed.options.has_value()) return parsed.exit_code;
   return gatelog::sim::Run(*parsed.options);
