@@ -14,7 +14,7 @@ namespace gatelog::cli {
 namespace {
 
 constexpr char kFooter[] =
-    "\nExamples:\n"
+    "Examples:\n"
     "  gatelog device add 192.168.1.20        collect a device's log from now on\n"
     "  gatelog device watch                   see it being stored\n"
     "  gatelog event tail -f                  follow events as they are stored\n"
@@ -69,6 +69,16 @@ int Main(int argc, char** argv) {
   AddCommands(app, session);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    // A noun without its verb: what there is helps more than the complaint.
+    const CLI::App* named = &app;
+    while (!named->get_subcommands().empty()) named = named->get_subcommands().front();
+    if (named->get_subcommands([](const CLI::App*) { return true; }).empty()) {
+      app.exit(error);
+    } else {
+      std::cerr << named->help();
+    }
+    return kExitUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
