@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <iostream>
 
 #include "apps/gatelog/failure.h"
@@ -58,7 +59,8 @@ absl::Status RunCommand(Session& session) {
 }
 
 int Main(int argc, char** argv) {
-  signal(SIGPIPE, SIG_IGN);  // writing reports it
+  signal(SIGPIPE, SIG_IGN);             // writing reports it
+  setenv("GRPC_VERBOSITY", "NONE", 0);  // errors are told in our own words
   Interrupt interrupt;
   FileSink out(STDOUT_FILENO);
   Session session(interrupt, out);
@@ -76,7 +78,7 @@ int Main(int argc, char** argv) {
     if (named->get_subcommands([](const CLI::App*) { return true; }).empty()) {
       app.exit(error);
     } else {
-      std::cerr << named->help();
+      std::cerr << app.help();
     }
     return kExitUsage;
   } catch (const CLI::ParseError& error) {
