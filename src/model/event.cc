@@ -80,7 +80,8 @@ absl::Status Invalid(std::string_view what, int field) {
 }
 
 absl::Status StoreNumber(const Field& field, std::uint32_t max, std::uint32_t& out) {
-  if (field.type != WireFormatLite::WIRETYPE_VARINT) return Invalid("is not a number", field.number);
+  if (field.type != WireFormatLite::WIRETYPE_VARINT)
+    return Invalid("is not a number", field.number);
   if (field.value > max) return Invalid("holds a number that is too large", field.number);
   out = static_cast<std::uint32_t>(field.value);
   return absl::OkStatus();
@@ -119,44 +120,68 @@ constexpr std::uint32_t kSubCodeMax = 0xFF;
 
 absl::Status StoreEventField(const Field& field, Event& event) {
   switch (field.number) {
-    case 1: return StoreNumber(field, kAnyNumber, event.id);
-    case 2: return StoreNumber(field, kAnyNumber, event.timestamp);
-    case 3: return StoreNumber(field, kAnyNumber, event.device);
-    case 4: return StoreText(field, event.user_id);
-    case 5: return StoreNumber(field, kAnyNumber, event.entity_id);
-    case 6: return StoreNumber(field, kCodeMax, event.code);
-    case 7: return StoreNumber(field, kSubCodeMax, event.sub_code);
-    case 8: return StoreNumber(field, kAnyNumber, event.tna_key);
-    case 9: return StoreFlag(field, event.has_image);
-    case 10: return StoreFlag(field, event.changed_on_device);
-    case 11: return StoreNumber(field, kAnyNumber, event.temperature);
+    case 1:
+      return StoreNumber(field, kAnyNumber, event.id);
+    case 2:
+      return StoreNumber(field, kAnyNumber, event.timestamp);
+    case 3:
+      return StoreNumber(field, kAnyNumber, event.device);
+    case 4:
+      return StoreText(field, event.user_id);
+    case 5:
+      return StoreNumber(field, kAnyNumber, event.entity_id);
+    case 6:
+      return StoreNumber(field, kCodeMax, event.code);
+    case 7:
+      return StoreNumber(field, kSubCodeMax, event.sub_code);
+    case 8:
+      return StoreNumber(field, kAnyNumber, event.tna_key);
+    case 9:
+      return StoreFlag(field, event.has_image);
+    case 10:
+      return StoreFlag(field, event.changed_on_device);
+    case 11:
+      return StoreNumber(field, kAnyNumber, event.temperature);
     case 12:
       return field.type == WireFormatLite::WIRETYPE_LENGTH_DELIMITED
                  ? absl::OkStatus()
                  : Invalid("is not bytes", field.number);
     case 13:
     case 14:
-    case 15: return CheckNested(field);
-    default: return absl::OkStatus();
+    case 15:
+      return CheckNested(field);
+    default:
+      return absl::OkStatus();
   }
 }
 
-}  // namespace
-
-absl::StatusOr<Event> ParseEvent(std::string_view payload) {
+// Everything but the payload.
+absl::Status ReadHeader(std::string_view payload, Event& event) {
   if (payload.size() > kEventSizeMax) {
-    return absl::InvalidArgumentError(absl::StrCat("the record has ", payload.size(), " bytes, more than ",
-                                                   kEventSizeMax));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the record has ", payload.size(), " bytes, more than ", kEventSizeMax));
   }
-  Event event;
   FieldReader reader(payload);
   for (Field field; reader.Next(field);) {
     GATELOG_RETURN_IF_ERROR(StoreEventField(field, event));
   }
   if (!reader.ok()) return absl::InvalidArgumentError("the record is not an encoded EventLog");
   if (event.id == 0) return absl::InvalidArgumentError("the record has no ID");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Event> ParseEvent(std::string_view payload) {
+  Event event;
+  GATELOG_RETURN_IF_ERROR(ReadHeader(payload, event));
   event.payload.assign(payload);
   return event;
+}
+
+bool IsReadableEvent(std::string_view payload) {
+  Event event;
+  return ReadHeader(payload, event).ok();
 }
 
 EventId ParseEventId(std::string_view payload) {
@@ -174,12 +199,23 @@ absl::StatusOr<Image> ParseImage(std::string_view payload) {
   FieldReader reader(payload);
   for (Field field; reader.Next(field);) {
     switch (field.number) {
-      case 1: GATELOG_RETURN_IF_ERROR(StoreNumber(field, kAnyNumber, image.id)); break;
-      case 2: GATELOG_RETURN_IF_ERROR(StoreNumber(field, kAnyNumber, image.timestamp)); break;
-      case 4: GATELOG_RETURN_IF_ERROR(StoreText(field, user_id)); break;
-      case 5: GATELOG_RETURN_IF_ERROR(StoreNumber(field, kCodeMax, image.code)); break;
-      case 7: jpeg_size = field.bytes.size(); break;
-      default: break;
+      case 1:
+        GATELOG_RETURN_IF_ERROR(StoreNumber(field, kAnyNumber, image.id));
+        break;
+      case 2:
+        GATELOG_RETURN_IF_ERROR(StoreNumber(field, kAnyNumber, image.timestamp));
+        break;
+      case 4:
+        GATELOG_RETURN_IF_ERROR(StoreText(field, user_id));
+        break;
+      case 5:
+        GATELOG_RETURN_IF_ERROR(StoreNumber(field, kCodeMax, image.code));
+        break;
+      case 7:
+        jpeg_size = field.bytes.size();
+        break;
+      default:
+        break;
     }
   }
   if (!reader.ok()) return absl::InvalidArgumentError("the image is not an encoded ImageLog");
