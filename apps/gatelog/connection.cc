@@ -20,7 +20,8 @@ namespace gatelog::cli {
 namespace {
 
 constexpr int kConnectTimeout_s = 10;
-constexpr int kStateCheck_ms = 100;  // how soon Ctrl-C is noticed while connecting
+constexpr int kStateCheck_ms = 100;             // how soon Ctrl-C is noticed while connecting
+constexpr int kReconnectBackoffMax_ms = 2'000;  // a person waits for the gateway to come back
 constexpr char kCaInDataDir[] = "cert/ca.crt";
 
 absl::StatusOr<std::string> ReadCaFile(const std::string& path) {
@@ -93,6 +94,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const ConnectionOpt
   // A page of the longest log is larger than the default of 4 MiB; the page size is the limit.
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectBackoffMax_ms);
   auto channel = grpc::CreateCustomChannel(options.gateway, grpc::SslCredentials(tls), arguments);
   std::unique_ptr<Connection> connection(
       new Connection(options, ca_file, interrupt, std::move(channel)));

@@ -13,9 +13,8 @@ namespace gatelog::cli {
 
 // Ctrl-C and SIGTERM. While nobody watches for them they end the program at once with
 // kInterruptedExitCode; otherwise they cancel the running calls, end waiting, and whoever watches
-// finishes in order. A second one ends at once, unless it comes within
-// kSameInterrupt: wrappers pass on what the terminal has sent already. Make one, before any other
-// thread is started.
+// finishes in order. A second one ends at once, unless it comes within kSameInterrupt: wrappers
+// pass on what the terminal has sent already. Make one, before any other thread is started.
 class Interrupt {
  public:
   static constexpr int kInterruptedExitCode = 130;
