@@ -21,4 +21,7 @@ struct Anchor {
 
 Anchor AnchorOf(const Event& event);
 
+// The fingerprint of a record whose bytes are no event: it is neither like another nor unlike it.
+inline constexpr std::uint64_t kUnreadableFingerprint = 0;
+
 }  // namespace gatelog::model

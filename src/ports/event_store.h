@@ -66,11 +66,12 @@ struct Batch {
 
   // The state after it, without image_next, which an opened epoch sets to epoch_first. An epoch
   // that is expected_epoch + 1 is opened by this batch; no other step is allowed.
-  LogState after;
+  LogState after = {};
 
-  std::vector<model::Event>
-      events;  // of after.epoch, ascending, all in [expected_next or epoch_first, after.next)
-  std::vector<model::Gap> gaps;  // of after.epoch, disjoint from each other and from the events
+  // Of after.epoch, events ascending, gaps disjoint from each other and from the events. Together
+  // they are exactly [expected_next, or epoch_first where an epoch is opened, after.next).
+  std::vector<model::Event> events = {};
+  std::vector<model::Gap> gaps = {};
   model::EventId live_from = 0;  // events with a smaller ID are backlog
   Timestamp arrival{};
 };
@@ -81,8 +82,8 @@ struct ImageBatch {
   model::Epoch epoch = 0;
   model::EventId expected_image_next = 0;
   model::EventId image_next = 0;  // after it
-  std::vector<model::Image>
-      images;  // one whose event is not stored with the same timestamp and code is left out
+  // One whose event is not stored with the same timestamp and code is left out.
+  std::vector<model::Image> images = {};
 };
 
 struct StoredEvent {
@@ -98,11 +99,11 @@ struct StoredEvent {
 
 // Which events. What is empty matches all; what is set must all match.
 struct EventFilter {
-  std::vector<model::DeviceId> log_devices;
-  std::vector<model::DeviceId> devices;
-  std::vector<std::string> users;
-  std::vector<std::uint32_t> codes;
-  std::optional<model::Epoch> epoch;
+  std::vector<model::DeviceId> log_devices = {};
+  std::vector<model::DeviceId> devices = {};
+  std::vector<std::string> users = {};
+  std::vector<std::uint32_t> codes = {};
+  std::optional<model::Epoch> epoch = {};
   model::EventId first_id = 0;
   model::EventId last_id = 0;  // inclusive; 0: no bound
   std::int64_t from_s = 0;     // device time, inclusive; 0: no bound
@@ -114,7 +115,7 @@ struct EventFilter {
 enum class Order { kOldestFirst, kNewestFirst };  // by seq
 
 struct EventQuery {
-  EventFilter filter;
+  EventFilter filter = {};
   Order order = Order::kOldestFirst;
   std::uint64_t after_seq = 0;   // exclusive lower bound
   std::uint64_t before_seq = 0;  // exclusive upper bound; 0: none
@@ -126,9 +127,11 @@ inline constexpr std::uint32_t kQueryLimitMax = 16'384;
 struct EventPage {
   std::vector<StoredEvent> events;
   // How far the read looked: every matching event up to here (down to here, newest first) is in the
-  // pages so far.
+  // pages so far. With `more` the last event's seq; else the end of the range: oldest first, the
+  // newest visible seq or before_seq - 1, and never less than after_seq; newest first, the seq that
+  // follows after_seq.
   std::uint64_t seq_reached = 0;
-  bool more = false;  // the limit ended the page
+  bool more = false;  // the limit ended the page; none may follow all the same
 };
 
 struct LogTotals {
@@ -161,9 +164,10 @@ class EventStore {
   virtual absl::StatusOr<std::vector<LogState>> LoadLogStates() = 0;
 
   // Writes the batches in order in one transaction; seq goes up in the same order. One result per
-  // batch: a batch whose fence does not match gets kFailedPrecondition and changes nothing, the
-  // others commit. Any other error is the call's own: then nothing is written. After a commit of
-  // unknown outcome the store reads the state back and returns what really happened.
+  // batch: a batch whose fence does not match gets kFailedPrecondition, one that breaks a
+  // rule of Batch kInvalidArgument; it changes nothing, the others commit. Any other error is the
+  // call's own: then nothing is written. After a commit of unknown outcome the store reads the
+  // state back and returns what really happened.
   virtual absl::StatusOr<std::vector<absl::Status>> Commit(std::span<const Batch> batches) = 0;
 
   // As Commit, for images.

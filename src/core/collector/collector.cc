@@ -22,7 +22,8 @@ std::vector<Anchor> AnchorsOf(const LogPage& page, EventId last) {
   std::vector<Anchor> anchors;
   for (std::size_t i = 0; i < page.size() && page[i].id <= last; ++i) {
     const auto event = model::ParseEvent(page[i].payload);
-    if (event.ok()) anchors.push_back(model::AnchorOf(*event));
+    anchors.push_back(event.ok() ? model::AnchorOf(*event)
+                                 : Anchor{page[i].id, model::kUnreadableFingerprint});
   }
   return anchors;
 }
@@ -181,16 +182,15 @@ Collector::Output Collector::CompareAnchors(const LogPage& page) {
     step_ = Step::kVerify;
     return Proceed();
   }
-  std::size_t compared = 0;
-  const EventId difference =
-      FirstDifference(AnchorsOf(page, tip_.next - 1), tip_.anchors, compared);
+  const Comparison comparison = Compare(AnchorsOf(page, tip_.next - 1), tip_.anchors);
+  const EventId difference = comparison.difference;
   const bool shorter = log_.last < tip_.next - 1;
   if (difference == 0 && !shorter) {
-    unverified_ = compared == 0 && tip_.generation == 0;
+    unverified_ = comparison.compared == 0 && tip_.generation == 0;
     step_ = Step::kFollow;
     return ReadOn();
   }
-  if (difference == 0 && compared > 0) return WaitForNextRecord();
+  if (difference == 0 && comparison.compared > 0) return WaitForNextRecord();
   return StartBisection(difference != 0 ? difference : log_.last + 1);
 }
 

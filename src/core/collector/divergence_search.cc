@@ -15,34 +15,47 @@ DivergenceSearch::Window DivergenceSearch::window() const {
 void DivergenceSearch::Compare(std::span<const model::Anchor> device,
                                std::span<const model::Anchor> stored) {
   const Window compared_window = window();
-  std::size_t compared = 0;
-  const model::EventId difference = FirstDifference(device, stored, compared);
-  if (difference == 0) {
+  const Comparison comparison = core::Compare(device, stored);
+  if (comparison.difference == 0) {
     low_ = compared_window.last + 1;
+    unreadable_from_ = comparison.unreadable_from;
     return;
   }
-  high_ = difference;
-  if (compared_window.first == low_) low_ = high_;
+  high_ = comparison.difference;
+  if (compared_window.first != low_) return;
+  // Everything below has been compared. A run of unreadable records before this window counts only
+  // if it reaches here.
+  if (high_ > low_) unreadable_from_ = 0;
+  low_ = high_;
 }
 
-model::EventId FirstDifference(std::span<const model::Anchor> device,
-                               std::span<const model::Anchor> stored, std::size_t& compared) {
-  compared = 0;
+Comparison Compare(std::span<const model::Anchor> device, std::span<const model::Anchor> stored) {
+  Comparison result;
   auto d = device.begin();
   auto s = stored.begin();
   while (d != device.end() && s != stored.end()) {
     if (d->id < s->id) {
       ++d;
-    } else if (s->id < d->id) {
-      ++s;
-    } else {
-      ++compared;
-      if (d->fingerprint != s->fingerprint) return d->id;
-      ++d;
-      ++s;
+      continue;
     }
+    if (s->id < d->id) {
+      ++s;
+      continue;
+    }
+    if (d->fingerprint == model::kUnreadableFingerprint) {
+      if (result.unreadable_from == 0) result.unreadable_from = d->id;
+    } else {
+      ++result.compared;
+      if (d->fingerprint != s->fingerprint) {
+        result.difference = result.unreadable_from != 0 ? result.unreadable_from : d->id;
+        return result;
+      }
+      result.unreadable_from = 0;
+    }
+    ++d;
+    ++s;
   }
-  return 0;
+  return result;
 }
 
 }  // namespace gatelog::core

@@ -18,8 +18,8 @@ class DivergenceSearch {
   DivergenceSearch(model::EventId low, model::EventId high) : low_(low), high_(high) {}
 
   bool done() const { return low_ >= high_; }
-  // Once done: the first ID that differs.
-  model::EventId result() const { return high_; }
+  // Once done: the first ID that differs. Unreadable records right before it count as differing.
+  model::EventId result() const { return unreadable_from_ != 0 ? unreadable_from_ : high_; }
 
   struct Window {
     model::EventId first;
@@ -34,11 +34,18 @@ class DivergenceSearch {
  private:
   model::EventId low_;
   model::EventId high_;
+  model::EventId unreadable_from_ = 0;  // a run of unreadable records that ends right below low_
 };
 
-// The first ID at which both sides have a record and the records differ; 0 if there is none. Both
-// ascend by ID. `compared` becomes the number of IDs that both have.
-model::EventId FirstDifference(std::span<const model::Anchor> device,
-                               std::span<const model::Anchor> stored, std::size_t& compared);
+struct Comparison {
+  std::size_t compared = 0;       // IDs that both sides have, readable
+  model::EventId difference = 0;  // the first ID at which the records differ, with the unreadable
+                                  // ones right before; 0: none
+  model::EventId unreadable_from =
+      0;  // where a run of unreadable records begins that lasts to the end; 0: there is none
+};
+
+// Compares what both sides have. Both ascend by ID.
+Comparison Compare(std::span<const model::Anchor> device, std::span<const model::Anchor> stored);
 
 }  // namespace gatelog::core

@@ -42,6 +42,7 @@ struct DeviceSnapshot {
   model::LogStatus log;   // as last heard
   std::uint32_t lag = 0;  // records known to be on the device and not yet stored
   std::uint64_t stored = 0;
+  std::uint64_t gaps = 0;
   std::uint64_t missing = 0;
   std::uint64_t images = 0;
 

@@ -220,6 +220,7 @@ DeviceSnapshot ManagedDevice::Snapshot() const {
   snapshot.log = registration_.collected ? collector.log() : log_;
   snapshot.lag = registration_.collected ? collector.lag() : 0;
   snapshot.stored = collection_.totals().events;
+  snapshot.gaps = collection_.totals().gaps;
   snapshot.missing = collection_.totals().missing;
   snapshot.images = collection_.totals().images;
   snapshot.last_error = last_error_;

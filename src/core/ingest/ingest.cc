@@ -95,8 +95,9 @@ void Ingest::CommitEvents(std::vector<Pending> pending) {
     for (std::size_t i = 0; i < batches.size(); ++i) {
       if ((*results)[i].ok()) events_committed_ += batches[i].events.size();
     }
-    if (on_committed_) on_committed_(store_.last_seq());
   }
+  // Also after an error: part of what was waiting may have become visible.
+  if (on_committed_) on_committed_(store_.last_seq());
   PostOutcomes(loop_, std::move(pending), Outcomes(std::move(results), batches.size()));
 }
 

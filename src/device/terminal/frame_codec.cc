@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/rand.h>
 
 #include <array>
 
@@ -13,6 +14,8 @@ namespace {
 
 // Input before the first unread frame is dropped once it has grown to this many bytes.
 constexpr std::size_t kCompactSize = 64 * 1024;
+
+constexpr std::size_t kKeptCapacityMax = 1024;  // bytes that an empty reader keeps
 
 std::uint32_t ReadLength(const char* bytes) {
   std::uint32_t length = 0;
@@ -30,8 +33,12 @@ absl::Status AppendFrame(const Frame& frame, std::string& out) {
     return absl::InvalidArgumentError(
         absl::StrCat("a frame of ", size, " bytes is larger than ", kFrameSizeMax));
   }
+  const std::size_t before = out.size();
   for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(size >> shift));
-  if (!frame.AppendToString(&out)) return absl::InternalError("the frame could not be encoded");
+  if (!frame.AppendToString(&out)) {
+    out.resize(before);
+    return absl::InternalError("the frame could not be encoded");
+  }
   return absl::OkStatus();
 }
 
@@ -49,11 +56,24 @@ absl::StatusOr<std::optional<Frame>> FrameReader::Next() {
     return absl::InvalidArgumentError("the bytes received are no frame of the terminal link");
   }
   start_ += kLengthSize + length;
-  if (start_ == buffer_.size() || start_ >= kCompactSize) {
+  if (start_ == buffer_.size()) {
+    // One large frame must not keep its memory on each of many thousand quiet connections.
+    if (buffer_.capacity() > kKeptCapacityMax) buffer_ = std::string();
+    buffer_.clear();
+    start_ = 0;
+  } else if (start_ >= kCompactSize) {
     buffer_.erase(0, start_);
     start_ = 0;
   }
   return frame;
+}
+
+absl::StatusOr<std::string> MakeNonce() {
+  std::array<unsigned char, kNonceSize> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+    return absl::InternalError("the system gives no random numbers");
+  }
+  return std::string(bytes.begin(), bytes.end());
 }
 
 std::string KeyProof(std::string_view key, Role role, std::string_view gateway_nonce,

@@ -15,17 +15,18 @@ using Frame = ::gatelog::terminal::v1::Frame;
 
 inline constexpr std::uint32_t kProtocolVersion = 1;
 inline constexpr std::uint16_t kDefaultPort = 51211;
-inline constexpr std::size_t kLengthSize = 4;              // bytes before each frame
-inline constexpr std::size_t kFrameSizeMax = 1024 * 1024;  // bytes of one encoded Frame
-inline constexpr std::size_t kChunkSizeTarget =
-    256 * 1024;  // a chunk is sent when it has grown to this
+inline constexpr std::size_t kLengthSize = 4;                // bytes before each frame
+inline constexpr std::size_t kFrameSizeMax = 1024 * 1024;    // bytes of one encoded Frame
+inline constexpr std::size_t kChunkSizeTarget = 256 * 1024;  // bytes; a chunk of this size is sent
 inline constexpr std::size_t kNonceSize = 16;
 
 // Appends the frame, with its length in front, to `out`. kInvalidArgument if it is larger than
 // kFrameSizeMax: then nothing is appended.
 absl::Status AppendFrame(const Frame& frame, std::string& out);
 
-// Finds frames in a stream of bytes. Pure: no socket, no clock. Holds less than one frame of input.
+// Finds frames in a stream of bytes. Pure: no socket, no clock. Between frames it holds next to no
+// memory; it never holds more than one frame of kFrameSizeMax and what was appended last, if Next
+// is called until it gives nothing.
 class FrameReader {
  public:
   // Takes bytes as they arrive.
@@ -36,10 +37,17 @@ class FrameReader {
   // the stream is then beyond repair.
   absl::StatusOr<std::optional<Frame>> Next();
 
+  // Whether part of a frame is waiting for the rest.
+  bool HoldsPart() const { return start_ < buffer_.size(); }
+
  private:
   std::string buffer_;
   std::size_t start_ = 0;
 };
+
+// kNonceSize random bytes, never to be used twice. kInternal if the system has no randomness to
+// give.
+absl::StatusOr<std::string> MakeNonce();
 
 // The proof of a shared key: HMAC-SHA-256 over the role, the gateway's nonce and the terminal's
 // nonce.
