@@ -55,7 +55,7 @@ def heading(text):
 
 
 def last_port(data):
-    """The terminals' port of the last run, if it is free still: their addresses stay the same then."""
+    """The terminals' port of the last run, if it is still free, so that their addresses stay the same; else 0."""
     try:
         port = int((data / "port").read_text())
         with socket.socket() as probe:
@@ -63,7 +63,7 @@ def last_port(data):
             probe.bind(("0.0.0.0", port))
         return port
     except (OSError, ValueError):
-        return None
+        return 0
 
 
 class Demo:
@@ -100,7 +100,7 @@ class Demo:
                 self.gateway.devices.Remove(devices_pb2.RemoveRequest(device_id=device))
                 here.pop(device)
             if device not in here:
-                subprocess.run(self.cli("device", "add", address), check=True, stdin=subprocess.DEVNULL)
+                self.run_until_done(self.cli("device", "add", address))
         for device in self.simulator.ids:
             self.gateway.wait_connected(device)
 
@@ -120,7 +120,8 @@ class Demo:
     def show_commands(self):
         heading("Try in another terminal")
         base = f"{self.relative(BIN / 'gatelog')} --gateway {self.gateway.grpc_address} --ca {self.relative(self.gateway.ca)}"
-        for command in ("device list", "event query --limit 20", "gap list"):
+        for command in ("device list", "event query --code denied --newest --limit 20",
+                        f"event tail -f --device {self.simulator.ids[0]} -o jsonl"):
             say(f"  {base} {command}")
 
     def show_live(self):

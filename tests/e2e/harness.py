@@ -123,19 +123,18 @@ class Simulator(Process):
     """gatelog-sim; device number k listens on 127.0.0.k."""
 
     def __init__(self, data_dir, devices=1, history=0, rate=0, capacity=None, images=False, seed=1, first_id=FIRST_ID,
-                 port=None, extra=()):
+                 port=0, extra=()):
         self.data_dir = pathlib.Path(data_dir)
-        self.port = port or free_port("0.0.0.0")
         self.ids = [first_id + k for k in range(devices)]
         command = [BIN / "gatelog-sim", "--devices", devices, "--first-id", first_id, "--history", history, "--rate", rate,
-                   "--seed", seed, "--data-dir", data_dir, "--port", self.port, "--control", "127.0.0.1:0", *extra]
+                   "--seed", seed, "--data-dir", data_dir, "--port", port, "--control", "127.0.0.1:0", *extra]
         if capacity:
             command += ["--capacity", capacity]
         if images:
             command.append("--images")
         super().__init__(command, f"{data_dir}.log")
-        ready = self.wait_line(r"^gatelog-sim: ready devices=(\d+) .*control=(\S+)", 120)
-        self.control_address = ready[2]
+        ready = self.wait_line(r"^gatelog-sim: ready devices=\d+ first=\S+:(\d+) .*control=(\S+)", 120)
+        self.port, self.control_address = int(ready[1]), ready[2]
         self._channel = grpc.insecure_channel(self.control_address)
         self.control = control_pb2_grpc.ControlStub(self._channel)
 
