@@ -8,8 +8,9 @@ import signal
 import time
 import unittest
 
+from harness import FIRST_ID, EndToEndTest, wait_for  # first: finds the generated contracts
+
 import compare
-from harness import FIRST_ID, EndToEndTest, wait_for
 
 RECORDS = int(os.environ.get("GATELOG_BACKLOG", 1_000_000))
 KILLS = 3

@@ -8,11 +8,11 @@ import subprocess
 import threading
 import unittest
 
+from harness import BIN, FIRST_ID, EndToEndTest, free_port, run_cli, wait_for  # first: finds the generated contracts
+
 import grpc
 from gatelog.v1 import devices_pb2
-
 import compare
-from harness import BIN, FIRST_ID, EndToEndTest, free_port, run_cli, wait_for
 
 GARBAGE = bytes(range(256)) * 8
 

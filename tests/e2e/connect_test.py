@@ -5,14 +5,14 @@ import unittest
 import urllib.error
 import urllib.request
 
+from harness import FIRST_ID, EndToEndTest, free_port, wait_for  # first: finds the generated contracts
+
 import grpc
 import health_pb2
 import health_pb2_grpc
 import reflection_pb2
 import reflection_pb2_grpc
 from gsdk import admin_pb2, connect_pb2, device_pb2, tna_pb2
-
-from harness import FIRST_ID, EndToEndTest, free_port, wait_for
 
 
 class ConnectTest(EndToEndTest):

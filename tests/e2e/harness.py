@@ -55,6 +55,8 @@ def free_port(host="127.0.0.1"):
 class Process:
     """A program whose output is kept, line by line."""
 
+    channel = None
+
     def __init__(self, command, log_path=None, env=None):
         self.command = [str(part) for part in command]
         self.lines = []
@@ -94,16 +96,26 @@ class Process:
                 self._changed.wait(0.5)
 
     def errors(self):
-        self._errors.seek(self._errors_start)
-        return self._errors.read().decode(errors="replace")
+        """What it wrote to stderr."""
+        if not self._errors.closed:
+            self._errors.seek(self._errors_start)
+            self._error_text = self._errors.read().decode(errors="replace")
+        return self._error_text
 
     def running(self):
         return self.process.poll() is None
 
     def kill(self):
+        """SIGKILL if it still runs; then everything about it is closed."""
         if self.running():
             self.process.kill()
         self.process.wait()
+        self._reader.join()
+        self.process.stdout.close()
+        self.errors()
+        self._errors.close()
+        if self.channel:
+            self.channel.close()
 
     def stop(self, seconds=STOP_SECONDS):
         """SIGTERM; the exit status. Killed, and an AssertionError, after the limit."""
@@ -135,8 +147,8 @@ class Simulator(Process):
         super().__init__(command, f"{data_dir}.log")
         ready = self.wait_line(r"^gatelog-sim: ready devices=\d+ first=\S+:(\d+) .*control=(\S+)", 120)
         self.port, self.control_address = int(ready[1]), ready[2]
-        self._channel = grpc.insecure_channel(self.control_address)
-        self.control = control_pb2_grpc.ControlStub(self._channel)
+        self.channel = grpc.insecure_channel(self.control_address)
+        self.control = control_pb2_grpc.ControlStub(self.channel)
 
     def host(self, number):
         """Where device `number` (from 1) listens."""
