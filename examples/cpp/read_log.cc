@@ -33,8 +33,9 @@ int main(int argc, char** argv) {
   if (argc != 6) return 2;
   Codes codes;
   std::ifstream code_file(argv[3]), ca_file(argv[2]);
-  for (const auto& entry : nlohmann::json::parse(code_file)["entries"]) {
-    codes[{entry["event_code"], entry["sub_code"]}] = entry["desc"];
+  const auto table = nlohmann::json::parse(code_file);
+  for (const auto& entry : table["entries"]) {
+    codes[{entry["event_code"].get<unsigned>(), entry["sub_code"].get<unsigned>()}] = entry["desc"];
   }
   const std::string ca{std::istreambuf_iterator<char>(ca_file), {}};
   const auto channel = grpc::CreateChannel(argv[1], grpc::SslCredentials({ca, "", ""}));

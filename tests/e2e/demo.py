@@ -32,9 +32,10 @@ def parse_arguments():
 arguments = parse_arguments()
 os.environ["GATELOG_BUILD"] = str(arguments.build.resolve())
 
+from harness import BIN, Gateway, Simulator, wait_for  # noqa: E402  first: finds the generated contracts
+
 import compare  # noqa: E402
 from gatelog.v1 import devices_pb2  # noqa: E402
-from harness import BIN, Gateway, Simulator, wait_for  # noqa: E402
 
 
 class Ended(Exception):
@@ -94,13 +95,14 @@ class Demo:
         here = self.gateway.list()
         for device in here.keys() - set(self.simulator.ids):
             self.gateway.devices.Remove(devices_pb2.RemoveRequest(device_id=device))
-        for number, device in enumerate(self.simulator.ids, 1):
-            address = self.simulator.address(number)
-            if device in here and here[device].address.removeprefix("terminal://") != address:
-                self.gateway.devices.Remove(devices_pb2.RemoveRequest(device_id=device))
-                here.pop(device)
-            if device not in here:
-                self.run_until_done(self.cli("device", "add", address))
+        moved = [device for number, device in enumerate(self.simulator.ids, 1)
+                 if device in here and not here[device].address.endswith(self.simulator.address(number))]
+        for device in moved:  # the port of the last run was taken
+            self.gateway.devices.Remove(devices_pb2.RemoveRequest(device_id=device))
+        new = [self.simulator.address(number) for number, device in enumerate(self.simulator.ids, 1)
+               if device not in here or device in moved]
+        if new:
+            self.run_until_done(self.cli("device", "add", *new))
         for device in self.simulator.ids:
             self.gateway.wait_connected(device)
 
