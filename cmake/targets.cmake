@@ -24,10 +24,16 @@ function(gatelog_program name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
 endfunction()
 
+# Every test binary of C++: what a sanitizer run builds.
+add_custom_target(cpp_tests)
+
 function(gatelog_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   gatelog_program(${name} SOURCES ${ARG_SOURCES} DEPS ${ARG_DEPS} GTest::gtest_main GTest::gmock)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
+  set(support ${CMAKE_SOURCE_DIR}/tests/support)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit ENVIRONMENT
+    "LSAN_OPTIONS=suppressions=${support}/lsan.supp;TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=${support}/tsan.supp")
+  add_dependencies(cpp_tests ${name})
 endfunction()

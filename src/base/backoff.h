@@ -6,8 +6,8 @@
 
 namespace gatelog {
 
-// Growing waits between attempts: each twice the one before, up to a maximum, spread by a quarter so that many
-// clients of one fault do not return together.
+// Growing waits between attempts: each twice the one before, up to a maximum, spread by a quarter
+// so that many clients of one fault do not return together.
 class Backoff {
  public:
   struct Options {

@@ -11,12 +11,13 @@
 
 namespace gatelog {
 
-// A bounded queue between one producer that must never wait and one consumer that may be slow. When it is full, the new
-// item is discarded and counted. Any thread.
+// A bounded queue between one producer that must never wait and one consumer that may be slow. When
+// it is full, the new item is discarded and counted. Any thread.
 template <typename T>
 class DroppingQueue {
  public:
-  // `wake` is called, without a lock, on the producer's thread, whenever the queue stops being empty.
+  // `wake` is called, without a lock, on the producer's thread, whenever the queue stops being
+  // empty.
   DroppingQueue(std::size_t capacity, absl::AnyInvocable<void()> wake)
       : capacity_(capacity), wake_(std::move(wake)) {}
 

@@ -26,7 +26,8 @@ class TimedExecutor : public Executor {
   // The executor's own thread only. The task runs after at least `delay`.
   virtual TimerId PostAfter(std::chrono::milliseconds delay, Task task) = 0;
 
-  // The executor's own thread only. After Cancel the task does not run; an unknown or spent id is ignored.
+  // The executor's own thread only. After Cancel the task does not run; an unknown or spent id is
+  // ignored.
   virtual void Cancel(TimerId timer) = 0;
 };
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "absl/strings/string_view.h"
+
 namespace gatelog {
 
 // A named value beside a log line's sentence.
@@ -13,14 +15,16 @@ struct LogField {
   template <typename T>
   LogField(std::string_view name, const T& field) : key(name), value(fmt::format("{}", field)) {}
 
+  LogField(std::string_view name, absl::string_view field) : key(name), value(field) {}
+
   std::string_view key;
   std::string value;
 };
 
 enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError };
 
-// A log line is a sentence and its fields, on stderr: `Device connected. device=541000001 address=127.0.0.1:51211`.
-// Values with spaces are quoted, control characters escaped. Any thread.
+// A log line is a sentence and its fields, on stderr: `Device connected. device=541000001
+// address=127.0.0.1:51211`. Values with spaces are quoted, control characters escaped. Any thread.
 void Log(LogLevel level, std::string_view sentence, std::initializer_list<LogField> fields = {});
 
 inline void LogInfo(std::string_view sentence, std::initializer_list<LogField> fields = {}) {

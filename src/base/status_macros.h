@@ -4,10 +4,11 @@
 #include "absl/status/statusor.h"
 
 // GATELOG_RETURN_IF_ERROR(expr): leaves the function with the error of an absl::Status expression.
-// GATELOG_ASSIGN_OR_RETURN(lhs, expr): the value of an absl::StatusOr expression, or leaves with its error.
+// GATELOG_ASSIGN_OR_RETURN(lhs, expr): the value of an absl::StatusOr expression, or leaves with
+// its error.
 
-#define GATELOG_RETURN_IF_ERROR(expr)                              \
-  do {                                                             \
+#define GATELOG_RETURN_IF_ERROR(expr)                                 \
+  do {                                                                \
     if (absl::Status status_ = (expr); !status_.ok()) return status_; \
   } while (false)
 

@@ -7,7 +7,8 @@ namespace {
 class Fingerprint {
  public:
   void Add(std::uint32_t number) {
-    for (int shift = 0; shift < 32; shift += 8) AddByte(static_cast<unsigned char>(number >> shift));
+    for (int shift = 0; shift < 32; shift += 8)
+      AddByte(static_cast<unsigned char>(number >> shift));
   }
   void Add(std::string_view text) {
     for (const char c : text) AddByte(static_cast<unsigned char>(c));

@@ -9,8 +9,9 @@ namespace gatelog::model {
 // How many of a log's newest stored records are remembered to recognise the log by.
 inline constexpr std::size_t kAnchorCount = 64;
 
-// Recognises a record when it is read again: its ID and a hash of timestamp, code, sub code and user or entity. Not of
-// has_image, which a device may change later, nor of the bytes, which new firmware may encode otherwise.
+// Recognises a record when it is read again: its ID and a hash of timestamp, code, sub code and
+// user or entity. Not of has_image, which a device may change later, nor of the bytes, which new
+// firmware may encode otherwise.
 struct Anchor {
   EventId id = 0;
   std::uint64_t fingerprint = 0;
@@ -19,5 +20,8 @@ struct Anchor {
 };
 
 Anchor AnchorOf(const Event& event);
+
+// The fingerprint of a record whose bytes are no event: it is neither like another nor unlike it.
+inline constexpr std::uint64_t kUnreadableFingerprint = 0;
 
 }  // namespace gatelog::model

@@ -1,8 +1,8 @@
 #include "model/cursor.h"
 
-#include <charconv>
-
 #include <fmt/format.h>
+
+#include <charconv>
 
 #include "absl/strings/str_cat.h"
 
@@ -28,9 +28,9 @@ absl::StatusOr<Cursor> ParseCursor(std::string_view text) {
   if (text.size() < kIncarnationDigits + 2 || text[kIncarnationDigits] != '-' ||
       !ParseNumber(text.substr(0, kIncarnationDigits), 16, cursor.incarnation) ||
       !ParseNumber(text.substr(kIncarnationDigits + 1), 10, cursor.seq)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", absl::string_view(text.data(), text.size()),
-                     "' is no cursor; use one that Follow returned, or none to start at the oldest event"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", absl::string_view(text.data(), text.size()),
+        "' is no cursor; use one that Follow returned, or none to start at the oldest event"));
   }
   return cursor;
 }

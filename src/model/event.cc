@@ -193,22 +193,33 @@ absl::Status StoreEventField(const Field& field, Event& event) {
   }
 }
 
-}  // namespace
-
-absl::StatusOr<Event> ParseEvent(std::string_view payload) {
+// Everything but the payload.
+absl::Status ReadHeader(std::string_view payload, Event& event) {
   if (payload.size() > kEventSizeMax) {
     return absl::InvalidArgumentError(
         absl::StrCat("the record has ", payload.size(), " bytes, more than ", kEventSizeMax));
   }
-  Event event;
   FieldReader reader(payload);
   for (Field field; reader.Next(field);) {
     GATELOG_RETURN_IF_ERROR(StoreEventField(field, event));
   }
   if (!reader.ok()) return absl::InvalidArgumentError("the record is not an encoded EventLog");
   if (event.id == 0) return absl::InvalidArgumentError("the record has no ID");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Event> ParseEvent(std::string_view payload) {
+  Event event;
+  GATELOG_RETURN_IF_ERROR(ReadHeader(payload, event));
   event.payload.assign(payload);
   return event;
+}
+
+bool IsReadableEvent(std::string_view payload) {
+  Event event;
+  return ReadHeader(payload, event).ok();
 }
 
 EventId ParseEventId(std::string_view payload) {

@@ -9,13 +9,15 @@
 
 namespace gatelog::model {
 
-// One record of a device's log: the fields that are searched and shown, and the bytes that the device sent.
-// The payload is an encoded gsdk.event.EventLog and is never written anew: it is what is stored, streamed and hashed.
+// One record of a device's log: the fields that are searched and shown, and the bytes that the
+// device sent. The payload is an encoded gsdk.event.EventLog and is never written anew: it is what
+// is stored, streamed and hashed.
 struct Event {
   EventId id = 0;
-  std::uint32_t timestamp = 0;  // UTC, Unix seconds, by the device's clock; may go back while id goes up
-  DeviceId device = 0;          // where it happened: the log device or one of its slaves
-  std::uint32_t code = 0;       // 16 bits
+  std::uint32_t timestamp =
+      0;                   // UTC, Unix seconds, by the device's clock; may go back while id goes up
+  DeviceId device = 0;     // where it happened: the log device or one of its slaves
+  std::uint32_t code = 0;  // 16 bits
   std::uint32_t sub_code = 0;   // 8 bits
   std::string user_id;          // authentication and user events; empty: nobody known
   std::uint32_t entity_id = 0;  // door, zone or lift events
@@ -28,9 +30,13 @@ struct Event {
   bool operator==(const Event&) const = default;
 };
 
-// Reads the header out of an encoded EventLog and keeps the bytes. kInvalidArgument says what is wrong: bytes that are no
-// message, an ID of 0, a user ID that is not UTF-8, a number that does not fit its field. Unknown fields are kept.
+// Reads the header out of an encoded EventLog and keeps the bytes. kInvalidArgument says what is
+// wrong: bytes that are no message, an ID of 0, a user ID that is not UTF-8, a number that does not
+// fit its field. Unknown fields are kept.
 absl::StatusOr<Event> ParseEvent(std::string_view payload);
+
+// Whether ParseEvent would take the bytes, without keeping them.
+bool IsReadableEvent(std::string_view payload);
 
 // The ID alone, for the fast path. 0 if there is none or the bytes are no message.
 EventId ParseEventId(std::string_view payload);
@@ -45,13 +51,15 @@ struct Image {
   bool operator==(const Image&) const = default;
 };
 
-// kInvalidArgument as for ParseEvent; also when no JPEG is inside or it is larger than kImageSizeMax.
+// kInvalidArgument as for ParseEvent; also when no JPEG is inside or it is larger than
+// kImageSizeMax.
 absl::StatusOr<Image> ParseImage(std::string_view payload);
 
 // The JPEG bytes inside an encoded ImageLog; a view into `payload`. Empty if there are none.
 std::string_view ImageJpeg(std::string_view payload);
 
 inline constexpr std::size_t kImageSizeMax = 16 * 1024;  // bytes of JPEG
-inline constexpr std::size_t kEventSizeMax = 4 * 1024;   // bytes of an encoded EventLog; a larger one is unreadable
+inline constexpr std::size_t kEventSizeMax =
+    4 * 1024;  // bytes of an encoded EventLog; a larger one is unreadable
 
 }  // namespace gatelog::model

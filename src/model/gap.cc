@@ -4,11 +4,16 @@ namespace gatelog::model {
 
 const char* GapReasonName(GapReason reason) {
   switch (reason) {
-    case GapReason::kOverwritten: return "overwritten";
-    case GapReason::kCleared: return "cleared";
-    case GapReason::kAbsent: return "absent";
-    case GapReason::kUnreadable: return "unreadable";
-    case GapReason::kUnverified: return "unverified";
+    case GapReason::kOverwritten:
+      return "overwritten";
+    case GapReason::kCleared:
+      return "cleared";
+    case GapReason::kAbsent:
+      return "absent";
+    case GapReason::kUnreadable:
+      return "unreadable";
+    case GapReason::kUnverified:
+      return "unverified";
   }
   return "unknown";
 }

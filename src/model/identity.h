@@ -37,10 +37,10 @@ struct DeviceIdentity {
   std::string kernel_version;
   std::string core_version;
   std::string board_version;
-  std::uint32_t type = 0xFF;          // gsdk.device.Type
-  bool image_logs = false;            // the device records images
-  std::string capability_info;        // an encoded gsdk.device.CapabilityInfo
-  std::string device_capability;      // an encoded gsdk.device.DeviceCapability
+  std::uint32_t type = 0xFF;      // gsdk.device.Type
+  bool image_logs = false;        // the device records images
+  std::string capability_info;    // an encoded gsdk.device.CapabilityInfo
+  std::string device_capability;  // an encoded gsdk.device.DeviceCapability
   std::vector<DeviceId> rs485_slaves;
   std::vector<DeviceId> wiegand_slaves;
 };

@@ -4,7 +4,8 @@
 
 namespace gatelog::model {
 
-// What a device's log holds at one moment. An empty log has first 0; last may then still name the last ID given out.
+// What a device's log holds at one moment. An empty log has first 0; last may then still name the
+// last ID given out.
 struct LogStatus {
   EventId first = 0;
   EventId last = 0;

@@ -16,11 +16,13 @@
 
 namespace gatelog::ports {
 
-// Limits of single reads; a link may return fewer records than asked for only at the end of the log.
+// Limits of single reads; a link may return fewer records than asked for only at the end of the
+// log.
 inline constexpr std::uint32_t kReadRecordsMax = 16'384;
 inline constexpr std::uint32_t kReadImagesMax = 64;
 
-// A stretch of a device's log: records in ascending ID, their bytes one after another in one buffer.
+// A stretch of a device's log: records in ascending ID, their bytes one after another in one
+// buffer.
 class LogPage {
  public:
   struct Record {
@@ -53,8 +55,8 @@ class LogPage {
   std::vector<End> ends_;
 };
 
-// What a link reports on its own. All calls come on the loop's thread, in the order of their arrival, and none after the
-// link has been destroyed.
+// What a link reports on its own. All calls come on the loop's thread, in the order of their
+// arrival, and none after the link has been destroyed.
 class DeviceLinkObserver {
  public:
   virtual ~DeviceLinkObserver() = default;
@@ -65,8 +67,9 @@ class DeviceLinkObserver {
   // The log as a keep-alive showed it, and the device's clock at that moment.
   virtual void OnStatus(const model::LogStatus& status, Timestamp device_time) = 0;
 
-  // The link is gone (kUnavailable; kInternal if the device broke the rules); the last call. Every open request has been answered with kUnavailable before. The link must be
-  // destroyed, and may be from inside this call.
+  // The link is gone (kUnavailable; kInternal if the device broke the rules); the last call. Every
+  // open request has been answered with kUnavailable before. The link must be destroyed, and may be
+  // from inside this call.
   virtual void OnLost(const absl::Status& reason) = 0;
 };
 
@@ -75,11 +78,13 @@ using Reply = absl::AnyInvocable<void(T)>;
 
 // One live session with one log device. Made by a DeviceDialer, destroyed to end it.
 //
-// Threads: the loop's thread only; nothing blocks. A reply comes exactly once, later, on the loop's thread, unless the link is
-// destroyed before: then open replies are dropped. Several requests may be open; replies come in any order.
-// Errors: kUnavailable: the link broke. kDeadlineExceeded: the device did not answer in time; the link is still there.
-// kUnimplemented: the device lacks this. kInternal: the device's own error, its words in the message. kResourceExhausted: too
-// many requests are open, or the device does not take what is sent to it. kInvalidArgument: the request exceeds a limit.
+// Threads: the loop's thread only; nothing blocks. A reply comes exactly once, later, on the loop's
+// thread, unless the link is destroyed before: then open replies are dropped. Several requests may
+// be open; replies come in any order. Errors: kUnavailable: the link broke. kDeadlineExceeded: the
+// device did not answer in time; the link is still there. kUnimplemented: the device lacks this.
+// kInternal: the device's own error, its words in the message. kResourceExhausted: too many
+// requests are open, or the device does not take what is sent to it. kInvalidArgument: the request
+// exceeds a limit.
 class DeviceLink {
  public:
   virtual ~DeviceLink() = default;
@@ -89,15 +94,18 @@ class DeviceLink {
   // Asks for a push for every new record from now on; the reply is the log's status after that.
   virtual void ArmPushes(Reply<absl::StatusOr<model::LogStatus>> reply) = 0;
 
-  // Records with ID >= from, ascending, `max` (1 to kReadRecordsMax) at most. From beyond the newest: an empty page.
+  // Records with ID >= from, ascending, `max` (1 to kReadRecordsMax) at most. From beyond the
+  // newest: an empty page.
   virtual void ReadLog(model::EventId from, std::uint32_t max,
                        Reply<absl::StatusOr<LogPage>> reply) = 0;
 
-  // Encoded ImageLogs with ID >= from, ascending, `max` (1 to kReadImagesMax) at most. Empty where the device has no images.
+  // Encoded ImageLogs with ID >= from, ascending, `max` (1 to kReadImagesMax) at most. Empty where
+  // the device has no images.
   virtual void ReadImages(model::EventId from, std::uint32_t max,
                           Reply<absl::StatusOr<std::vector<std::string>>> reply) = 0;
 
-  // Empties the log if its last ID is still `expected_last`; kFailedPrecondition if not. The reply is the status after it.
+  // Empties the log if its last ID is still `expected_last`; kFailedPrecondition if not. The reply
+  // is the status after it.
   virtual void ClearLog(model::EventId expected_last,
                         Reply<absl::StatusOr<model::LogStatus>> reply) = 0;
 
@@ -117,12 +125,13 @@ class DeviceDialer {
     virtual ~Attempt() = default;
   };
 
-  // Connects and exchanges identities within a time limit of the family's own. Loop's thread; the reply comes at most once,
-  // later, on the loop's thread. `observer` must outlive the link; it hears nothing before the reply.
-  // kUnavailable: nobody there, refused, or the device is held by another gateway (the message names it).
-  // Also when the host's name is not found, since that may pass.
-  // kPermissionDenied: the key is wrong or missing. kDeadlineExceeded: no answer. kInvalidArgument: no address of this family.
-  // kInternal: what answers does not speak the family's protocol. kUnimplemented: another version of it.
+  // Connects and exchanges identities within a time limit of the family's own. Loop's thread; the
+  // reply comes at most once, later, on the loop's thread. `observer` must outlive the link; it
+  // hears nothing before the reply. kUnavailable: nobody there, refused, or the device is held by
+  // another gateway (the message names it). Also when the host's name is not found, since that may
+  // pass. kPermissionDenied: the key is wrong or missing. kDeadlineExceeded: no answer.
+  // kInvalidArgument: no address of this family. kInternal: what answers does not speak the
+  // family's protocol. kUnimplemented: another version of it.
   virtual std::unique_ptr<Attempt> Dial(
       const DeviceAddress& address, DeviceLinkObserver& observer,
       Reply<absl::StatusOr<std::unique_ptr<DeviceLink>>> reply) = 0;

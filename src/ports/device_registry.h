@@ -13,14 +13,15 @@ namespace gatelog::ports {
 // A device that is kept across restarts.
 struct Registration {
   model::DeviceId id = 0;
-  DeviceAddress address;
+  DeviceAddress address = {};
   bool collected = true;
   bool monitored = false;
 
   bool operator==(const Registration&) const = default;
 };
 
-// Remembers the devices that are kept. Blocking; one thread at a time; durable when a call returns OK.
+// Remembers the devices that are kept. Blocking; one thread at a time; durable when a call returns
+// OK.
 class DeviceRegistry {
  public:
   virtual ~DeviceRegistry() = default;

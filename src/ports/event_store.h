@@ -23,6 +23,23 @@ enum class Phase : int {
   kBacklog = 2,  // was on the device when the link came up
 };
 
+// Records [first, last] of one epoch.
+struct RecordRange {
+  model::Epoch epoch = 0;
+  model::EventId first = 0;
+  model::EventId last = 0;
+};
+
+// An epoch that is over.
+struct PastEpoch {
+  model::Epoch epoch = 0;
+  model::EventId first = 0;  // lowest ID that belongs to it
+  model::EventId next = 0;   // lowest ID neither stored nor recorded as a gap when it ended
+  model::Generation generation = 0;
+
+  bool operator==(const PastEpoch&) const = default;
+};
+
 // What the store knows of one log device: enough to go on after a restart.
 struct LogState {
   model::DeviceId log_device = 0;
@@ -31,7 +48,9 @@ struct LogState {
   model::Generation generation = 0;  // that the device showed in it; 0: none
   model::EventId next = 0;           // lowest ID neither stored nor recorded as a gap
   model::EventId image_next = 0;     // lowest ID whose image has not been looked for
-  std::vector<model::Anchor> anchors;  // the newest stored records, ascending, kAnchorCount at most
+  std::vector<model::Anchor> anchors =
+      {};                            // the newest stored records, ascending, kAnchorCount at most
+  std::vector<PastEpoch> past = {};  // ascending; a batch that opens an epoch adds the one it ends
 
   bool operator==(const LogState&) const = default;
 };
@@ -40,17 +59,20 @@ struct LogState {
 struct Batch {
   model::DeviceId log_device = 0;
 
-  // The fence: the batch commits only if the store's state is exactly this. Epoch 0: the store knows nothing of the device.
+  // The fence: the batch commits only if the store's state is exactly this. Epoch 0: the store
+  // knows nothing of the device.
   model::Epoch expected_epoch = 0;
   model::EventId expected_next = 0;
 
-  // The state after it, without image_next, which an opened epoch sets to epoch_first. An epoch that is expected_epoch + 1 is
-  // opened by this batch; no other step is allowed.
-  LogState after;
+  // The state after it, without image_next, which an opened epoch sets to epoch_first. An epoch
+  // that is expected_epoch + 1 is opened by this batch; no other step is allowed.
+  LogState after = {};
 
-  std::vector<model::Event> events;  // of after.epoch, ascending, all in [expected_next or epoch_first, after.next)
-  std::vector<model::Gap> gaps;      // of after.epoch, disjoint from each other and from the events
-  model::EventId live_from = 0;      // events with a smaller ID are backlog
+  // Of after.epoch, events ascending, gaps disjoint from each other and from the events. Together
+  // they are exactly [expected_next, or epoch_first where an epoch is opened, after.next).
+  std::vector<model::Event> events = {};
+  std::vector<model::Gap> gaps = {};
+  model::EventId live_from = 0;  // events with a smaller ID are backlog
   Timestamp arrival{};
 };
 
@@ -59,8 +81,9 @@ struct ImageBatch {
   model::DeviceId log_device = 0;
   model::Epoch epoch = 0;
   model::EventId expected_image_next = 0;
-  model::EventId image_next = 0;       // after it
-  std::vector<model::Image> images;    // one whose event is not stored with the same timestamp and code is left out
+  model::EventId image_next = 0;  // after it
+  // One whose event is not stored with the same timestamp and code is left out.
+  std::vector<model::Image> images = {};
 };
 
 struct StoredEvent {
@@ -76,15 +99,15 @@ struct StoredEvent {
 
 // Which events. What is empty matches all; what is set must all match.
 struct EventFilter {
-  std::vector<model::DeviceId> log_devices;
-  std::vector<model::DeviceId> devices;
-  std::vector<std::string> users;
-  std::vector<std::uint32_t> codes;
-  std::optional<model::Epoch> epoch;
+  std::vector<model::DeviceId> log_devices = {};
+  std::vector<model::DeviceId> devices = {};
+  std::vector<std::string> users = {};
+  std::vector<std::uint32_t> codes = {};
+  std::optional<model::Epoch> epoch = {};
   model::EventId first_id = 0;
-  model::EventId last_id = 0;   // inclusive; 0: no bound
-  std::int64_t from_s = 0;      // device time, inclusive; 0: no bound
-  std::int64_t to_s = 0;        // device time, exclusive; 0: no bound
+  model::EventId last_id = 0;  // inclusive; 0: no bound
+  std::int64_t from_s = 0;     // device time, inclusive; 0: no bound
+  std::int64_t to_s = 0;       // device time, exclusive; 0: no bound
 
   bool operator==(const EventFilter&) const = default;
 };
@@ -92,7 +115,7 @@ struct EventFilter {
 enum class Order { kOldestFirst, kNewestFirst };  // by seq
 
 struct EventQuery {
-  EventFilter filter;
+  EventFilter filter = {};
   Order order = Order::kOldestFirst;
   std::uint64_t after_seq = 0;   // exclusive lower bound
   std::uint64_t before_seq = 0;  // exclusive upper bound; 0: none
@@ -103,9 +126,12 @@ inline constexpr std::uint32_t kQueryLimitMax = 16'384;
 
 struct EventPage {
   std::vector<StoredEvent> events;
-  // How far the read looked: every matching event up to here (down to here, newest first) is in the pages so far.
+  // How far the read looked: every matching event up to here (down to here, newest first) is in the
+  // pages so far. With `more` the last event's seq; else the end of the range: oldest first, the
+  // newest visible seq or before_seq - 1, and never less than after_seq; newest first, the seq that
+  // follows after_seq.
   std::uint64_t seq_reached = 0;
-  bool more = false;  // the limit ended the page
+  bool more = false;  // the limit ended the page; none may follow all the same
 };
 
 struct LogTotals {
@@ -117,12 +143,14 @@ struct LogTotals {
   std::uint64_t epochs = 0;
 };
 
-// Where events are kept. One writer: the process that opened the store; others are refused when they open it.
+// Where events are kept. One writer: the process that opened the store; others are refused when
+// they open it.
 //
-// Durable before visible (G3): when Commit returns OK, what it wrote is synced, and only then do reads show it.
-// Threads: Commit and CommitImages on one thread at a time; reads from any threads, also while a commit runs. All calls block.
-// Errors: kFailedPrecondition: a fence did not match. kDataLoss: the store is damaged. kResourceExhausted: no space.
-// kUnavailable: the storage failed (I/O error); nothing is acknowledged any more until the store is opened anew.
+// Durable before visible (G3): when Commit returns OK, what it wrote is synced, and only then do
+// reads show it. Threads: Commit and CommitImages on one thread at a time; reads from any threads,
+// also while a commit runs. All calls block. Errors: kFailedPrecondition: a fence did not match.
+// kDataLoss: the store is damaged. kResourceExhausted: no space. kUnavailable: the storage failed
+// (I/O error); nothing is acknowledged any more until the store is opened anew.
 class EventStore {
  public:
   virtual ~EventStore() = default;
@@ -135,23 +163,28 @@ class EventStore {
 
   virtual absl::StatusOr<std::vector<LogState>> LoadLogStates() = 0;
 
-  // Writes the batches in order in one transaction; seq goes up in the same order. One result per batch: a batch whose fence
-  // does not match gets kFailedPrecondition and changes nothing, the others commit. Any other error is the call's own: then
-  // nothing is written. After a commit of unknown outcome the store reads the state back and returns what really happened.
+  // Writes the batches in order in one transaction; seq goes up in the same order. One result per
+  // batch: a batch whose fence does not match gets kFailedPrecondition, one that breaks a
+  // rule of Batch kInvalidArgument; it changes nothing, the others commit. Any other error is the
+  // call's own: then nothing is written. After a commit of unknown outcome the store reads the
+  // state back and returns what really happened.
   virtual absl::StatusOr<std::vector<absl::Status>> Commit(std::span<const Batch> batches) = 0;
 
   // As Commit, for images.
-  virtual absl::StatusOr<std::vector<absl::Status>> CommitImages(std::span<const ImageBatch> batches) = 0;
+  virtual absl::StatusOr<std::vector<absl::Status>> CommitImages(
+      std::span<const ImageBatch> batches) = 0;
 
   virtual absl::StatusOr<EventPage> Read(const EventQuery& query) = 0;
 
-  // Gaps ordered by (log device, epoch, first), after the given place, `limit` at most. No devices: all.
-  virtual absl::StatusOr<std::vector<model::Gap>> ReadGaps(std::span<const model::DeviceId> log_devices,
-                                                           const model::RecordKey& after,
-                                                           std::uint32_t limit) = 0;
+  // Gaps ordered by (log device, epoch, first), after the given place, `limit` at most. No devices:
+  // all.
+  virtual absl::StatusOr<std::vector<model::Gap>> ReadGaps(
+      std::span<const model::DeviceId> log_devices, const model::RecordKey& after,
+      std::uint32_t limit) = 0;
 
   // kNotFound if no image is stored. Epoch 0: the latest epoch that has one.
-  virtual absl::StatusOr<std::pair<model::RecordKey, model::Image>> ReadImage(const model::RecordKey& key) = 0;
+  virtual absl::StatusOr<std::pair<model::RecordKey, model::Image>> ReadImage(
+      const model::RecordKey& key) = 0;
 
   virtual absl::StatusOr<std::vector<LogTotals>> ReadTotals() = 0;
 };

@@ -31,12 +31,14 @@ inline constexpr std::size_t kImageFiltersMax = 32;
 
 // Reads and changes the logs that devices hold, through their links.
 //
-// Threads: the loop's thread, replies too, each exactly once. Errors: those of Fleet::Link and of ports::DeviceLink.
+// Threads: the loop's thread, replies too, each exactly once. Errors: those of Fleet::Link and of
+// ports::DeviceLink.
 class LogAccess {
  public:
   struct Options {
-    std::chrono::milliseconds timeout{20'000};  // of each page, and of clearing a log; then kDeadlineExceeded
-    int clear_attempts = 10;                    // when new records come between storing and clearing
+    std::chrono::milliseconds timeout{
+        20'000};              // of each page, and of clearing a log; then kDeadlineExceeded
+    int clear_attempts = 10;  // when new records come between storing and clearing
   };
 
   LogAccess(TimedExecutor& loop, Fleet& fleet, Options options);
@@ -44,21 +46,23 @@ class LogAccess {
   // Called with one page after another; false ends the read early. The page may be moved from.
   using OnPage = absl::AnyInvocable<bool(ports::LogPage& page)>;
 
-  // Records with ID >= from in ascending order, `max` of them (0: all there are when the read begins); pages go to on_page, then
-  // `done` comes. Undecodable records are left out. A record overwritten meanwhile is skipped.
+  // Records with ID >= from in ascending order, `max` of them (0: all there are when the read
+  // begins); pages go to on_page, then `done` comes. Undecodable records are left out. A record
+  // overwritten meanwhile is skipped.
   void ReadLog(model::DeviceId device, model::EventId from, std::uint32_t max, OnPage on_page,
                ports::Reply<absl::Status> done);
 
   // Encoded ImageLogs with ID >= from, `max` of them (0: all); as ReadLog.
   using OnImages = absl::AnyInvocable<bool(std::vector<std::string>& images)>;
-  void ReadImages(model::DeviceId device, model::EventId from, std::uint32_t max, OnImages on_images,
-                  ports::Reply<absl::Status> done);
+  void ReadImages(model::DeviceId device, model::EventId from, std::uint32_t max,
+                  OnImages on_images, ports::Reply<absl::Status> done);
 
-  // Stores everything first, then clears; repeats when records came in between. kFailedPrecondition if the store cannot take
-  // the log: then nothing is cleared.
+  // Stores everything first, then clears; repeats when records came in between. kFailedPrecondition
+  // if the store cannot take the log: then nothing is cleared.
   void ClearLog(model::DeviceId device, ports::Reply<absl::Status> reply);
 
-  // Encoded gsdk.event.ImageFilters. Setting on a device without images is kUnimplemented; reading gives none.
+  // Encoded gsdk.event.ImageFilters. Setting on a device without images is kUnimplemented; reading
+  // gives none.
   void GetImageFilters(model::DeviceId device,
                        ports::Reply<absl::StatusOr<std::vector<std::string>>> reply);
   void SetImageFilters(model::DeviceId device, std::vector<std::string> filters,

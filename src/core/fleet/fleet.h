@@ -1,6 +1,6 @@
 #pragma once
 
-#include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +12,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/executor.h"
+#include "core/fleet/log_collection.h"
 #include "core/ingest/ingest.h"
 #include "core/live/live_hub.h"
 #include "core/live/status_hub.h"
@@ -32,15 +33,16 @@ struct DeviceSnapshot {
   LinkState state = LinkState::kDisconnected;
   std::optional<Timestamp> connected_since;
   std::optional<model::DeviceIdentity> identity;  // from the last link since the gateway started
-  bool kept = false;       // survives a restart and is connected again by itself
+  bool kept = false;  // survives a restart and is connected again by itself
   bool collected = true;
   bool monitored = false;
 
   model::Epoch epoch = 0;  // 0: nothing stored yet
   model::EventId next = 0;
-  model::LogStatus log;    // as last heard
-  std::uint32_t lag = 0;   // records known to be on the device and not yet stored
+  model::LogStatus log;   // as last heard
+  std::uint32_t lag = 0;  // records known to be on the device and not yet stored
   std::uint64_t stored = 0;
+  std::uint64_t gaps = 0;
   std::uint64_t missing = 0;
   std::uint64_t images = 0;
 
@@ -57,16 +59,16 @@ struct Slaves {
 
 inline constexpr std::size_t kDevicesMax = 20'000;
 
-// The devices of this gateway: dials them, keeps them connected, collects their logs, feeds live events.
+// The devices of this gateway: dials them, keeps them connected, collects their logs, feeds live
+// events.
 //
-// Threads: everything on the loop's thread, replies too. Errors: kNotFound: no such device here; kUnavailable: known but not
-// connected (says why); kResourceExhausted: kDevicesMax reached.
+// Threads: everything on the loop's thread, replies too. Errors: kNotFound: no such device here;
+// kUnavailable: known but not connected (says why); kResourceExhausted: kDevicesMax reached.
 class Fleet {
  public:
   struct Options {
     Backoff::Options reconnect;
-    std::chrono::milliseconds retry_store{1'000};  // wait after the store refused a batch
-    bool collect = true;                           // for devices that do not say otherwise
+    LogCollection::Options collection;
   };
 
   struct Parts {  // all outlive the fleet
@@ -84,19 +86,20 @@ class Fleet {
   ~Fleet();
 
   // Takes up the devices that were kept. Once, before anything else.
-  void Start(std::vector<ports::Registration> registrations, std::vector<ports::LogState> log_states,
-             std::vector<ports::LogTotals> totals);
+  void Start(std::vector<ports::Registration> registrations,
+             std::vector<ports::LogState> log_states, std::vector<ports::LogTotals> totals);
 
-  // Links at once and once; fails if nobody is there. Not kept: when the link is lost, the device is gone from the list. A
-  // device that is connected already keeps its link.
+  // Links at once and once; fails if nobody is there. Not kept: when the link is lost, the device
+  // is gone from the list. A device that is connected already keeps its link.
   void Connect(ports::DeviceAddress address, ports::Reply<absl::StatusOr<model::DeviceId>> reply);
 
   // Links at once, then keeps the device under the ID it told. Nothing is kept when it fails.
   void Add(ports::DeviceAddress address, bool collect,
            ports::Reply<absl::StatusOr<model::DeviceId>> reply);
 
-  // Keeps the devices and goes on trying to link them; the reply does not wait for that. A device that answers with
-  // another ID is not taken. ID 0 and doubled IDs: kInvalidArgument, nothing kept.
+  // Keeps the devices and goes on trying to link them; the reply does not wait for that. A device
+  // that answers with another ID is not taken. ID 0 and doubled IDs: kInvalidArgument, nothing
+  // kept.
   void AddAsync(std::vector<ports::Registration> registrations, ports::Reply<absl::Status> reply);
 
   // Ends the links and forgets the devices; what is stored stays.
@@ -109,14 +112,16 @@ class Fleet {
   std::vector<DeviceSnapshot> List() const;
   absl::StatusOr<DeviceSnapshot> Find(model::DeviceId id) const;
 
-  // Whether the device's events go to live subscribers. Remembered for kept devices, also over a reconnect; doing it twice is fine.
+  // Whether the device's events go to live subscribers. Remembered for kept devices, also over a
+  // reconnect; doing it twice is fine.
   void SetMonitoring(model::DeviceId id, bool enabled, ports::Reply<absl::Status> reply);
 
   // The device's link, valid until control returns to the loop.
   absl::StatusOr<ports::DeviceLink*> Link(model::DeviceId id);
 
-  // Replies with the log's status once every record up to its last ID is stored. kFailedPrecondition if that cannot be: the
-  // device is not collected, or the store does not take it; kUnavailable if the link is lost meanwhile.
+  // Replies with the log's status once every record up to its last ID is stored.
+  // kFailedPrecondition if that cannot be: the device is not collected, or the store does not take
+  // it; kUnavailable if the link is lost meanwhile.
   void WhenStored(model::DeviceId id, ports::Reply<absl::StatusOr<model::LogStatus>> reply);
 
   // In memory only, as clients expect: set again after a restart.
@@ -125,13 +130,32 @@ class Fleet {
 
  private:
   friend class ManagedDevice;
-  struct PendingDial;
+
+  // A device whose ID is not known yet.
+  struct Introduction;
+  using Introduced = absl::AnyInvocable<void(absl::StatusOr<ManagedDevice*>)>;
+
+  void Introduce(ports::DeviceAddress address, Introduced done);
+  absl::StatusOr<ManagedDevice*> Adopt(Introduction& introduction,
+                                       std::unique_ptr<ports::DeviceLink> link);
+  absl::StatusOr<ManagedDevice*> FindDevice(model::DeviceId id) const;
+  ManagedDevice* FindByAddress(const ports::DeviceAddress& address);
+  ManagedDevice& Obtain(model::DeviceId id, const ports::DeviceAddress& address);
+  LogCollection& CollectionOf(model::DeviceId id);
+  absl::Status CheckRegistrations(const std::vector<ports::Registration>& registrations) const;
+  void Keep(const ports::Registration& registration);
+  void Forget(model::DeviceId id);
+  ports::DeviceDialer* DialerFor(const ports::DeviceAddress& address) const;
+  void Persist(absl::AnyInvocable<absl::Status(ports::DeviceRegistry&)> work,
+               ports::Reply<absl::Status> reply);
 
   Parts parts_;
   Options options_;
+  // Outlive the devices' links: commits come back to them.
+  std::map<model::DeviceId, std::unique_ptr<LogCollection>> collections_;
   std::map<model::DeviceId, std::unique_ptr<ManagedDevice>> devices_;
-  std::map<std::uint64_t, std::unique_ptr<PendingDial>> dials_;
-  std::uint64_t last_dial_ = 0;
+  std::map<std::uint64_t, std::unique_ptr<Introduction>> introductions_;
+  std::uint64_t last_introduction_ = 0;
   std::map<model::DeviceId, Slaves> slaves_;
 };
 

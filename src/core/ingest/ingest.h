@@ -8,14 +8,16 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/executor.h"
 #include "base/mutex.h"
 #include "ports/event_store.h"
 
 namespace gatelog::core {
 
-// The way into the store: gathers the batches of all devices and commits what waits in one transaction, on the writer's
-// thread. Devices bound what they have under way (Collector::kBatchesInFlightMax), so the queue is bounded by the fleet's size.
+// The way into the store: gathers the batches of all devices and commits what waits in one
+// transaction, on the writer's thread. Devices bound what they have under way
+// (Collector::kBatchesInFlightMax), so the queue is bounded by the fleet's size.
 class Ingest {
  public:
   struct Options {
@@ -29,9 +31,18 @@ class Ingest {
   void Submit(ports::Batch batch, absl::AnyInvocable<void(absl::Status)> done);
   void SubmitImages(ports::ImageBatch batch, absl::AnyInvocable<void(absl::Status)> done);
 
-  // Called on the writer's thread after each commit that wrote events, with the store's newest seq; for Follow. Set before the
-  // first Submit.
-  void OnCommitted(absl::AnyInvocable<void(std::uint64_t)> listener) { on_committed_ = std::move(listener); }
+  // Reads of what the store knows, for the collector: they block on the writer's thread; the reply
+  // comes on the loop's.
+  void LoadState(model::DeviceId device,
+                 absl::AnyInvocable<void(absl::StatusOr<ports::LogState>)> reply);
+  void LoadAnchors(model::DeviceId device, std::vector<ports::RecordRange> ranges,
+                   absl::AnyInvocable<void(absl::StatusOr<std::vector<model::Anchor>>)> reply);
+
+  // Called on the writer's thread after each commit that wrote events, with the store's newest seq;
+  // for Follow. Set before the first Submit.
+  void OnCommitted(absl::AnyInvocable<void(std::uint64_t)> listener) {
+    on_committed_ = std::move(listener);
+  }
 
   std::uint64_t events_committed() const { return events_committed_; }
   std::uint64_t commits() const { return commits_; }
@@ -53,6 +64,9 @@ class Ingest {
   void CommitWaiting();
   void CommitEvents(std::vector<Pending> pending);
   void CommitImages(std::vector<PendingImages> pending);
+  std::vector<Pending> TakeWaiting() GATELOG_REQUIRES(mutex_);
+  absl::StatusOr<std::vector<model::Anchor>> ReadAnchors(
+      model::DeviceId device, const std::vector<ports::RecordRange>& ranges);
   void SetHealth(const absl::Status& status);
 
   ports::EventStore& store_;

@@ -26,8 +26,8 @@ std::shared_ptr<LiveSubscription> LiveHub::Subscribe(LiveFilter filter, int queu
   MutexLock lock(mutex_);
   std::erase_if(subscriptions_, [](const auto& subscription) { return subscription.expired(); });
   if (subscriptions_.size() >= kLiveSubscribersMax) return nullptr;
-  auto subscription = std::make_shared<LiveSubscription>(std::move(filter), Capacity(queue_size),
-                                                         std::move(wake));
+  auto subscription =
+      std::make_shared<LiveSubscription>(std::move(filter), Capacity(queue_size), std::move(wake));
   subscriptions_.push_back(subscription);
   return subscription;
 }

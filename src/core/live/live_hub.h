@@ -16,7 +16,8 @@ namespace gatelog::core {
 
 // What one subscriber wants to see. Empty sets match all; both must match.
 struct LiveFilter {
-  std::unordered_set<model::DeviceId> devices;  // where the event happened, or whose log it stands in
+  std::unordered_set<model::DeviceId>
+      devices;  // where the event happened, or whose log it stands in
   std::unordered_set<std::uint32_t> codes;
 };
 
@@ -44,12 +45,13 @@ class LiveSubscription {
   DroppingQueue<LivePayload> queue_;
 };
 
-// Hands live events to subscribers, at most once each (G4). Slow subscribers lose events, which is counted, and change
-// nothing for others.
+// Hands live events to subscribers, at most once each (G4). Slow subscribers lose events, which is
+// counted, and change nothing for others.
 class LiveHub {
  public:
-  // Any thread. `wake` is called on the publishing thread when the subscriber's queue stops being empty; it must not block.
-  // queue_size <= 0: kLiveQueueDefault; above kLiveQueueMax: that. nullptr when kLiveSubscribersMax are there already.
+  // Any thread. `wake` is called on the publishing thread when the subscriber's queue stops being
+  // empty; it must not block. queue_size <= 0: kLiveQueueDefault; above kLiveQueueMax: that.
+  // nullptr when kLiveSubscribersMax are there already.
   std::shared_ptr<LiveSubscription> Subscribe(LiveFilter filter, int queue_size,
                                               absl::AnyInvocable<void()> wake);
 

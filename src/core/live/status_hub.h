@@ -11,7 +11,8 @@
 
 namespace gatelog::core {
 
-// Each link gives exactly one kConnected and, when it is lost, exactly one kDisconnected; failed attempts give kCannotConnect.
+// Each link gives exactly one kConnected and, when it is lost, exactly one kDisconnected; failed
+// attempts give kCannotConnect.
 enum class LinkChange { kConnected, kDisconnected, kCannotConnect };
 
 struct StatusChange {

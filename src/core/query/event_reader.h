@@ -28,17 +28,20 @@ class EventReader {
   // Runs `work` where it may block on the store. Any thread.
   void Post(absl::AnyInvocable<void(ports::EventStore&)> work);
 
-  // Every committed event that matches, after the cursor, in commit order, once each (G3). One Next at a time; the batch comes
-  // when there is one, on a reader's thread, so a slow client is waited for and costs no memory. Any thread.
+  // Every committed event that matches, after the cursor, in commit order, once each (G3). One Next
+  // at a time; the batch comes when there is one, on a reader's thread, so a slow client is waited
+  // for and costs no memory. Any thread.
   class Following {
    public:
     virtual ~Following() = default;
-    // OUT_OF_RANGE for a cursor that this store never gave, naming the first valid one. After the reply with an error none
-    // follows. Replies with an empty batch when the cursor moved over many events of which none matched, and after every
-    // kFollowIdle without one. Dropping the Following drops an open reply.
+    // OUT_OF_RANGE for a cursor that this store never gave, naming the first valid one. After the
+    // reply with an error none follows. Replies with an empty batch when the cursor moved over many
+    // events of which none matched, and after every kFollowIdle without one. Dropping the Following
+    // drops an open reply.
     virtual void Next(absl::AnyInvocable<void(absl::StatusOr<FollowBatch>)> reply) = 0;
   };
-  std::shared_ptr<Following> Follow(model::Cursor cursor, ports::EventFilter filter, std::uint32_t batch_max);
+  std::shared_ptr<Following> Follow(model::Cursor cursor, ports::EventFilter filter,
+                                    std::uint32_t batch_max);
 
   // The place after everything that is stored now, and before it.
   model::Cursor Now() const;
@@ -51,6 +54,9 @@ class EventReader {
 
  private:
   class FollowingImpl;
+
+  // Wakes the follower at the next commit.
+  void Await(std::weak_ptr<FollowingImpl> following);
 
   ports::EventStore& store_;
   Executor& readers_;

@@ -1,0 +1,296 @@
+#include "apps/gatelog-sim/life.h"
+
+#include <iterator>
+#include <utility>
+
+#include "model/event_code.h"
+
+namespace gatelog::sim {
+namespace {
+
+constexpr std::uint64_t kLifePurpose = 2;
+// So many records lie between two turns of the table's sweep, by the weights below.
+constexpr std::uint64_t kRecordsPerSweep = 38;
+// Terminals begin the sweep at different places, so that a small fleet covers the table early.
+constexpr std::uint64_t kSweepStride = 109;
+
+std::uint32_t IdentifyCode(Habit habit, Random& random) {
+  if (habit == Habit::kFinger) return random.Percent(90) ? 0x01 : 0x02;
+  return random.Percent(90) ? 0x03 : 0x04;
+}
+
+std::uint32_t VerifyCode(Habit habit, Random& random) {
+  switch (habit) {
+    case Habit::kCard:
+      return random.Percent(70) ? 0x06 : random.Percent(50) ? 0x07 : 0x08;
+    case Habit::kMobileCard:
+      return random.Percent(80) ? 0x16 : 0x17;
+    case Habit::kQr:
+      return random.Percent(80) ? 0x25 : 0x26;
+    default:
+      return random.Percent(60) ? 0x01 : 0x02;
+  }
+}
+
+bool UsesOneToMany(Habit habit) { return habit == Habit::kFace || habit == Habit::kFinger; }
+
+// Come, go, and the two ends of the break by the time of day; now and then another key.
+gsdk::tna::Key KeyAt(unsigned hour, Random& random) {
+  if (random.Percent(4)) return static_cast<gsdk::tna::Key>(random.Between(5, 16));
+  if (hour < 11) return gsdk::tna::KEY_1;
+  if (hour < 14) return random.Percent(50) ? gsdk::tna::KEY_3 : gsdk::tna::KEY_4;
+  return gsdk::tna::KEY_2;
+}
+
+}  // namespace
+
+Life::Life(std::uint64_t seed, Place place, const std::vector<Person>& people,
+           std::uint64_t position)
+    : place_(std::move(place)),
+      people_(people),
+      random_(MixSeed(MixSeed(seed, kLifePurpose), std::uint64_t{place_.device} << 32 ^ position)),
+      sweep_(static_cast<std::size_t>((place_.device * kSweepStride + position / kRecordsPerSweep) %
+                                      model::EventCodes().size())),
+      person_(&people_.front()) {}
+
+const Life::Step& Life::Next(unsigned hour) {
+  hour_ = hour;
+  if (next_step_ == step_count_) MakeScene();
+  return steps_[next_step_++];
+}
+
+void Life::MakeScene() {
+  struct Kind {
+    std::uint32_t weight;  // of 1000 scenes
+    void (Life::*play)();
+  };
+  static constexpr Kind kKinds[] = {
+      {560, &Life::Entrance},       {70, &Life::Exit},      {55, &Life::Denied},
+      {55, &Life::WrongCredential}, {4, &Life::Duress},     {6, &Life::ForcedDoor},
+      {12, &Life::HeldDoor},        {4, &Life::Tamper},     {10, &Life::AntiPassback},
+      {16, &Life::Intrusion},       {5, &Life::Interlock},  {40, &Life::Lift},
+      {15, &Life::Inputs},          {20, &Life::Enrolment}, {10, &Life::Machine},
+      {15, &Life::DoorOrders},      {3, &Life::Fire},       {100, &Life::Sweep},
+  };
+  step_count_ = 0;
+  next_step_ = 0;
+  person_ = &people_[random_.Below(static_cast<std::uint32_t>(people_.size()))];
+  door_ = place_.doors[random_.Below(static_cast<std::uint32_t>(place_.doors.size()))];
+  std::uint32_t pick = random_.Below(1000);
+  for (const Kind& kind : kKinds) {
+    if (pick < kind.weight) return (this->*kind.play)();
+    pick -= kind.weight;
+  }
+  Entrance();
+}
+
+void Life::Add(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code) {
+  if (step_count_ == steps_.size()) steps_.emplace_back();
+  Step& step = steps_[step_count_];
+  step.pause_s = step_count_ == 0 ? 0 : pause_s;
+  FillEvent(code, sub_code, place_, *person_, random_, step.event);
+  ++step_count_;
+}
+
+void Life::AddDoor(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code) {
+  Add(pause_s, code, sub_code);
+  steps_[step_count_ - 1].event.set_entityid(door_);
+}
+
+void Life::Authenticate() {
+  const std::uint32_t code = UsesOneToMany(person_->habit) ? 0x1300 : 0x1000;
+  Add(0, code,
+      code == 0x1300 ? IdentifyCode(person_->habit, random_) : VerifyCode(person_->habit, random_));
+  EventLog& event = steps_[step_count_ - 1].event;
+  // At a slave's reader it happens there; the door stays the master's.
+  if (!place_.slaves.empty() && random_.Percent(25)) {
+    event.set_deviceid(
+        place_.slaves[random_.Below(static_cast<std::uint32_t>(place_.slaves.size()))]);
+    event.clear_temperature();
+  } else if (place_.time_attendance && person_->punches_clock && random_.Percent(50)) {
+    event.set_tnakey(KeyAt(hour_, random_));
+  }
+}
+
+void Life::PassDoor(std::uint32_t pause_s) {
+  AddDoor(pause_s, 0x5000);
+  // Some think better of it.
+  if (random_.Percent(94)) {
+    AddDoor(random_.Between(1, 2), 0x5200);
+    AddDoor(random_.Between(2, 6), 0x5300);
+  }
+  AddDoor(1, 0x5100);
+}
+
+void Life::Entrance() {
+  Authenticate();
+  if (random_.Percent(1)) {
+    person_ = &people_[random_.Below(static_cast<std::uint32_t>(people_.size()))];
+    Add(4, random_.Percent(70) ? 0x1600u : 0x1700u);
+  }
+  PassDoor(0);
+}
+
+void Life::Exit() {
+  Add(0, 0x4A00);
+  PassDoor(0);
+}
+
+void Life::Denied() {
+  static constexpr std::uint32_t kReasons[] = {0x01, 0x01, 0x01, 0x02, 0x03, 0x03,
+                                               0x04, 0x07, 0x0A, 0x15, 0x17};
+  Add(0, 0x1900, kReasons[random_.Below(std::size(kReasons))]);
+}
+
+void Life::WrongCredential() {
+  const std::uint32_t pick = random_.Below(10);
+  if (pick < 4) {
+    // A PIN is mistyped once or twice, then right.
+    Add(0, 0x1100, 0x03);
+    if (random_.Percent(50)) Add(5, 0x1100, 0x03);
+    if (random_.Percent(60)) {
+      Add(6, 0x1000, 0x07);
+      PassDoor(0);
+    }
+  } else if (pick < 7) {
+    Add(0, 0x1100, 0x02);
+  } else {
+    Add(0, 0x1400, pick < 9 ? 0x05u : 0x04u);
+  }
+}
+
+void Life::Duress() {
+  if (UsesOneToMany(person_->habit)) {
+    Add(0, 0x1500, IdentifyCode(person_->habit, random_));
+  } else {
+    Add(0, 0x1200, VerifyCode(person_->habit, random_));
+  }
+  PassDoor(0);
+}
+
+void Life::ForcedDoor() {
+  AddDoor(0, 0x5400);
+  AddDoor(0, 0x5600);
+  AddDoor(random_.Between(5, 60), 0x5300);
+  AddDoor(random_.Between(5, 90), 0x5700);
+}
+
+void Life::HeldDoor() {
+  Authenticate();
+  AddDoor(0, 0x5000);
+  AddDoor(1, 0x5200);
+  AddDoor(30, 0x5500);
+  AddDoor(0, 0x5800);
+  AddDoor(random_.Between(5, 120), 0x5300);
+  AddDoor(0, 0x5900);
+  AddDoor(1, 0x5100);
+}
+
+void Life::Tamper() {
+  Add(0, 0x4000);
+  Add(random_.Between(10, 300), 0x4100);
+}
+
+void Life::AntiPassback() {
+  const bool timed = random_.Percent(30);
+  Add(0, 0x1900, timed ? 0x06u : 0x05u);
+  Add(0, timed ? 0x6300u : 0x6000u, 0x01);
+  if (random_.Percent(40)) {
+    Add(1, timed ? 0x6400u : 0x6100u);
+    Add(random_.Between(20, 120), timed ? 0x6500u : 0x6200u);
+  }
+}
+
+void Life::Intrusion() {
+  Authenticate();
+  if (random_.Percent(40)) {
+    Add(1, 0x9400);
+    Add(1, 0x9500);
+    return PassDoor(1);
+  }
+  Add(1, 0x9100);
+  if (random_.Percent(25)) return Add(2, 0x9300);
+  Add(10, 0x9200);
+  if (random_.Percent(25)) {
+    Add(random_.Between(60, 600), 0x9000);
+    Add(0, 0x9800);
+    Add(random_.Between(30, 300), 0x9900);
+  }
+}
+
+void Life::Interlock() {
+  Add(0, 0x1900, 0x0F);
+  Add(0, 0xA000, 0x01);
+  Add(1, 0xA100);
+  Add(random_.Between(10, 60), 0xA400);
+}
+
+void Life::Lift() {
+  Authenticate();
+  Add(1, 0x7000);
+  const std::uint32_t lift = steps_[step_count_ - 1].event.entityid();
+  Add(random_.Between(5, 10), 0x7100);
+  steps_[step_count_ - 1].event.set_entityid(lift);
+}
+
+void Life::Inputs() {
+  const std::uint32_t pick = random_.Below(4);
+  if (pick == 0) return Add(0, 0x4600);
+  if (pick == 1) return Add(0, 0x4700);
+  Add(0, 0x3F00, 0x00);
+  const gsdk::event::DetectInputInfo input = steps_[step_count_ - 1].event.inputinfo();
+  Add(random_.Between(1, 20), 0x3F00, 0x01);
+  // The same input goes off again.
+  steps_[step_count_ - 1].event.mutable_inputinfo()->set_iodeviceid(input.iodeviceid());
+  steps_[step_count_ - 1].event.mutable_inputinfo()->set_port(input.port());
+}
+
+void Life::Enrolment() {
+  static constexpr std::uint32_t kCodes[] = {0x2000, 0x2200, 0x2200, 0x2400};
+  if (random_.Percent(20)) Add(0, 0x3600);
+  Add(20, kCodes[random_.Below(std::size(kCodes))]);
+}
+
+void Life::Machine() {
+  switch (random_.Below(5)) {
+    case 0:
+      return Add(0, 0x3200);
+    case 1:
+      return Add(0, 0x3600);
+    case 2:
+      Add(0, 0x3C00);
+      return Add(random_.Between(5, 40), 0x3B00);
+    case 3:
+      Add(0, 0x3E00);
+      return Add(random_.Between(2, 20), 0x3D00);
+    default:
+      Add(0, 0x3000);
+      return Add(random_.Between(20, 60), 0x3100);
+  }
+}
+
+void Life::DoorOrders() {
+  if (random_.Percent(50)) {
+    AddDoor(0, random_.Percent(50) ? 0x5D00u : 0x5E00u, 0x01);
+    AddDoor(random_.Between(600, 3600), 0x5C00, 0x01);
+  } else {
+    Add(0, 0x4B00);
+    PassDoor(0);
+  }
+}
+
+void Life::Fire() {
+  Add(0, 0x6600);
+  Add(0, 0x6700);
+  AddDoor(1, 0x5E00, 0x02);
+  Add(random_.Between(120, 600), 0x6800);
+  AddDoor(1, 0x5C00, 0x02);
+}
+
+void Life::Sweep() {
+  const model::EventCode& pair = model::EventCodes()[sweep_];
+  sweep_ = (sweep_ + 1) % model::EventCodes().size();
+  Add(0, pair.code, pair.sub_code);
+}
+
+}  // namespace gatelog::sim

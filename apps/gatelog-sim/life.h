@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "apps/gatelog-sim/event_fields.h"
+#include "apps/gatelog-sim/random.h"
+#include "apps/gatelog-sim/site.h"
+
+namespace gatelog::sim {
+
+// What happens at one terminal: an endless row of small scenes, each of some records. Somebody is
+// recognised, the door is unlocked, opened, closed and locked; a door is forced and raises an
+// alarm. Between them every pair of the event-code table has its turn, so that each occurs within
+// some thousand records.
+//
+// The same seed, place and position give the same events on every machine. Pure; no clock, no I/O.
+class Life {
+ public:
+  // `people` must outlive the life and is the same for all terminals. `position` is how many
+  // records there were before.
+  Life(std::uint64_t seed, Place place, const std::vector<Person>& people, std::uint64_t position);
+
+  const Place& place() const { return place_; }
+
+  struct Step {
+    std::uint32_t pause_s = 0;  // since the step before; 0 for a scene's first
+    EventLog event;             // all but ID, timestamp and hasImage
+  };
+
+  // The next record. `hour` (0 to 23, by the terminal's clock) decides which time-and-attendance
+  // key is chosen. Valid until the next call.
+  const Step& Next(unsigned hour);
+
+ private:
+  void MakeScene();
+  void Add(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code = 0);
+  void AddDoor(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code = 0);
+  void PassDoor(std::uint32_t pause_s);
+  void Authenticate();
+
+  void Entrance();
+  void Exit();
+  void Denied();
+  void WrongCredential();
+  void Duress();
+  void ForcedDoor();
+  void HeldDoor();
+  void Tamper();
+  void AntiPassback();
+  void Intrusion();
+  void Interlock();
+  void Lift();
+  void Inputs();
+  void Enrolment();
+  void Machine();
+  void DoorOrders();
+  void Fire();
+  void Sweep();
+
+  const Place place_;
+  const std::vector<Person>& people_;
+  Random random_;
+  std::size_t sweep_;
+
+  // The scene being played.
+  const Person* person_;
+  std::uint32_t door_ = 0;
+  unsigned hour_ = 0;
+  std::vector<Step> steps_;  // kept for their memory; step_count_ are of this scene
+  std::size_t step_count_ = 0;
+  std::size_t next_step_ = 0;
+};
+
+}  // namespace gatelog::sim

@@ -1,0 +1,269 @@
+#include "apps/gatelog-sim/terminal.h"
+
+#include <algorithm>
+#include <limits>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "apps/gatelog-sim/identity.h"
+#include "apps/gatelog-sim/session.h"
+#include "base/status_macros.h"
+
+namespace gatelog::sim {
+namespace {
+
+constexpr std::uint32_t kScheduleNever = 0;
+constexpr std::uint32_t kScheduleAlways = 1;
+constexpr std::uint32_t kDefaultImageCodes[] = {0x1900, 0x1100, 0x1200, 0x1500, 0x5400};
+constexpr std::uint32_t kLogCleared = 0x4200;
+constexpr std::uint32_t kFactoryReset = 0x4502;
+constexpr std::uint32_t kTimeSet = 0x3200;
+
+std::int64_t Milliseconds(Timestamp time) { return time.time_since_epoch().count(); }
+
+// A generation must differ from every earlier one, also of a simulator with the same seed: it is
+// not drawn from the seed.
+std::uint64_t NewGeneration() {
+  std::random_device device;
+  std::uint64_t generation = 0;
+  while (generation == 0) generation = std::uint64_t{device()} << 32 | device();
+  return generation;
+}
+
+std::string DefaultFilters(bool images) {
+  gsdk::event::GetImageFilterResponse filters;
+  if (images) {
+    for (const std::uint32_t code : kDefaultImageCodes) {
+      gsdk::event::ImageFilter& filter = *filters.add_filters();
+      filter.set_eventcode(code);
+      filter.set_scheduleid(kScheduleAlways);
+    }
+  }
+  return filters.SerializeAsString();
+}
+
+std::uint32_t ToTimestamp(std::int64_t clock_ms) {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(clock_ms / 1000, 0, std::numeric_limits<std::uint32_t>::max()));
+}
+
+}  // namespace
+
+Terminal::Terminal(Settings settings, LogDatabase& database, const Clock& clock, ImageMaker& images,
+                   const std::vector<Person>& people)
+    : settings_(std::move(settings)),
+      database_(database),
+      clock_(clock),
+      image_maker_(images),
+      people_(people),
+      log_(database, settings_.device_id, settings_.limits),
+      place_(MakePlace(settings_.device_id)),
+      identity_(MakeIdentity(place_, settings_.limits, settings_.images)) {}
+
+Terminal::~Terminal() = default;
+
+absl::StatusOr<bool> Terminal::Load() {
+  GATELOG_ASSIGN_OR_RETURN(const bool there, log_.Reload());
+  if (!there) return false;
+  // A camera that was not there before begins with the filters of a new one.
+  if (settings_.images && log_.image_filters().empty())
+    log_.set_image_filters(DefaultFilters(true));
+  ReadFilters();
+  life_ = std::make_unique<Life>(settings_.seed, place_, people_, log_.next_id());
+  return true;
+}
+
+absl::Status Terminal::Create(std::uint32_t next_id) {
+  GATELOG_RETURN_IF_ERROR(log_.Create(NewGeneration(), next_id, DefaultFilters(settings_.images)));
+  ReadFilters();
+  life_ = std::make_unique<Life>(settings_.seed, place_, people_, next_id);
+  return absl::OkStatus();
+}
+
+std::int64_t Terminal::clock_ms() const {
+  return Milliseconds(clock_.Now()) + log_.clock_offset_ms();
+}
+
+absl::StatusOr<std::string> Terminal::TakeImage(const EventLog& event) {
+  if (!settings_.images || std::find(image_codes_.begin(), image_codes_.end(), event.eventcode()) ==
+                               image_codes_.end()) {
+    return std::string();
+  }
+  GATELOG_ASSIGN_OR_RETURN(std::string jpeg, image_maker_.Make(id(), event.id()));
+  gsdk::event::ImageLog image;
+  image.set_id(event.id());
+  image.set_timestamp(event.timestamp());
+  image.set_deviceid(event.deviceid());
+  image.set_userid(event.userid());
+  image.set_eventcode(event.eventcode());
+  image.set_subcode(event.subcode());
+  image.set_jpgimage(std::move(jpeg));
+  return image.SerializeAsString();
+}
+
+absl::Status Terminal::Stage(EventLog& event, std::uint32_t timestamp) {
+  event.set_id(log_.next_id());
+  event.set_timestamp(timestamp);
+  if (event.deviceid() == 0) event.set_deviceid(id());
+  GATELOG_ASSIGN_OR_RETURN(const std::string image, TakeImage(event));
+  event.set_hasimage(!image.empty());
+  buffer_.clear();
+  event.AppendToString(&buffer_);
+  GATELOG_RETURN_IF_ERROR(log_.Append(buffer_, image));
+  if (session_ != nullptr && session_->armed()) staged_.push_back({event.id(), buffer_});
+  return absl::OkStatus();
+}
+
+absl::Status Terminal::StageNext() {
+  const std::int64_t now_ms = clock_ms();
+  const std::uint32_t timestamp = ToTimestamp(now_ms);
+  EventLog event = life_->Next(timestamp / 3600 % 24).event;
+  return Stage(event, timestamp);
+}
+
+absl::Status Terminal::StageCode(std::uint32_t code) {
+  EventLog event;
+  event.set_eventcode(code);
+  return Stage(event, ToTimestamp(clock_ms()));
+}
+
+void Terminal::Publish() {
+  const std::vector<Staged> staged = std::exchange(staged_, {});
+  // A push may end the session.
+  for (const Staged& one : staged) {
+    if (session_ == nullptr) break;
+    session_->Push(one.id, one.record);
+  }
+}
+
+void Terminal::Abandon() {
+  staged_.clear();
+  // If not even that can be read, the next write fails as well and says so.
+  (void)log_.Reload();
+  ReadFilters();
+}
+
+absl::Status Terminal::Transact(absl::FunctionRef<absl::Status()> work) {
+  const absl::Status status = database_.InTransaction([&] {
+    const absl::Status done = work();
+    return done.ok() ? Seal() : done;
+  });
+  if (status.ok()) {
+    Publish();
+  } else {
+    Abandon();
+  }
+  return status;
+}
+
+absl::StatusOr<std::uint32_t> Terminal::Record(EventLog event) {
+  GATELOG_RETURN_IF_ERROR(Transact([&] { return Stage(event, ToTimestamp(clock_ms())); }));
+  return event.id();
+}
+
+absl::StatusOr<terminal::v1::LogStatus> Terminal::ClearLog(std::uint32_t expected_last_id) {
+  if (expected_last_id != log_.last_id()) {
+    return absl::AbortedError(absl::StrCat("The last record is ", log_.last_id(), ", not ",
+                                           expected_last_id, "; nothing was cleared."));
+  }
+  const absl::Status status = Transact([&] {
+    const absl::Status cleared = log_.Clear();
+    return cleared.ok() ? StageCode(kLogCleared) : cleared;
+  });
+  if (!status.ok()) return status;
+  return log_.status();
+}
+
+absl::Status Terminal::FactoryReset() {
+  Disconnect("factory reset");
+  return Transact([&]() -> absl::Status {
+    log_.set_clock_offset_ms(0);
+    log_.set_image_filters(DefaultFilters(settings_.images));
+    ReadFilters();
+    GATELOG_RETURN_IF_ERROR(log_.Reset(NewGeneration()));
+    return StageCode(kFactoryReset);
+  });
+}
+
+absl::Status Terminal::JumpClock(std::int64_t by_s) {
+  constexpr std::int64_t kSecondsMax = std::numeric_limits<std::uint32_t>::max();
+  const std::int64_t now_s = clock_ms() / 1000;
+  if (by_s < -now_s || by_s > kSecondsMax - now_s) {
+    return absl::InvalidArgumentError("A terminal's clock can show times from 1970 to 2106 only.");
+  }
+  return Transact([&] {
+    log_.set_clock_offset_ms(log_.clock_offset_ms() + by_s * 1000);
+    return StageCode(kTimeSet);
+  });
+}
+
+absl::Status Terminal::SetImageFilters(const terminal::v1::SetImageFilters& request) {
+  if (!settings_.images) return absl::UnimplementedError("This terminal has no camera.");
+  if (static_cast<std::size_t>(request.filters_size()) > kImageFiltersMax) {
+    return absl::InvalidArgumentError(absl::StrCat(request.filters_size(),
+                                                   " image filters were given; a terminal has ",
+                                                   kImageFiltersMax, "."));
+  }
+  gsdk::event::GetImageFilterResponse filters;
+  for (const std::string& bytes : request.filters()) {
+    gsdk::event::ImageFilter& filter = *filters.add_filters();
+    if (!filter.ParseFromString(bytes))
+      return absl::InvalidArgumentError("An image filter cannot be decoded.");
+    if (filter.eventcode() == 0 || filter.eventcode() > 0xFFFF) {
+      return absl::InvalidArgumentError(absl::StrCat(filter.eventcode(), " is no event code."));
+    }
+    if (filter.scheduleid() != kScheduleNever && filter.scheduleid() != kScheduleAlways) {
+      return absl::InvalidArgumentError(absl::StrCat("This terminal has no schedule ",
+                                                     filter.scheduleid(),
+                                                     "; it knows 0 (never) and 1 (always)."));
+    }
+  }
+  const absl::Status status = Transact([&] {
+    log_.set_image_filters(filters.SerializeAsString());
+    return absl::OkStatus();
+  });
+  ReadFilters();
+  return status;
+}
+
+terminal::v1::ImageFilters Terminal::ImageFilters() const {
+  terminal::v1::ImageFilters result;
+  gsdk::event::GetImageFilterResponse filters;
+  if (settings_.images && filters.ParseFromString(log_.image_filters())) {
+    for (const gsdk::event::ImageFilter& filter : filters.filters()) {
+      result.add_filters(filter.SerializeAsString());
+    }
+  }
+  return result;
+}
+
+void Terminal::ReadFilters() {
+  image_codes_.clear();
+  gsdk::event::GetImageFilterResponse filters;
+  if (!filters.ParseFromString(log_.image_filters())) return;
+  for (const gsdk::event::ImageFilter& filter : filters.filters()) {
+    if (filter.scheduleid() == kScheduleAlways) image_codes_.push_back(filter.eventcode());
+  }
+}
+
+bool Terminal::Hold(std::shared_ptr<Session> session) {
+  if (session_ != nullptr) return false;
+  session_ = std::move(session);
+  return true;
+}
+
+void Terminal::Release(const Session& session) {
+  if (session_.get() == &session) session_.reset();
+}
+
+std::string Terminal::holder() const {
+  return session_ == nullptr ? std::string() : session_->peer();
+}
+
+void Terminal::Disconnect(std::string_view why) {
+  // The session lets go of the terminal while it closes.
+  if (const std::shared_ptr<Session> session = session_; session != nullptr) session->Close(why);
+}
+
+}  // namespace gatelog::sim

@@ -1,0 +1,285 @@
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "apps/gatelog/device_watch.h"
+#include "apps/gatelog/failure.h"
+#include "apps/gatelog/proto_json.h"
+#include "apps/gatelog/session.h"
+#include "apps/gatelog/time_words.h"
+#include "base/status_macros.h"
+
+namespace gatelog::cli {
+namespace {
+
+using v1::Devices;
+
+// What the capabilities that matter to somebody who reads logs are called.
+constexpr std::pair<const char*, const char*> kCapabilities[] = {
+    {"cardSupported", "cards"},           {"fingerSupported", "fingerprints"},
+    {"faceSupported", "faces"},           {"PINSupported", "PINs"},
+    {"QRSupported", "QR codes"},          {"imageLogSupported", "image logs"},
+    {"TNASupported", "T&A keys"},         {"jobCodeSupported", "job codes"},
+    {"userPhotoSupported", "user photos"}};
+
+const char* StateWord(v1::LinkState state) {
+  switch (state) {
+    case v1::LINK_STATE_CONNECTED:
+      return "connected";
+    case v1::LINK_STATE_CONNECTING:
+      return "connecting";
+    default:
+      return "disconnected";
+  }
+}
+
+std::string Note(const v1::Device& device) {
+  std::vector<std::string> parts;
+  if (!device.collected()) parts.push_back("not collected");
+  if (!device.kept()) parts.push_back("until restart");
+  if (device.state() != v1::LINK_STATE_CONNECTED && !device.last_error().empty()) {
+    parts.push_back(device.last_error());
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+Record DeviceRecord(const v1::Device& device) {
+  return {{absl::StrCat(device.device_id()), device.address(), StateWord(device.state()),
+           device.model_name(), FormatCount(device.stored()), FormatCount(device.lag()),
+           FormatCount(device.missing()), FormatCount(device.images()), Note(device)},
+          ToJson(device),
+          device.state() == v1::LINK_STATE_CONNECTED ? Tone::kPlain : Tone::kAlert};
+}
+
+Layout DeviceLayout() {
+  Layout layout{{{"DEVICE", true},
+                 {"ADDRESS"},
+                 {"STATE", false, true},
+                 {"MODEL"},
+                 {"STORED", true},
+                 {"LAG", true},
+                 {"MISSING", true},
+                 {"IMAGES", true},
+                 {"NOTE"}},
+                {}};
+  const auto* descriptor = v1::Device::descriptor();
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    const std::string& name = descriptor->field(i)->name();
+    layout.csv.emplace_back(name, absl::StrCat("/", name));
+  }
+  return layout;
+}
+
+absl::Status Add(Session& session, const std::vector<std::string>& addresses, bool no_collect) {
+  GATELOG_ASSIGN_OR_RETURN(Connection * gateway, session.gateway());
+  const Interrupt::Watch watch(session.interrupt());
+  RecordWriter writer = session.Writer(DeviceLayout());
+  absl::Status last;
+  for (const std::string& address : addresses) {
+    if (session.interrupt().requested()) return Interrupted();
+    v1::AddRequest request;
+    request.set_address(address);
+    request.set_no_collect(no_collect);
+    const auto response = gateway->Call(gateway->devices(), &Devices::Stub::Add, request);
+    if (response.ok()) {
+      GATELOG_RETURN_IF_ERROR(writer.Add(DeviceRecord(response->device())));
+      continue;
+    }
+    // The others may still succeed; a gateway that is gone or a Ctrl-C ends it.
+    if (ExitCodeOf(response.status()) != kExitFailed) return response.status();
+    if (!last.ok()) session.Say(std::string(last.message()));
+    last =
+        Failed(absl::StrCat(address, " was not added: ", std::string(response.status().message())));
+  }
+  GATELOG_RETURN_IF_ERROR(writer.Finish());
+  return last;
+}
+
+absl::Status Remove(Session& session, const std::vector<std::uint32_t>& devices) {
+  GATELOG_RETURN_IF_ERROR(
+      session.Confirm(absl::StrCat("Remove ", devices.size() == 1 ? "device " : "devices ",
+                                   absl::StrJoin(devices, ", "), "? What is stored stays.")));
+  GATELOG_ASSIGN_OR_RETURN(Connection * gateway, session.gateway());
+  absl::Status last;
+  for (const std::uint32_t device : devices) {
+    v1::RemoveRequest request;
+    request.set_device_id(device);
+    const auto response = gateway->Call(gateway->devices(), &Devices::Stub::Remove, request);
+    if (response.ok()) {
+      session.Say(absl::StrCat("Removed device ", device, "."));
+      continue;
+    }
+    if (ExitCodeOf(response.status()) != kExitFailed) return response.status();
+    if (!last.ok()) session.Say(std::string(last.message()));
+    last = response.status();
+  }
+  return last;
+}
+
+absl::Status List(Session& session) {
+  GATELOG_ASSIGN_OR_RETURN(Connection * gateway, session.gateway());
+  GATELOG_ASSIGN_OR_RETURN(
+      const v1::ListResponse response,
+      gateway->Call(gateway->devices(), &Devices::Stub::List, v1::ListRequest()));
+  RecordWriter writer = session.Writer(DeviceLayout());
+  for (const v1::Device& device : response.devices()) {
+    GATELOG_RETURN_IF_ERROR(writer.Add(DeviceRecord(device)));
+  }
+  if (writer.count() == 0) session.Say("No devices yet. Add one: gatelog device add ADDRESS.");
+  return writer.Finish();
+}
+
+absl::StatusOr<v1::Device> FindDevice(Connection& gateway, std::uint32_t id) {
+  GATELOG_ASSIGN_OR_RETURN(
+      const v1::ListResponse response,
+      gateway.Call(gateway.devices(), &Devices::Stub::List, v1::ListRequest()));
+  const auto found = std::ranges::find(response.devices(), id, &v1::Device::device_id);
+  if (found != response.devices().end()) return *found;
+  return Failed(absl::StrCat("The gateway has no device ", id,
+                             ". 'gatelog device list' shows those it has."));
+}
+
+std::string LogWords(const v1::Device& device) {
+  if (device.last_id() == 0) return "empty, or not known";
+  if (device.first_id() == 0) return absl::StrCat("empty; last ID ", device.last_id());
+  return absl::StrCat("IDs ", device.first_id(), " to ", device.last_id());
+}
+
+std::string YesNo(bool value) { return value ? "yes" : "no"; }
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+Pairs DevicePairs(const v1::Device& device, absl::TimeZone zone) {
+  std::string state = StateWord(device.state());
+  if (device.connected_since_ms() != 0) {
+    absl::StrAppend(&state, " since ", FormatMilliseconds(device.connected_since_ms(), zone));
+  } else if (device.failed_attempts() != 0) {
+    absl::StrAppend(&state, " after ", device.failed_attempts(), " attempts");
+  }
+  return {{"device", absl::StrCat(device.device_id())},
+          {"address", device.address()},
+          {"state", state},
+          {"last error", device.last_error()},
+          {"model", device.model_name()},
+          {"firmware", device.firmware_version()},
+          {"collected", YesNo(device.collected())},
+          {"monitored", YesNo(device.monitored())},
+          {"kept over restarts", YesNo(device.kept())},
+          {"log on the device", LogWords(device)},
+          {"epoch", absl::StrCat(device.epoch())},
+          {"next ID to store", absl::StrCat(device.next_id())},
+          {"lag", FormatCount(device.lag())},
+          {"stored", FormatCount(device.stored())},
+          {"missing", FormatCount(device.missing())},
+          {"images", FormatCount(device.images())}};
+}
+
+Pairs InfoPairs(const gsdk::device::FactoryInfo& info,
+                const gsdk::device::CapabilityInfo& capability) {
+  std::vector<std::string> abilities;
+  const Json json = ToJson(capability);
+  for (const auto& [field, words] : kCapabilities) {
+    if (json.value(field, false)) abilities.emplace_back(words);
+  }
+  const std::string users =
+      capability.maxnumofuser() == 0 ? "" : FormatCount(capability.maxnumofuser());
+  return {{"MAC address", info.macaddr()},
+          {"kernel", info.kernelversion()},
+          {"core", info.bscoreversion()},
+          {"board", info.boardversion()},
+          {"type", gsdk::device::Type_Name(capability.type())},
+          {"users at most", users},
+          {"works with", absl::StrJoin(abilities, ", ")}};
+}
+
+absl::Status Info(Session& session, std::uint32_t id) {
+  using gsdk::device::Device;
+  GATELOG_ASSIGN_OR_RETURN(Connection * gateway, session.gateway());
+  GATELOG_ASSIGN_OR_RETURN(const v1::Device device, FindDevice(*gateway, id));
+  Json json = {{"device", ToJson(device)}};
+  Pairs pairs = DevicePairs(device, session.zone());
+  if (device.state() == v1::LINK_STATE_CONNECTED) {
+    gsdk::device::GetInfoRequest info_request;
+    info_request.set_deviceid(id);
+    GATELOG_ASSIGN_OR_RETURN(
+        const gsdk::device::GetInfoResponse info,
+        gateway->Call(gateway->device(), &Device::Stub::GetInfo, info_request));
+    gsdk::device::GetCapabilityInfoRequest capability_request;
+    capability_request.set_deviceid(id);
+    GATELOG_ASSIGN_OR_RETURN(
+        const gsdk::device::GetCapabilityInfoResponse capability,
+        gateway->Call(gateway->device(), &Device::Stub::GetCapabilityInfo, capability_request));
+    json["info"] = ToJson(info.info());
+    json["capInfo"] = ToJson(capability.capinfo());
+    const Pairs more = InfoPairs(info.info(), capability.capinfo());
+    pairs.insert(pairs.end(), more.begin(), more.end());
+  } else {
+    session.Say("The device is not connected; this is what the gateway knows without it.");
+  }
+  switch (session.format()) {
+    case Format::kTable:
+      return session.out().Write(FormatPairs(pairs));
+    case Format::kJson:
+      return session.out().Write(FormatJson(json));
+    case Format::kJsonl:
+      return session.out().Write(FormatJsonLine(json));
+    case Format::kCsv:
+      break;
+  }
+  RecordWriter writer = session.Writer(DeviceLayout());
+  GATELOG_RETURN_IF_ERROR(writer.Add(DeviceRecord(device)));
+  return writer.Finish();
+}
+
+void AddChanging(CLI::App& noun, Session& session) {
+  auto addresses = std::make_shared<std::vector<std::string>>();
+  auto no_collect = std::make_shared<bool>(false);
+  CLI::App* add = AddVerb(noun, "add", "Connect to devices and collect their logs from now on",
+                          "  gatelog device add 192.168.1.20\n"
+                          "  gatelog device add 127.0.0.1 127.0.0.2:51211\n");
+  add->add_option("ADDRESS", *addresses, "host, host:port or URL")->required();
+  add->add_flag("--no-collect", *no_collect, "keep the link, but do not store the device's log");
+  add->callback([&session, addresses, no_collect] {
+    session.run = [&session, addresses, no_collect] {
+      return Add(session, *addresses, *no_collect);
+    };
+  });
+
+  auto ids = std::make_shared<std::vector<std::uint32_t>>();
+  CLI::App* remove = AddVerb(noun, "remove", "Forget devices; what is stored stays",
+                             "  gatelog device remove 541000001\n");
+  remove->add_option("ID", *ids, "devices")->required();
+  remove->callback(
+      [&session, ids] { session.run = [&session, ids] { return Remove(session, *ids); }; });
+}
+
+}  // namespace
+
+void AddDeviceCommands(CLI::App& app, Session& session) {
+  CLI::App* noun = app.add_subcommand("device", "The devices that the gateway collects from");
+  noun->require_subcommand(1);
+  AddChanging(*noun, session);
+
+  CLI::App* list = AddVerb(*noun, "list", "Every device: link, stored, lag, missing",
+                           "  gatelog device list\n"
+                           "  gatelog device list -o json\n");
+  list->callback([&session] { session.run = [&session] { return List(session); }; });
+
+  auto id = std::make_shared<std::uint32_t>();
+  CLI::App* info = AddVerb(*noun, "info", "All that is known of one device",
+                           "  gatelog device info 541000001\n");
+  info->add_option("ID", *id, "device")->required();
+  info->callback([&session, id] { session.run = [&session, id] { return Info(session, *id); }; });
+
+  auto until_stored = std::make_shared<bool>(false);
+  CLI::App* watch = AddVerb(*noun, "watch", "Follow how the devices' logs are being stored",
+                            "  gatelog device watch\n"
+                            "  gatelog device watch --until-stored\n");
+  watch->add_flag("--until-stored", *until_stored, "end when every log is stored whole");
+  watch->callback([&session, until_stored] {
+    session.run = [&session, until_stored] { return WatchDevices(session, *until_stored); };
+  });
+}
+
+}  // namespace gatelog::cli

@@ -1,0 +1,83 @@
+// gatelog: the command line of the gateway.
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "apps/gatelog/failure.h"
+#include "apps/gatelog/session.h"
+#include "base/status_macros.h"
+
+namespace gatelog::cli {
+namespace {
+
+constexpr char kFooter[] =
+    "\nExamples:\n"
+    "  gatelog device add 192.168.1.20        collect a device's log from now on\n"
+    "  gatelog device watch                   see it being stored\n"
+    "  gatelog event tail -f                  follow events as they are stored\n"
+    "  gatelog event query --code denied --since today\n"
+    "  gatelog gap list                       what is missing, and why\n"
+    "\n'gatelog NOUN VERB --help' has more. Exit codes: 0 done, 1 the call failed, 2 wrong usage,\n"
+    "3 the gateway cannot be reached.\n";
+
+void AddGlobalOptions(CLI::App& app, Session& session) {
+  ConnectionOptions& connection = session.connection_options;
+  app.add_option("--gateway", connection.gateway, "the gateway's address")
+      ->envname("GATELOG_GATEWAY")
+      ->capture_default_str();
+  app.add_option("--ca", connection.ca_file,
+                 "CA that the gateway is checked with (default: found on the gateway's own host)")
+      ->envname("GATELOG_CA");
+  app.add_option("-o,--output", session.format_text, "table, json, jsonl or csv")
+      ->check(CLI::IsMember({"table", "json", "jsonl", "csv"}))
+      ->capture_default_str();
+  app.add_option("--timeout", connection.timeout_s, "seconds to wait for an answer")
+      ->check(CLI::Range(1, kTimeoutMax_s))
+      ->capture_default_str();
+  app.add_flag("--utc", session.utc, "times in UTC (default: the local zone)");
+  app.add_flag("-y,--yes", session.yes, "do not ask before something that cannot be undone");
+}
+
+void AddCommands(CLI::App& app, Session& session) {
+  app.require_subcommand(1);
+  app.fallthrough();  // global options may stand anywhere
+  AddDeviceCommands(app, session);
+  AddEventCommands(app, session);
+  AddLogCommands(app, session);
+  AddImageCommands(app, session);
+  AddGapCommands(app, session);
+  AddCodeCommands(app, session);
+}
+
+absl::Status RunCommand(Session& session) {
+  GATELOG_RETURN_IF_ERROR(session.Prepare());
+  return session.run();
+}
+
+int Main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);  // writing reports it
+  Interrupt interrupt;
+  FileSink out(STDOUT_FILENO);
+  Session session(interrupt, out);
+  CLI::App app("The command line of gatelog, the event-log gateway", "gatelog");
+  app.set_version_flag("--version", "gatelog " GATELOG_VERSION);
+  app.footer(kFooter);
+  AddGlobalOptions(app, session);
+  AddCommands(app, session);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  const absl::Status status = RunCommand(session);
+  if (!status.ok() && !status.message().empty()) session.Say(std::string(status.message()));
+  return ExitCodeOf(status);
+}
+
+}  // namespace
+}  // namespace gatelog::cli
+
+int main(int argc, char** argv) { return gatelog::cli::Main(argc, argv); }

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include "apps/gatelog/output.h"
+
+namespace gatelog::cli {
+
+// The message with its field names as they stand in the proto files. Every plain field is there,
+// also when it is zero; a message that is not set is left out. Enums are names, or numbers when
+// unknown; bytes are base64; 64-bit numbers stay numbers, so that other programs can compare them.
+Json ToJson(const google::protobuf::Message& message);
+
+}  // namespace gatelog::cli

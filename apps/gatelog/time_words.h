@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace gatelog::cli {
+
+// Unix seconds of a time as people write it. Understood are RFC 3339 ("2026-11-23T08:00:00Z"),
+// "2026-11-23", "2026-11-23 08:00", "2026-11-23 08:00:30", "08:00" (today), "now", "today",
+// "yesterday" (from midnight), "yesterday 17:30", "2 hours ago", "90m ago". Without an offset the
+// time is meant in `zone`. kInvalidArgument shows examples.
+absl::StatusOr<std::int64_t> ParseTimeWords(std::string_view text, absl::Time now,
+                                            absl::TimeZone zone);
+
+// "2026-11-23 08:00:30" in `zone`.
+std::string FormatSeconds(std::int64_t unix_seconds, absl::TimeZone zone);
+
+// The same for Unix milliseconds, cut to seconds; empty for 0.
+std::string FormatMilliseconds(std::int64_t unix_milliseconds, absl::TimeZone zone);
+
+}  // namespace gatelog::cli

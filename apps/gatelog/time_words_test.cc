@@ -1,0 +1,78 @@
+#include "apps/gatelog/time_words.h"
+
+#include <gtest/gtest.h>
+
+namespace gatelog::cli {
+namespace {
+
+// Two hours east of Greenwich; now is 2026-11-23 10:30:00 there.
+class TimeWordsTest : public testing::Test {
+ protected:
+  std::int64_t At(absl::CivilSecond civil) const {
+    return absl::ToUnixSeconds(absl::FromCivil(civil, zone_));
+  }
+  std::int64_t Parsed(std::string_view text) const {
+    const auto time = ParseTimeWords(text, now_, zone_);
+    EXPECT_TRUE(time.ok()) << text << ": " << time.status();
+    return time.value_or(-1);
+  }
+
+  const absl::TimeZone zone_ = absl::FixedTimeZone(2 * 60 * 60);
+  const absl::Time now_ = absl::FromCivil(absl::CivilSecond(2026, 11, 23, 10, 30, 0), zone_);
+};
+
+TEST_F(TimeWordsTest, Rfc3339HasItsOwnZone) {
+  EXPECT_EQ(Parsed("2026-11-23T08:30:00Z"), absl::ToUnixSeconds(now_));
+  EXPECT_EQ(Parsed("2026-11-23T09:30:00+01:00"), absl::ToUnixSeconds(now_));
+  EXPECT_EQ(Parsed("2026-11-23t08:30:00.25z"), absl::ToUnixSeconds(now_));
+}
+
+TEST_F(TimeWordsTest, CalendarTimesAreLocal) {
+  EXPECT_EQ(Parsed("2026-11-23"), At({2026, 11, 23}));
+  EXPECT_EQ(Parsed("2026-11-23 08:00"), At({2026, 11, 23, 8, 0, 0}));
+  EXPECT_EQ(Parsed("2026-11-23 08:00:07"), At({2026, 11, 23, 8, 0, 7}));
+  EXPECT_EQ(Parsed("2026-11-23T08:00"), At({2026, 11, 23, 8, 0, 0}));
+  EXPECT_EQ(Parsed("08:15"), At({2026, 11, 23, 8, 15, 0}));
+}
+
+TEST_F(TimeWordsTest, Words) {
+  EXPECT_EQ(Parsed("now"), absl::ToUnixSeconds(now_));
+  EXPECT_EQ(Parsed("today"), At({2026, 11, 23}));
+  EXPECT_EQ(Parsed("Yesterday"), At({2026, 11, 22}));
+  EXPECT_EQ(Parsed("yesterday 17:30"), At({2026, 11, 22, 17, 30, 0}));
+  EXPECT_EQ(Parsed("2 hours ago"), At({2026, 11, 23, 8, 30, 0}));
+  EXPECT_EQ(Parsed("an hour ago"), At({2026, 11, 23, 9, 30, 0}));
+  EXPECT_EQ(Parsed("90m ago"), At({2026, 11, 23, 9, 0, 0}));
+  EXPECT_EQ(Parsed("3 days ago"), At({2026, 11, 20, 10, 30, 0}));
+  EXPECT_EQ(Parsed("1 week ago"), At({2026, 11, 16, 10, 30, 0}));
+}
+
+TEST_F(TimeWordsTest, MidnightFollowsTheZonesOwnRules) {
+  absl::TimeZone berlin;
+  ASSERT_TRUE(absl::LoadTimeZone("Europe/Berlin", &berlin));
+  // The day on which clocks went back had 25 hours.
+  const absl::Time now = absl::FromCivil(absl::CivilSecond(2026, 10, 26, 12, 0, 0), berlin);
+  EXPECT_EQ(*ParseTimeWords("today", now, berlin) - *ParseTimeWords("yesterday", now, berlin),
+            25 * 60 * 60);
+}
+
+TEST_F(TimeWordsTest, WhatIsNoTimeIsRefusedWithExamples) {
+  for (const char* text : {"", "soon", "2026-13-01", "2026-11-31", "25:00", "8:60", "ago",
+                           "hours ago", "-2 hours ago", "2 hours", "2 lightyears ago",
+                           "2026-11-23 today", "99999999999 days ago", "infinite-future"}) {
+    const auto time = ParseTimeWords(text, now_, zone_);
+    ASSERT_FALSE(time.ok()) << text;
+    EXPECT_EQ(time.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_NE(time.status().message().find("2 hours ago"), absl::string_view::npos);
+  }
+}
+
+TEST_F(TimeWordsTest, Formats) {
+  EXPECT_EQ(FormatSeconds(absl::ToUnixSeconds(now_), zone_), "2026-11-23 10:30:00");
+  EXPECT_EQ(FormatSeconds(0, absl::UTCTimeZone()), "1970-01-01 00:00:00");
+  EXPECT_EQ(FormatMilliseconds(absl::ToUnixMillis(now_) + 999, zone_), "2026-11-23 10:30:00");
+  EXPECT_EQ(FormatMilliseconds(0, zone_), "");
+}
+
+}  // namespace
+}  // namespace gatelog::cli

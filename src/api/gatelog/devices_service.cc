@@ -1,0 +1,97 @@
+#include "api/gatelog/devices_service.h"
+
+#include <utility>
+
+#include "api/rpc/call.h"
+#include "ports/device_address.h"
+
+namespace gatelog::api {
+namespace {
+
+namespace v1 = gatelog::v1;
+
+constexpr std::size_t kAddressSizeMax = 1'024;  // bytes
+
+v1::LinkState ToWire(core::LinkState state) {
+  switch (state) {
+    case core::LinkState::kDisconnected:
+      return v1::LINK_STATE_DISCONNECTED;
+    case core::LinkState::kConnecting:
+      return v1::LINK_STATE_CONNECTING;
+    case core::LinkState::kConnected:
+      return v1::LINK_STATE_CONNECTED;
+  }
+  return v1::LINK_STATE_UNSPECIFIED;
+}
+
+void FillDevice(const core::DeviceSnapshot& device, v1::Device& wire) {
+  wire.set_device_id(device.id);
+  wire.set_address(ports::FormatAddress(device.address));  // never shows the key
+  wire.set_state(ToWire(device.state));
+  if (device.connected_since)
+    wire.set_connected_since_ms(device.connected_since->time_since_epoch().count());
+  if (device.identity) {
+    wire.set_model_name(device.identity->model_name);
+    wire.set_firmware_version(device.identity->firmware_version);
+  }
+  wire.set_kept(device.kept);
+  wire.set_collected(device.collected);
+  wire.set_monitored(device.monitored);
+  wire.set_epoch(device.epoch);
+  wire.set_next_id(device.next);
+  wire.set_first_id(device.log.first);
+  wire.set_last_id(device.log.last);
+  wire.set_stored(device.stored);
+  wire.set_missing(device.missing);
+  wire.set_images(device.images);
+  wire.set_lag(device.lag);
+  wire.set_last_error(device.last_error);
+  wire.set_failed_attempts(device.failed_attempts);
+}
+
+}  // namespace
+
+DevicesService::Unary* DevicesService::Add(Context*, const v1::AddRequest* request,
+                                           v1::AddResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto& wanted, auto call) {
+    if (wanted.address().size() > kAddressSizeMax) {
+      return call.Finish(absl::InvalidArgumentError("The address is too long to be one."));
+    }
+    auto address = ports::ParseAddress(wanted.address());
+    if (!address.ok()) return call.Finish(address.status());
+    fleet_.Add(*std::move(address), !wanted.no_collect(),
+               [this, call = std::move(call)](absl::StatusOr<model::DeviceId> id) mutable {
+                 if (!id.ok()) return call.Finish(id.status());
+                 const auto device = fleet_.Find(*id);
+                 if (!device.ok()) return call.Finish(device.status());
+                 v1::AddResponse reply;
+                 FillDevice(*device, *reply.mutable_device());
+                 call.Reply(std::move(reply));
+               });
+  });
+}
+
+DevicesService::Unary* DevicesService::Remove(Context*, const v1::RemoveRequest* request,
+                                              v1::RemoveResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto& wanted, auto call) {
+    if (wanted.device_id() == 0) {
+      return call.Finish(
+          absl::InvalidArgumentError("device_id must name a device; it cannot be 0."));
+    }
+    fleet_.Remove({wanted.device_id()}, [call = std::move(call)](absl::Status status) mutable {
+      call.ReplyEmpty(status);
+    });
+  });
+}
+
+DevicesService::Unary* DevicesService::List(Context*, const v1::ListRequest* request,
+                                            v1::ListResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto&, auto call) {
+    v1::ListResponse reply;
+    for (const core::DeviceSnapshot& device : fleet_.List())
+      FillDevice(device, *reply.add_devices());
+    call.Reply(std::move(reply));
+  });
+}
+
+}  // namespace gatelog::api

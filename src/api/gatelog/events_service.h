@@ -1,0 +1,58 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+#include "api/rpc/stream_registry.h"
+#include "core/query/event_reader.h"
+#include "gatelog/v1/events.grpc.pb.h"
+
+namespace gatelog::api {
+
+inline constexpr std::uint32_t kQueryPageDefault = 1'000;
+inline constexpr std::uint32_t kGapPageDefault = 1'000;
+inline constexpr std::uint32_t kGapPageMax = 10'000;
+inline constexpr std::uint32_t kFollowBatchMax = 4'096;  // events of one read
+inline constexpr std::size_t kMessageBytesMax =
+    3 * 1024 * 1024 - 64 * 1024;      // of events or gaps; clients take 4 MiB
+inline constexpr int kReadsMax = 64;  // calls that wait for the store
+
+// gatelog.v1.Events: the stored events.
+//
+// gRPC calls it on its own threads; what may block runs where EventReader runs it. The reader must
+// outlive the server.
+class EventsService final : public gatelog::v1::Events::CallbackService {
+ public:
+  explicit EventsService(core::EventReader& reader) : reader_(reader) {}
+
+  // Ends the open streams with UNAVAILABLE. Any thread, before the server's Shutdown.
+  void Shutdown() { streams_.Shutdown(); }
+
+  std::size_t follow_streams() const { return streams_.size(); }
+
+ private:
+  using Context = grpc::CallbackServerContext;
+  using Unary = grpc::ServerUnaryReactor;
+
+  Unary* Query(Context* context, const gatelog::v1::QueryRequest* request,
+               gatelog::v1::QueryResponse* response) override;
+  grpc::ServerWriteReactor<gatelog::v1::FollowResponse>* Follow(
+      Context* context, const gatelog::v1::FollowRequest* request) override;
+  Unary* ListGaps(Context* context, const gatelog::v1::ListGapsRequest* request,
+                  gatelog::v1::ListGapsResponse* response) override;
+  Unary* GetImage(Context* context, const gatelog::v1::GetImageRequest* request,
+                  gatelog::v1::GetImageResponse* response) override;
+  Unary* GetTotals(Context* context, const gatelog::v1::GetTotalsRequest* request,
+                   gatelog::v1::GetTotalsResponse* response) override;
+
+  // Runs `read(store)`, which gives a StatusOr<Response>, where it may block, and answers with it.
+  // kResourceExhausted when kReadsMax calls wait already.
+  template <typename Response, typename Read>
+  Unary* Answer(Response* response, Read read);
+
+  core::EventReader& reader_;
+  std::atomic<int> reads_ = 0;
+  StreamRegistry streams_{kStreamsMax};
+};
+
+}  // namespace gatelog::api

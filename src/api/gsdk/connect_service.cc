@@ -1,0 +1,243 @@
+#include "api/gsdk/connect_service.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "api/gsdk/multi_call.h"
+#include "api/rpc/call.h"
+#include "api/rpc/server_stream.h"
+
+namespace gatelog::api {
+namespace {
+
+namespace cn = gsdk::connect;
+
+constexpr int kPortMax = 65'535;
+constexpr std::size_t kHostLengthMax = 253;
+constexpr int kSlavesPerMasterMax = 1'024;  // per kind of line
+constexpr std::size_t kTakenMax = 64;       // changes out of the queue and not yet written
+
+// Of a ConnectInfo or an AsyncConnectInfo; port 0 is the devices' usual one.
+template <typename Info>
+absl::StatusOr<ports::DeviceAddress> ToAddress(const Info& info) {
+  ports::DeviceAddress address;
+  if (info.ipaddr().empty() || info.ipaddr().size() > kHostLengthMax) {
+    return absl::InvalidArgumentError(
+        "IPAddr must name the device's address, such as 192.168.1.20.");
+  }
+  if (info.port() < 0 || info.port() > kPortMax) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} is no port; ports go from 1 to {}.", info.port(), kPortMax));
+  }
+  if (info.usessl()) {
+    return absl::UnimplementedError(
+        "Links with useSSL are not served in this version of gatelog; connect without it.");
+  }
+  address.host = info.ipaddr();
+  if (info.port() != 0) address.port = static_cast<std::uint16_t>(info.port());
+  return address;
+}
+
+cn::Status ToStatus(core::LinkChange change) {
+  switch (change) {
+    case core::LinkChange::kConnected:
+      return cn::TCP_CONNECTED;
+    case core::LinkChange::kDisconnected:
+      return cn::DISCONNECTED;
+    case core::LinkChange::kCannotConnect:
+      return cn::TCP_CANNOT_CONNECT;
+  }
+  return cn::DISCONNECTED;
+}
+
+void FillDevice(const core::DeviceSnapshot& device, cn::DeviceInfo& info) {
+  info.set_deviceid(device.id);
+  // A type that this API version has no name for travels as its number.
+  if (device.identity) info.set_type(static_cast<gsdk::device::Type>(device.identity->type));
+  info.set_connectionmode(cn::SERVER_TO_DEVICE);
+  info.set_ipaddr(device.address.host);
+  info.set_port(device.address.port);
+  info.set_status(device.state == core::LinkState::kConnected ? cn::TCP_CONNECTED
+                                                              : cn::DISCONNECTED);
+  info.set_autoreconnect(device.kept);
+}
+
+// One client's changes of links.
+class StatusStream final : public ServerStream<cn::StatusChange> {
+ public:
+  // Once, after Start.
+  void Subscribe(core::StatusHub& hub, int queue_size) {
+    std::weak_ptr<ServerStream> weak = weak_from_this();
+    auto subscription = hub.Subscribe(queue_size, [weak] {
+      if (const auto stream = weak.lock()) stream->Wake();
+    });
+    {
+      MutexLock lock(subscription_mutex_);
+      subscription_ = std::move(subscription);
+    }
+    Wake();
+  }
+
+ private:
+  bool Next(cn::StatusChange& message, bool& more) override {
+    if (written_ == taken_.size()) {
+      MutexLock lock(subscription_mutex_);
+      if (subscription_ == nullptr) return false;
+      taken_ = subscription_->Take(kTakenMax);
+      written_ = 0;
+    }
+    if (written_ == taken_.size()) return false;
+    const core::StatusChange& change = taken_[written_++];
+    message.set_deviceid(change.device);
+    message.set_status(ToStatus(change.change));
+    message.set_timestamp(static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(change.time.time_since_epoch()).count()));
+    more = written_ < taken_.size();
+    return true;
+  }
+
+  Mutex subscription_mutex_;  // Subscribe may overlap the first Next
+  std::shared_ptr<core::StatusSubscription> subscription_ GUARDED_BY(subscription_mutex_);
+  std::vector<core::StatusChange> taken_;
+  std::size_t written_ = 0;  // of taken_
+};
+
+}  // namespace
+
+ConnectService::ConnectService(TimedExecutor& loop, core::Fleet& fleet, core::StatusHub& status)
+    : loop_(loop), fleet_(fleet), status_(status) {
+  RefuseAllBut("gsdk.connect.Connect",
+               {"Connect", "AddAsyncConnection", "DeleteAsyncConnection", "GetDeviceList",
+                "Disconnect", "DisconnectAll", "GetSlaveDevice", "SetSlaveDevice"},
+               "it opens links to devices, but neither takes theirs nor changes their settings");
+}
+
+ConnectService::Unary* ConnectService::Connect(Context*, const cn::ConnectRequest* request,
+                                               cn::ConnectResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto& wanted, auto call) {
+    auto address = ToAddress(wanted.connectinfo());
+    if (!address.ok()) return call.Finish(address.status());
+    fleet_.Connect(*std::move(address),
+                   [call = std::move(call)](absl::StatusOr<model::DeviceId> id) mutable {
+                     if (!id.ok()) return call.Finish(id.status());
+                     cn::ConnectResponse reply;
+                     reply.set_deviceid(*id);
+                     call.Reply(std::move(reply));
+                   });
+  });
+}
+
+ConnectService::Unary* ConnectService::AddAsyncConnection(
+    Context*, const cn::AddAsyncConnectionRequest* request,
+    cn::AddAsyncConnectionResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto& wanted, auto call) {
+    if (static_cast<std::size_t>(wanted.connectinfos_size()) > core::kDevicesMax) {
+      return call.Finish(absl::InvalidArgumentError(
+          fmt::format("The request names more than {} devices.", core::kDevicesMax)));
+    }
+    std::vector<ports::Registration> registrations;
+    for (const cn::AsyncConnectInfo& info : wanted.connectinfos()) {
+      auto address = ToAddress(info);
+      if (!address.ok()) return call.Finish(address.status());
+      registrations.push_back({.id = info.deviceid(), .address = *std::move(address)});
+    }
+    fleet_.AddAsync(
+        std::move(registrations),
+        [call = std::move(call)](absl::Status status) mutable { call.ReplyEmpty(status); });
+  });
+}
+
+ConnectService::Unary* ConnectService::DeleteAsyncConnection(
+    Context*, const cn::DeleteAsyncConnectionRequest* request,
+    cn::DeleteAsyncConnectionResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto& wanted, auto call) {
+    auto devices = DistinctDevices(wanted.deviceids());
+    if (!devices.ok()) return call.Finish(devices.status());
+    fleet_.Remove(*std::move(devices), [call = std::move(call)](absl::Status status) mutable {
+      call.ReplyEmpty(status);
+    });
+  });
+}
+
+ConnectService::Unary* ConnectService::GetDeviceList(Context*,
+                                                     const cn::GetDeviceListRequest* request,
+                                                     cn::GetDeviceListResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto&, auto call) {
+    cn::GetDeviceListResponse reply;
+    for (const core::DeviceSnapshot& device : fleet_.List())
+      FillDevice(device, *reply.add_deviceinfos());
+    call.Reply(std::move(reply));
+  });
+}
+
+ConnectService::Unary* ConnectService::Disconnect(Context*, const cn::DisconnectRequest* request,
+                                                  cn::DisconnectResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto& wanted, auto call) {
+    const auto devices = DistinctDevices(wanted.deviceids());
+    call.ReplyEmpty(devices.ok() ? fleet_.Disconnect(*devices) : devices.status());
+  });
+}
+
+ConnectService::Unary* ConnectService::DisconnectAll(Context*,
+                                                     const cn::DisconnectAllRequest* request,
+                                                     cn::DisconnectAllResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto&, auto call) {
+    fleet_.DisconnectAll();
+    call.Reply({});
+  });
+}
+
+ConnectService::Unary* ConnectService::GetSlaveDevice(Context*,
+                                                      const cn::GetSlaveDeviceRequest* request,
+                                                      cn::GetSlaveDeviceResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto&, auto call) {
+    cn::GetSlaveDeviceResponse reply;
+    for (const core::Slaves& slaves : fleet_.slaves()) {
+      cn::SlaveDeviceInfo* info = reply.add_slavedeviceinfos();
+      info->set_deviceid(slaves.master);
+      info->mutable_rs485slavedeviceids()->Add(slaves.rs485.begin(), slaves.rs485.end());
+      info->mutable_wiegandslavedeviceids()->Add(slaves.wiegand.begin(), slaves.wiegand.end());
+    }
+    call.Reply(std::move(reply));
+  });
+}
+
+ConnectService::Unary* ConnectService::SetSlaveDevice(Context*,
+                                                      const cn::SetSlaveDeviceRequest* request,
+                                                      cn::SetSlaveDeviceResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto& wanted, auto call) {
+    if (static_cast<std::size_t>(wanted.slavedeviceinfos_size()) > core::kDevicesMax) {
+      return call.Finish(absl::InvalidArgumentError(
+          fmt::format("The request names more than {} masters.", core::kDevicesMax)));
+    }
+    std::vector<core::Slaves> slaves;
+    for (const cn::SlaveDeviceInfo& info : wanted.slavedeviceinfos()) {
+      if (info.rs485slavedeviceids_size() > kSlavesPerMasterMax ||
+          info.wiegandslavedeviceids_size() > kSlavesPerMasterMax) {
+        return call.Finish(absl::InvalidArgumentError(
+            fmt::format("Device {} has more than {} slaves on one kind of line.", info.deviceid(),
+                        kSlavesPerMasterMax)));
+      }
+      slaves.push_back(
+          {.master = info.deviceid(),
+           .rs485 = {info.rs485slavedeviceids().begin(), info.rs485slavedeviceids().end()},
+           .wiegand = {info.wiegandslavedeviceids().begin(), info.wiegandslavedeviceids().end()}});
+    }
+    call.ReplyEmpty(fleet_.SetSlaves(std::move(slaves)));
+  });
+}
+
+grpc::ServerWriteReactor<cn::StatusChange>* ConnectService::SubscribeStatus(
+    Context*, const cn::SubscribeStatusRequest* request) {
+  auto stream = std::make_shared<StatusStream>();
+  StatusStream* bare = stream.get();
+  stream->Start(streams_);
+  stream->Subscribe(status_, request->queuesize());
+  return bare;
+}
+
+}  // namespace gatelog::api

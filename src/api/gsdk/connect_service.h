@@ -1,0 +1,55 @@
+#pragma once
+
+#include "api/rpc/partly_served.h"
+#include "api/rpc/stream_registry.h"
+#include "base/executor.h"
+#include "core/fleet/fleet.h"
+#include "core/live/status_hub.h"
+#include "gsdk/connect.grpc.pb.h"
+
+namespace gatelog::api {
+
+// gsdk.connect.Connect: which devices the gateway is linked to. Links that devices open themselves,
+// searching and changes of the devices' own settings are not served.
+//
+// gRPC calls it on its own threads; all work is posted to the loop. Everything it is given must
+// outlive the server.
+class ConnectService final : public PartlyServed<gsdk::connect::Connect::CallbackService> {
+ public:
+  ConnectService(TimedExecutor& loop, core::Fleet& fleet, core::StatusHub& status);
+
+  // Ends the open streams with UNAVAILABLE. Any thread, before the server's Shutdown.
+  void Shutdown() { streams_.Shutdown(); }
+
+ private:
+  using Context = grpc::CallbackServerContext;
+  using Unary = grpc::ServerUnaryReactor;
+
+  Unary* Connect(Context* context, const gsdk::connect::ConnectRequest* request,
+                 gsdk::connect::ConnectResponse* response) override;
+  Unary* AddAsyncConnection(Context* context,
+                            const gsdk::connect::AddAsyncConnectionRequest* request,
+                            gsdk::connect::AddAsyncConnectionResponse* response) override;
+  Unary* DeleteAsyncConnection(Context* context,
+                               const gsdk::connect::DeleteAsyncConnectionRequest* request,
+                               gsdk::connect::DeleteAsyncConnectionResponse* response) override;
+  Unary* GetDeviceList(Context* context, const gsdk::connect::GetDeviceListRequest* request,
+                       gsdk::connect::GetDeviceListResponse* response) override;
+  Unary* Disconnect(Context* context, const gsdk::connect::DisconnectRequest* request,
+                    gsdk::connect::DisconnectResponse* response) override;
+  Unary* DisconnectAll(Context* context, const gsdk::connect::DisconnectAllRequest* request,
+                       gsdk::connect::DisconnectAllResponse* response) override;
+  Unary* GetSlaveDevice(Context* context, const gsdk::connect::GetSlaveDeviceRequest* request,
+                        gsdk::connect::GetSlaveDeviceResponse* response) override;
+  Unary* SetSlaveDevice(Context* context, const gsdk::connect::SetSlaveDeviceRequest* request,
+                        gsdk::connect::SetSlaveDeviceResponse* response) override;
+  grpc::ServerWriteReactor<gsdk::connect::StatusChange>* SubscribeStatus(
+      Context* context, const gsdk::connect::SubscribeStatusRequest* request) override;
+
+  TimedExecutor& loop_;
+  core::Fleet& fleet_;
+  core::StatusHub& status_;
+  StreamRegistry streams_{kStreamsMax};
+};
+
+}  // namespace gatelog::api

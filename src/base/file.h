@@ -1,0 +1,23 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace gatelog {
+
+// The whole of a file of at most `size_max` bytes. Errors are sentences that name the file.
+// Blocking.
+absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, std::size_t size_max);
+
+// Writes a file whole or not at all, synced: a temporary file beside it with permissions `mode`,
+// then a rename. Blocking.
+absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content,
+                                 mode_t mode);
+
+}  // namespace gatelog

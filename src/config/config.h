@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace gatelog::config {
+
+// Everything that can be set, with its defaults. config.cc has the one table that names, limits and
+// describes each.
+struct Config {
+  std::string data_dir;
+  std::string grpc_address = "127.0.0.1:4000";
+  bool grpc_plaintext = false;
+  std::string http_address = "127.0.0.1:8080";
+  std::string log_level = "info";
+  bool device_collect = true;
+  std::chrono::milliseconds device_connect_timeout{10'000};
+  std::chrono::milliseconds device_request_timeout{20'000};
+  std::chrono::milliseconds device_keep_alive{10'000};
+  std::chrono::milliseconds device_reconnect_min{500};
+  std::chrono::milliseconds device_reconnect_max{30'000};
+  std::uint32_t device_page_records = 8'192;
+  std::uint32_t store_readers = 4;
+  std::uint32_t store_cache_mib = 64;
+};
+
+// One row of the table.
+struct Setting {
+  enum class Type { kText, kFlag, kNumber };
+
+  std::string_view key;  // "grpc.address"; in the environment GATELOG_GRPC_ADDRESS
+  Type type;
+  std::int64_t min;  // of numbers
+  std::int64_t max;
+  std::string_view description;
+  std::function<void(Config&, std::string_view)> set;  // a text that has been checked
+  std::function<std::string(const Config&)> show;
+};
+
+const std::vector<Setting>& Settings();
+
+// Defaults, then the TOML file (none if `file` is empty), then the environment. kInvalidArgument
+// for a key that is not known, a value of another type or beyond its limits; the message names file
+// or variable, key and what is allowed. kNotFound if the file is not there.
+absl::StatusOr<Config> Load(const std::string& file,
+                            const std::function<const char*(const char*)>& environment);
+
+// A TOML file with every key, its default, limits and description.
+std::string AnnotatedSample();
+
+// Where the data lies when nothing is said: ~/.local/share/gatelog, or /var/lib/gatelog without a
+// home.
+std::string DefaultDataDir(const std::function<const char*(const char*)>& environment);
+
+}  // namespace gatelog::config

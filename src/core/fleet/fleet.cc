@@ -1,0 +1,349 @@
+#include "core/fleet/fleet.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/fleet/managed_device.h"
+
+namespace gatelog::core {
+namespace {
+
+absl::Status UnknownDevices(const std::vector<model::DeviceId>& ids) {
+  if (ids.empty()) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat("this gateway has no device ", absl::StrJoin(ids, ", ")));
+}
+
+}  // namespace
+
+struct Fleet::Introduction {
+  ports::DeviceAddress address;
+  std::unique_ptr<LinkRelay> relay = std::make_unique<LinkRelay>();
+  std::unique_ptr<ports::DeviceDialer::Attempt> attempt;
+  Introduced done;
+};
+
+Fleet::Fleet(Parts parts, Options options) : parts_(std::move(parts)), options_(options) {}
+
+Fleet::~Fleet() = default;
+
+void Fleet::Start(std::vector<ports::Registration> registrations,
+                  std::vector<ports::LogState> log_states, std::vector<ports::LogTotals> totals) {
+  std::map<model::DeviceId, ports::LogTotals> totals_of;
+  for (const ports::LogTotals& total : totals) totals_of[total.log_device] = total;
+  for (ports::LogState& state : log_states) {
+    ports::LogTotals total = totals_of[state.log_device];
+    total.log_device = state.log_device;
+    collections_[state.log_device] = std::make_unique<LogCollection>(
+        parts_.loop, parts_.clock, parts_.ingest, std::move(state), total, options_.collection);
+  }
+  for (const ports::Registration& registration : registrations) Keep(registration);
+}
+
+ports::DeviceDialer* Fleet::DialerFor(const ports::DeviceAddress& address) const {
+  const auto dialer = parts_.dialers.find(address.family);
+  return dialer == parts_.dialers.end() ? nullptr : dialer->second;
+}
+
+LogCollection& Fleet::CollectionOf(model::DeviceId id) {
+  auto& collection = collections_[id];
+  if (collection == nullptr) {
+    ports::LogTotals totals;
+    totals.log_device = id;
+    collection = std::make_unique<LogCollection>(parts_.loop, parts_.clock, parts_.ingest,
+                                                 ports::LogState{.log_device = id}, totals,
+                                                 options_.collection);
+  }
+  return *collection;
+}
+
+ManagedDevice& Fleet::Obtain(model::DeviceId id, const ports::DeviceAddress& address) {
+  auto& device = devices_[id];
+  if (device == nullptr) {
+    device = std::make_unique<ManagedDevice>(
+        *this, ports::Registration{.id = id, .address = address}, false, CollectionOf(id));
+  }
+  return *device;
+}
+
+absl::StatusOr<ManagedDevice*> Fleet::FindDevice(model::DeviceId id) const {
+  const auto device = devices_.find(id);
+  if (device == devices_.end()) return UnknownDevices({id});
+  return device->second.get();
+}
+
+ManagedDevice* Fleet::FindByAddress(const ports::DeviceAddress& address) {
+  for (const auto& [id, device] : devices_) {
+    if (device->registration().address == address) return device.get();
+  }
+  return nullptr;
+}
+
+void Fleet::Keep(const ports::Registration& registration) {
+  ManagedDevice& device = Obtain(registration.id, registration.address);
+  device.set_kept(true);
+  device.set_registration(registration);
+  device.Dial();
+}
+
+void Fleet::Forget(model::DeviceId id) { devices_.erase(id); }
+
+void Fleet::Persist(absl::AnyInvocable<absl::Status(ports::DeviceRegistry&)> work,
+                    ports::Reply<absl::Status> reply) {
+  parts_.registry_worker.Post([&registry = parts_.registry, &loop = parts_.loop,
+                               work = std::move(work), reply = std::move(reply)]() mutable {
+    loop.Post([reply = std::move(reply), status = work(registry)]() mutable {
+      reply(std::move(status));
+    });
+  });
+}
+
+void Fleet::Introduce(ports::DeviceAddress address, Introduced done) {
+  if (ManagedDevice* known = FindByAddress(address); known != nullptr && known->connected()) {
+    done(known);
+    return;
+  }
+  ports::DeviceDialer* dialer = DialerFor(address);
+  if (dialer == nullptr) {
+    done(absl::InvalidArgumentError(
+        absl::StrCat("no driver for '", address.family, "' devices is built in")));
+    return;
+  }
+  if (devices_.size() + introductions_.size() >= kDevicesMax) {
+    done(absl::ResourceExhaustedError(
+        absl::StrCat("the gateway has ", kDevicesMax, " devices already")));
+    return;
+  }
+  const std::uint64_t number = ++last_introduction_;
+  auto& introduction = introductions_[number] = std::make_unique<Introduction>();
+  introduction->address = address;
+  introduction->done = std::move(done);
+  introduction->attempt = dialer->Dial(
+      address, *introduction->relay,
+      [this, number](absl::StatusOr<std::unique_ptr<ports::DeviceLink>> link) {
+        const std::unique_ptr<Introduction> finished = std::move(introductions_.at(number));
+        introductions_.erase(number);
+        finished->done(link.ok() ? Adopt(*finished, *std::move(link)) : link.status());
+      });
+}
+
+absl::StatusOr<ManagedDevice*> Fleet::Adopt(Introduction& introduction,
+                                            std::unique_ptr<ports::DeviceLink> link) {
+  const model::DeviceId id = link->identity().id;
+  ManagedDevice& device = Obtain(id, introduction.address);
+  if (device.connected()) {
+    const ports::DeviceAddress& address = device.registration().address;
+    if (address == introduction.address) return &device;
+    return absl::AlreadyExistsError(
+        absl::StrCat("device ", id, " is connected already, at ", address.host, ":", address.port));
+  }
+  device.Adopt(std::move(introduction.relay), std::move(link));
+  return &device;
+}
+
+void Fleet::Connect(ports::DeviceAddress address,
+                    ports::Reply<absl::StatusOr<model::DeviceId>> reply) {
+  Introduce(std::move(address),
+            [reply = std::move(reply)](absl::StatusOr<ManagedDevice*> device) mutable {
+              if (device.ok()) {
+                reply((*device)->registration().id);
+              } else {
+                reply(device.status());
+              }
+            });
+}
+
+void Fleet::Add(ports::DeviceAddress address, bool collect,
+                ports::Reply<absl::StatusOr<model::DeviceId>> reply) {
+  Introduce(address, [this, address, collect,
+                      reply = std::move(reply)](absl::StatusOr<ManagedDevice*> device) mutable {
+    if (!device.ok()) {
+      reply(device.status());
+      return;
+    }
+    ports::Registration registration = (*device)->registration();
+    registration.address = address;
+    registration.collected = collect;
+    AddAsync({registration},
+             [reply = std::move(reply), id = registration.id](absl::Status status) mutable {
+               if (status.ok()) {
+                 reply(id);
+               } else {
+                 reply(std::move(status));
+               }
+             });
+  });
+}
+
+absl::Status Fleet::CheckRegistrations(
+    const std::vector<ports::Registration>& registrations) const {
+  std::set<model::DeviceId> ids;
+  for (const ports::Registration& registration : registrations) {
+    if (registration.id == 0) return absl::InvalidArgumentError("a device ID of 0 was given");
+    if (!ids.insert(registration.id).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("device ", registration.id, " was given twice"));
+    }
+  }
+  if (devices_.size() + registrations.size() > kDevicesMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the gateway can have ", kDevicesMax, " devices, and has ", devices_.size()));
+  }
+  return absl::OkStatus();
+}
+
+void Fleet::AddAsync(std::vector<ports::Registration> registrations,
+                     ports::Reply<absl::Status> reply) {
+  if (absl::Status status = CheckRegistrations(registrations); !status.ok()) {
+    reply(std::move(status));
+    return;
+  }
+  auto save = [registrations](ports::DeviceRegistry& registry) {
+    for (const ports::Registration& registration : registrations) {
+      if (absl::Status status = registry.Save(registration); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  };
+  Persist(std::move(save), [this, registrations = std::move(registrations),
+                            reply = std::move(reply)](absl::Status status) mutable {
+    if (status.ok()) {
+      for (const ports::Registration& registration : registrations) Keep(registration);
+    }
+    reply(std::move(status));
+  });
+}
+
+void Fleet::Remove(std::vector<model::DeviceId> ids, ports::Reply<absl::Status> reply) {
+  std::vector<model::DeviceId> unknown;
+  for (const model::DeviceId id : ids) {
+    if (!devices_.contains(id)) unknown.push_back(id);
+  }
+  auto remove = [ids](ports::DeviceRegistry& registry) {
+    for (const model::DeviceId id : ids) {
+      if (absl::Status status = registry.Remove(id); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  };
+  Persist(std::move(remove),
+          [this, ids, unknown, reply = std::move(reply)](absl::Status status) mutable {
+            if (status.ok()) {
+              for (const model::DeviceId id : ids) {
+                const auto device = devices_.find(id);
+                if (device == devices_.end()) continue;
+                device->second->set_kept(false);
+                device->second->Disconnect(absl::OkStatus());
+                Forget(id);
+              }
+              status = UnknownDevices(unknown);
+            }
+            reply(std::move(status));
+          });
+}
+
+absl::Status Fleet::Disconnect(const std::vector<model::DeviceId>& ids) {
+  std::vector<model::DeviceId> unknown;
+  for (const model::DeviceId id : ids) {
+    const auto device = devices_.find(id);
+    if (device == devices_.end()) {
+      unknown.push_back(id);
+    } else {
+      device->second->Disconnect(absl::OkStatus());
+    }
+  }
+  return UnknownDevices(unknown);
+}
+
+void Fleet::DisconnectAll() {
+  for (const auto& [id, device] : devices_) device->Disconnect(absl::OkStatus());
+}
+
+std::vector<DeviceSnapshot> Fleet::List() const {
+  std::vector<DeviceSnapshot> snapshots;
+  snapshots.reserve(devices_.size());
+  for (const auto& [id, device] : devices_) snapshots.push_back(device->Snapshot());
+  return snapshots;
+}
+
+absl::StatusOr<DeviceSnapshot> Fleet::Find(model::DeviceId id) const {
+  const absl::StatusOr<ManagedDevice*> device = FindDevice(id);
+  if (!device.ok()) return device.status();
+  return (*device)->Snapshot();
+}
+
+void Fleet::SetMonitoring(model::DeviceId id, bool enabled, ports::Reply<absl::Status> reply) {
+  const absl::StatusOr<ManagedDevice*> device = FindDevice(id);
+  if (!device.ok()) {
+    reply(device.status());
+    return;
+  }
+  if (enabled && !(*device)->connected()) {
+    reply(Link(id).status());
+    return;
+  }
+  const bool changed = (*device)->registration().monitored != enabled;
+  (*device)->set_monitored(enabled);
+  if (!changed || !(*device)->kept()) {
+    reply(absl::OkStatus());
+    return;
+  }
+  Persist([registration = (*device)->registration()](
+              ports::DeviceRegistry& registry) { return registry.Save(registration); },
+          std::move(reply));
+}
+
+absl::StatusOr<ports::DeviceLink*> Fleet::Link(model::DeviceId id) {
+  const absl::StatusOr<ManagedDevice*> device = FindDevice(id);
+  if (!device.ok()) return device.status();
+  if (ports::DeviceLink* link = (*device)->link(); link != nullptr) return link;
+  const std::string& why = (*device)->last_error();
+  return absl::UnavailableError(
+      absl::StrCat("device ", id, " is not connected", why.empty() ? "" : ": ", why));
+}
+
+void Fleet::WhenStored(model::DeviceId id, ports::Reply<absl::StatusOr<model::LogStatus>> reply) {
+  if (const absl::StatusOr<ports::DeviceLink*> link = Link(id); !link.ok()) {
+    reply(link.status());
+    return;
+  }
+  ManagedDevice& device = *devices_.at(id);
+  if (!device.registration().collected) {
+    reply(absl::FailedPreconditionError(
+        absl::StrCat("the log of device ", id, " is not collected, so it cannot be stored first")));
+    return;
+  }
+  if (absl::Status health = parts_.ingest.health(); !health.ok()) {
+    reply(absl::FailedPreconditionError(
+        absl::StrCat("the store does not take events: ",
+                     absl::string_view(health.message().data(), health.message().size()))));
+    return;
+  }
+  // What the device holds now, rather than what was last heard of it.
+  device.link()->ArmPushes(
+      [this, id, reply = std::move(reply)](const absl::StatusOr<model::LogStatus>& status) mutable {
+        const auto found = devices_.find(id);
+        if (!status.ok() || found == devices_.end()) {
+          reply(status.ok() ? UnknownDevices({id}) : status.status());
+          return;
+        }
+        found->second->OnStatus(*status);
+        found->second->collection().WhenStored(std::move(reply));
+      });
+}
+
+std::vector<Slaves> Fleet::slaves() const {
+  std::vector<Slaves> all;
+  for (const auto& [master, slaves] : slaves_) all.push_back(slaves);
+  return all;
+}
+
+absl::Status Fleet::SetSlaves(std::vector<Slaves> slaves) {
+  for (const Slaves& one : slaves) {
+    if (!devices_.contains(one.master)) return UnknownDevices({one.master});
+  }
+  slaves_.clear();
+  for (Slaves& one : slaves) slaves_[one.master] = std::move(one);
+  return absl::OkStatus();
+}
+
+}  // namespace gatelog::core

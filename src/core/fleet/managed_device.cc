@@ -1,0 +1,231 @@
+#include "core/fleet/managed_device.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "model/event.h"
+
+namespace gatelog::core {
+
+void LinkRelay::OnPush(model::EventId id, std::string_view payload) {
+  if (target_ != nullptr) target_->OnPush(id, payload);
+}
+
+void LinkRelay::OnStatus(const model::LogStatus& status, Timestamp /*device_time*/) {
+  if (target_ != nullptr) target_->OnStatus(status);
+}
+
+void LinkRelay::OnLost(const absl::Status& reason) {
+  // The target destroys this relay.
+  if (ManagedDevice* target = target_; target != nullptr) target->OnLost(reason);
+}
+
+ManagedDevice::ManagedDevice(Fleet& fleet, ports::Registration registration, bool kept,
+                             LogCollection& collection)
+    : fleet_(fleet),
+      registration_(std::move(registration)),
+      kept_(kept),
+      collection_(collection),
+      backoff_(fleet.options_.reconnect, registration_.id) {
+  collection_.OnBroken([this](absl::Status reason) {
+    // Not from inside the link's own reply.
+    fleet_.parts_.loop.Post([&fleet = fleet_, id = registration_.id, reason = std::move(reason)] {
+      const auto device = fleet.devices_.find(id);
+      if (device != fleet.devices_.end()) device->second->OnLost(reason);
+    });
+  });
+}
+
+ManagedDevice::~ManagedDevice() {
+  if (redial_) fleet_.parts_.loop.Cancel(*redial_);
+  ReleaseLink();
+}
+
+void ManagedDevice::set_registration(const ports::Registration& registration) {
+  const bool moved = !(registration.address == registration_.address);
+  const bool monitored = registration_.monitored || registration.monitored;
+  registration_ = registration;
+  registration_.monitored = monitored;
+  if (moved && connected()) Disconnect(absl::OkStatus());
+}
+
+void ManagedDevice::Dial() {
+  if (link_ != nullptr || attempt_ != nullptr) return;
+  if (redial_) fleet_.parts_.loop.Cancel(*std::exchange(redial_, std::nullopt));
+  ports::DeviceDialer* dialer = fleet_.DialerFor(registration_.address);
+  if (dialer == nullptr) {
+    DialFailed(absl::UnimplementedError(
+        absl::StrCat("no driver for '", registration_.address.family, "' devices is built in")));
+    return;
+  }
+  relay_ = std::make_unique<LinkRelay>();
+  attempt_ = dialer->Dial(registration_.address, *relay_,
+                          [this](absl::StatusOr<std::unique_ptr<ports::DeviceLink>> link) {
+                            OnDialled(std::move(link));
+                          });
+}
+
+void ManagedDevice::OnDialled(absl::StatusOr<std::unique_ptr<ports::DeviceLink>> link) {
+  attempt_.reset();
+  if (!link.ok()) {
+    DialFailed(link.status());
+    return;
+  }
+  const model::DeviceId answered = (*link)->identity().id;
+  if (answered != registration_.id) {
+    link->reset();
+    DialFailed(absl::FailedPreconditionError(
+        absl::StrCat("device ", answered, " answers there, not ", registration_.id)));
+    return;
+  }
+  Adopt(std::move(relay_), *std::move(link));
+}
+
+void ManagedDevice::Adopt(std::unique_ptr<LinkRelay> relay,
+                          std::unique_ptr<ports::DeviceLink> link) {
+  attempt_.reset();
+  if (redial_) fleet_.parts_.loop.Cancel(*std::exchange(redial_, std::nullopt));
+  relay_ = std::move(relay);
+  link_ = std::move(link);
+  relay_->set_target(this);
+  identity_ = link_->identity();
+  armed_ = false;
+  connected_since_ = fleet_.parts_.clock.Now();
+  failed_attempts_ = 0;
+  last_error_.clear();
+  LogInfo("Device connected.", {{"device", registration_.id},
+                                {"host", registration_.address.host},
+                                {"model", identity_->model_name}});
+  Publish(LinkChange::kConnected);
+  link_->ArmPushes([this](const absl::StatusOr<model::LogStatus>& status) { OnArmed(status); });
+}
+
+void ManagedDevice::OnArmed(const absl::StatusOr<model::LogStatus>& status) {
+  if (!status.ok()) {
+    fleet_.parts_.loop.Post([&fleet = fleet_, id = registration_.id, reason = status.status()] {
+      const auto device = fleet.devices_.find(id);
+      if (device != fleet.devices_.end()) device->second->OnLost(reason);
+    });
+    return;
+  }
+  armed_ = true;
+  backoff_.Reset();
+  log_ = *status;
+  last_live_ = status->last;
+  if (registration_.collected) collection_.Attach(*link_, *status);
+}
+
+void ManagedDevice::OnPush(model::EventId id, std::string_view payload) {
+  if (!armed_) return;
+  log_.last = std::max(log_.last, id);
+  if (id > last_live_) {
+    const absl::StatusOr<model::Event> event = model::ParseEvent(payload);
+    if (event.ok() && event->id == id) {
+      last_live_ = id;
+      if (registration_.monitored) fleet_.parts_.live.Publish(registration_.id, *event);
+    }
+  }
+  if (registration_.collected) collection_.OnPush(id);
+}
+
+void ManagedDevice::OnStatus(const model::LogStatus& status) {
+  if (!armed_) return;
+  const bool restarted = status.generation != log_.generation || status.last < log_.last;
+  if (restarted) last_live_ = status.last;
+  log_ = status;
+  if (registration_.collected) collection_.OnStatus(status);
+}
+
+void ManagedDevice::Disconnect(const absl::Status& reason) {
+  attempt_.reset();
+  if (link_ != nullptr) {
+    OnLost(reason);
+  } else if (kept_) {
+    DialLater();
+  }
+}
+
+void ManagedDevice::OnLost(const absl::Status& reason) {
+  if (link_ == nullptr) return;
+  ReleaseLink();
+  connected_since_.reset();
+  if (!reason.ok()) last_error_ = std::string(reason.message());
+  LogInfo("Device disconnected.",
+          {{"device", registration_.id},
+           {"reason", reason.ok() ? absl::string_view("asked for") : reason.message()}});
+  Publish(LinkChange::kDisconnected);
+  if (kept_) {
+    DialLater();
+    return;
+  }
+  fleet_.parts_.loop.Post([&fleet = fleet_, id = registration_.id] {
+    const auto device = fleet.devices_.find(id);
+    if (device != fleet.devices_.end() && !device->second->connected() && !device->second->kept()) {
+      fleet.Forget(id);
+    }
+  });
+}
+
+void ManagedDevice::ReleaseLink() {
+  collection_.Detach();
+  armed_ = false;
+  attempt_.reset();
+  link_.reset();
+  relay_.reset();
+}
+
+void ManagedDevice::DialFailed(const absl::Status& reason) {
+  relay_.reset();
+  // Said once, not at every attempt.
+  if (last_error_ != reason.message()) {
+    LogWarn("A device cannot be reached; trying goes on.", {{"device", registration_.id},
+                                                            {"host", registration_.address.host},
+                                                            {"error", reason.message()}});
+  }
+  last_error_ = std::string(reason.message());
+  ++failed_attempts_;
+  Publish(LinkChange::kCannotConnect);
+  DialLater();
+}
+
+void ManagedDevice::DialLater() {
+  if (redial_) return;
+  redial_ = fleet_.parts_.loop.PostAfter(backoff_.Next(), [this] {
+    redial_.reset();
+    Dial();
+  });
+}
+
+void ManagedDevice::Publish(LinkChange change) {
+  fleet_.parts_.status.Publish({registration_.id, change, fleet_.parts_.clock.Now()});
+}
+
+DeviceSnapshot ManagedDevice::Snapshot() const {
+  const Collector& collector = collection_.collector();
+  DeviceSnapshot snapshot;
+  snapshot.id = registration_.id;
+  snapshot.address = registration_.address;
+  snapshot.state = link_ != nullptr      ? LinkState::kConnected
+                   : attempt_ != nullptr ? LinkState::kConnecting
+                                         : LinkState::kDisconnected;
+  snapshot.connected_since = connected_since_;
+  snapshot.identity = identity_;
+  snapshot.kept = kept_;
+  snapshot.collected = registration_.collected;
+  snapshot.monitored = registration_.monitored;
+  snapshot.epoch = collector.state().epoch;
+  snapshot.next = collector.state().next;
+  snapshot.log = registration_.collected ? collector.log() : log_;
+  snapshot.lag = registration_.collected ? collector.lag() : 0;
+  snapshot.stored = collection_.totals().events;
+  snapshot.gaps = collection_.totals().gaps;
+  snapshot.missing = collection_.totals().missing;
+  snapshot.images = collection_.totals().images;
+  snapshot.last_error = last_error_;
+  snapshot.failed_attempts = failed_attempts_;
+  return snapshot;
+}
+
+}  // namespace gatelog::core

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "base/backoff.h"
+#include "core/fleet/fleet.h"
+#include "core/fleet/log_collection.h"
+#include "ports/device_link.h"
+#include "ports/device_registry.h"
+
+namespace gatelog::core {
+
+// Stands between a link and the device it belongs to, which is known only after the link came up.
+class LinkRelay final : public ports::DeviceLinkObserver {
+ public:
+  void set_target(ManagedDevice* target) { target_ = target; }
+
+  void OnPush(model::EventId id, std::string_view payload) override;
+  void OnStatus(const model::LogStatus& status, Timestamp device_time) override;
+  void OnLost(const absl::Status& reason) override;
+
+ private:
+  ManagedDevice* target_ = nullptr;
+};
+
+// One device of the fleet: keeps its link, passes pushes on, tells of changes. Threads: the loop's.
+class ManagedDevice {
+ public:
+  // `kept`: the device is dialled again whenever its link is lost.
+  ManagedDevice(Fleet& fleet, ports::Registration registration, bool kept,
+                LogCollection& collection);
+  ~ManagedDevice();
+
+  // Dials now, unless there is a link or an attempt.
+  void Dial();
+  // Takes over a link that told this device's ID.
+  void Adopt(std::unique_ptr<LinkRelay> relay, std::unique_ptr<ports::DeviceLink> link);
+  // Ends link and attempt; a kept device is dialled again after a wait.
+  void Disconnect(const absl::Status& reason);
+
+  void OnPush(model::EventId id, std::string_view payload);
+  void OnStatus(const model::LogStatus& status);
+  void OnLost(const absl::Status& reason);
+
+  void set_kept(bool kept) { kept_ = kept; }
+  void set_registration(const ports::Registration& registration);
+  const ports::Registration& registration() const { return registration_; }
+  bool kept() const { return kept_; }
+  bool connected() const { return link_ != nullptr; }
+  ports::DeviceLink* link() { return link_.get(); }
+  const std::string& last_error() const { return last_error_; }
+  void set_monitored(bool monitored) { registration_.monitored = monitored; }
+  LogCollection& collection() { return collection_; }
+  DeviceSnapshot Snapshot() const;
+
+ private:
+  void OnDialled(absl::StatusOr<std::unique_ptr<ports::DeviceLink>> link);
+  void OnArmed(const absl::StatusOr<model::LogStatus>& status);
+  void DialFailed(const absl::Status& reason);
+  void DialLater();
+  void ReleaseLink();
+  void Publish(LinkChange change);
+
+  Fleet& fleet_;
+  ports::Registration registration_;
+  bool kept_;
+  LogCollection& collection_;
+  Backoff backoff_;
+
+  std::unique_ptr<ports::DeviceDialer::Attempt> attempt_;
+  std::unique_ptr<LinkRelay> relay_;  // outlives link_
+  std::unique_ptr<ports::DeviceLink> link_;
+  bool armed_ = false;
+  std::optional<TimerId> redial_;
+  std::optional<Timestamp> connected_since_;
+  std::optional<model::DeviceIdentity> identity_;
+  model::LogStatus log_;          // as last heard, for devices that are not collected
+  model::EventId last_live_ = 0;  // pushes up to here have been shown
+  std::string last_error_;
+  std::uint32_t failed_attempts_ = 0;
+};
+
+}  // namespace gatelog::core

@@ -1,0 +1,175 @@
+#include "core/ingest/ingest.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status_macros.h"
+
+namespace gatelog::core {
+namespace {
+
+// The batches or image batches of what waits, without their callbacks.
+template <typename Pending>
+auto BatchesOf(std::vector<Pending>& pending) {
+  std::vector<decltype(pending.front().batch)> batches;
+  batches.reserve(pending.size());
+  for (Pending& one : pending) batches.push_back(std::move(one.batch));
+  return batches;
+}
+
+// A refused transaction refuses each of its batches.
+std::vector<absl::Status> Outcomes(absl::StatusOr<std::vector<absl::Status>> results,
+                                   std::size_t count) {
+  if (results.ok()) return *std::move(results);
+  return std::vector<absl::Status>(count, results.status());
+}
+
+template <typename Pending>
+void PostOutcomes(Executor& loop, std::vector<Pending> pending,
+                  std::vector<absl::Status> outcomes) {
+  loop.Post([pending = std::move(pending), outcomes = std::move(outcomes)]() mutable {
+    for (std::size_t i = 0; i < pending.size(); ++i) pending[i].done(std::move(outcomes[i]));
+  });
+}
+
+}  // namespace
+
+Ingest::Ingest(ports::EventStore& store, Executor& writer, Executor& loop, Options options)
+    : store_(store), writer_(writer), loop_(loop), options_(options) {}
+
+void Ingest::Submit(ports::Batch batch, absl::AnyInvocable<void(absl::Status)> done) {
+  MutexLock lock(mutex_);
+  waiting_.push_back({std::move(batch), std::move(done)});
+  Wake();
+}
+
+void Ingest::SubmitImages(ports::ImageBatch batch, absl::AnyInvocable<void(absl::Status)> done) {
+  MutexLock lock(mutex_);
+  waiting_images_.push_back({std::move(batch), std::move(done)});
+  Wake();
+}
+
+void Ingest::Wake() {
+  if (posted_) return;
+  posted_ = true;
+  writer_.Post([this] { CommitWaiting(); });
+}
+
+// Commits once; what came meanwhile gets a turn of its own, so that loads posted to the writer are
+// not starved.
+void Ingest::CommitWaiting() {
+  std::vector<Pending> events;
+  std::vector<PendingImages> images;
+  {
+    MutexLock lock(mutex_);
+    events = TakeWaiting();
+    images.assign(std::make_move_iterator(waiting_images_.begin()),
+                  std::make_move_iterator(waiting_images_.end()));
+    waiting_images_.clear();
+    posted_ = false;
+    if (!waiting_.empty()) Wake();
+  }
+  if (!events.empty()) CommitEvents(std::move(events));
+  if (!images.empty()) CommitImages(std::move(images));
+}
+
+std::vector<Ingest::Pending> Ingest::TakeWaiting() {
+  std::vector<Pending> taken;
+  std::size_t events = 0;
+  while (!waiting_.empty() && (taken.empty() || events < options_.events_per_commit_max)) {
+    events += waiting_.front().batch.events.size();
+    taken.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  return taken;
+}
+
+void Ingest::CommitEvents(std::vector<Pending> pending) {
+  const std::vector<ports::Batch> batches = BatchesOf(pending);
+  absl::StatusOr<std::vector<absl::Status>> results = store_.Commit(batches);
+  SetHealth(results.status());
+  if (results.ok()) {
+    ++commits_;
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+      if ((*results)[i].ok()) events_committed_ += batches[i].events.size();
+    }
+  }
+  // Also after an error: part of what was waiting may have become visible.
+  if (on_committed_) on_committed_(store_.last_seq());
+  PostOutcomes(loop_, std::move(pending), Outcomes(std::move(results), batches.size()));
+}
+
+void Ingest::CommitImages(std::vector<PendingImages> pending) {
+  const std::vector<ports::ImageBatch> batches = BatchesOf(pending);
+  absl::StatusOr<std::vector<absl::Status>> results = store_.CommitImages(batches);
+  SetHealth(results.status());
+  PostOutcomes(loop_, std::move(pending), Outcomes(std::move(results), batches.size()));
+}
+
+void Ingest::LoadState(model::DeviceId device,
+                       absl::AnyInvocable<void(absl::StatusOr<ports::LogState>)> reply) {
+  writer_.Post([this, device, reply = std::move(reply)]() mutable {
+    absl::StatusOr<std::vector<ports::LogState>> states = store_.LoadLogStates();
+    absl::StatusOr<ports::LogState> found = ports::LogState{.log_device = device};
+    if (states.ok()) {
+      const auto it = std::find_if(states->begin(), states->end(),
+                                   [&](const auto& state) { return state.log_device == device; });
+      if (it != states->end()) found = std::move(*it);
+    } else {
+      found = states.status();
+    }
+    loop_.Post([reply = std::move(reply), found = std::move(found)]() mutable {
+      reply(std::move(found));
+    });
+  });
+}
+
+void Ingest::LoadAnchors(
+    model::DeviceId device, std::vector<ports::RecordRange> ranges,
+    absl::AnyInvocable<void(absl::StatusOr<std::vector<model::Anchor>>)> reply) {
+  writer_.Post([this, device, ranges = std::move(ranges), reply = std::move(reply)]() mutable {
+    absl::StatusOr<std::vector<model::Anchor>> anchors = ReadAnchors(device, ranges);
+    loop_.Post([reply = std::move(reply), anchors = std::move(anchors)]() mutable {
+      reply(std::move(anchors));
+    });
+  });
+}
+
+absl::StatusOr<std::vector<model::Anchor>> Ingest::ReadAnchors(
+    model::DeviceId device, const std::vector<ports::RecordRange>& ranges) {
+  std::vector<model::Anchor> anchors;
+  for (const ports::RecordRange& range : ranges) {
+    ports::EventQuery query;
+    query.filter.log_devices = {device};
+    query.filter.epoch = range.epoch;
+    query.filter.first_id = range.first;
+    query.filter.last_id = range.last;
+    query.limit = range.last - range.first + 1;
+    GATELOG_ASSIGN_OR_RETURN(const ports::EventPage page, store_.Read(query));
+    for (const ports::StoredEvent& stored : page.events) anchors.push_back(AnchorOf(stored.event));
+  }
+  return anchors;
+}
+
+void Ingest::SetHealth(const absl::Status& status) {
+  MutexLock lock(mutex_);
+  if (!status.ok()) ++failures_;
+  if (status.ok() != health_.ok()) {
+    if (status.ok()) {
+      LogInfo("The store takes events again.");
+    } else {
+      LogError("The store does not take events; nothing is acknowledged until it does.",
+               {{"error", status.ToString()}});
+    }
+  }
+  health_ = status;
+}
+
+absl::Status Ingest::health() const {
+  MutexLock lock(mutex_);
+  return health_;
+}
+
+}  // namespace gatelog::core

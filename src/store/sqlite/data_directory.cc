@@ -1,0 +1,116 @@
+#include "store/sqlite/data_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace gatelog::store {
+namespace {
+
+constexpr mode_t kDirectoryMode = 0750;  // who may read people's movements is for the site to widen
+constexpr mode_t kLockFileMode = 0640;
+
+absl::Status Failed(const std::string& sentence, int error) {
+  const std::string message = absl::StrCat(sentence, ": ", std::strerror(error), ".");
+  switch (error) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(message);
+    case ENOSPC:
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE:
+      return absl::ResourceExhaustedError(message);
+    case EIO:
+      return absl::UnavailableError(message);
+    default:
+      return absl::FailedPreconditionError(message);
+  }
+}
+
+// Without this, a power cut may take a new directory away with everything in it.
+absl::Status SyncParent(const std::string& directory) {
+  const std::string parent = directory + "/..";
+  const int descriptor = open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return absl::OkStatus();  // may not be readable for us; nothing can be done
+  const int result = fsync(descriptor);
+  const int error = errno;
+  close(descriptor);
+  if (result != 0)
+    return Failed(absl::StrCat("The directory above ", directory, " cannot be synced"), error);
+  return absl::OkStatus();
+}
+
+absl::Status MakeDirectory(const std::string& directory) {
+  struct stat found {};
+  if (stat(directory.c_str(), &found) == 0) {
+    if (S_ISDIR(found.st_mode)) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat("The data directory ", directory, " is a file; choose another name."));
+  }
+  if (mkdir(directory.c_str(), kDirectoryMode) == 0) return SyncParent(directory);
+  const int error = errno;
+  if (error == ENOENT) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("The data directory ", directory,
+                     " cannot be made because the directory above it does not exist."));
+  }
+  return Failed(absl::StrCat("The data directory ", directory, " cannot be made"), error);
+}
+
+std::string ReadHolder(int descriptor) {
+  char text[32] = {};
+  const ssize_t size = pread(descriptor, text, sizeof(text) - 1, 0);
+  std::string holder(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+  while (!holder.empty() && holder.back() == '\n') holder.pop_back();
+  return holder.empty() ? "unknown" : holder;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Lock(const std::string& directory) {
+  GATELOG_RETURN_IF_ERROR(MakeDirectory(directory));
+  const std::string path = directory + "/gatelog.lock";
+  const int lock = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kLockFileMode);
+  if (lock < 0)
+    return Failed(absl::StrCat("The data directory ", directory, " cannot be written"), errno);
+  // From here the destructor closes the descriptor; the lock goes with it.
+  std::unique_ptr<DataDirectory> locked(new DataDirectory(directory, lock));
+  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return Failed(absl::StrCat(path, " cannot be locked"), errno);
+    return absl::FailedPreconditionError(absl::StrCat("The data directory ", directory,
+                                                      " is in use by another gatelogd (process ",
+                                                      ReadHolder(lock), ")."));
+  }
+  const std::string holder = absl::StrCat(getpid(), "\n");
+  if (ftruncate(lock, 0) != 0 ||
+      pwrite(lock, holder.data(), holder.size(), 0) != static_cast<ssize_t>(holder.size())) {
+    return Failed(absl::StrCat(path, " cannot be written"), errno);
+  }
+  return locked;
+}
+
+DataDirectory::~DataDirectory() { close(lock_); }
+
+absl::Status DataDirectory::SyncWriteAheadLog() const {
+  const std::string path = database_path() + "-wal";
+  const int descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (descriptor < 0) {
+    return errno == ENOENT ? absl::OkStatus()
+                           : Failed(absl::StrCat(path, " cannot be opened"), errno);
+  }
+  const int result = fsync(descriptor);
+  const int error = errno;
+  close(descriptor);
+  return result == 0 ? absl::OkStatus() : Failed(absl::StrCat(path, " cannot be synced"), error);
+}
+
+}  // namespace gatelog::store

@@ -1,0 +1,193 @@
+#include "store/sqlite/event_query.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/status_macros.h"
+#include "model/event.h"
+#include "store/sqlite/json_list.h"
+
+namespace gatelog::store {
+namespace {
+
+using Value = std::variant<std::int64_t, std::string>;
+
+// The conditions of a query and the values bound to them, in order.
+struct Conditions {
+  std::vector<std::string> sql;
+  std::vector<Value> values;
+
+  void Add(std::string condition) { sql.push_back(std::move(condition)); }
+  void Add(std::string condition, Value value) {
+    sql.push_back(std::move(condition));
+    values.push_back(std::move(value));
+  }
+};
+
+// `column` is one of the list. The statement's text does not depend on the list's length, so that
+// it is compiled once.
+template <typename Number>
+void AddList(absl::string_view column, const std::vector<Number>& list, Conditions& conditions) {
+  if (list.empty()) return;
+  if (list.size() == 1) {
+    conditions.Add(absl::StrCat(column, " = ?"), std::int64_t{list[0]});
+  } else {
+    conditions.Add(absl::StrCat(column, " IN (SELECT value FROM json_each(?))"), JsonList(list));
+  }
+}
+
+// False: none of the users has an event, so nothing matches.
+absl::StatusOr<bool> AddUsers(Database& database, const std::vector<std::string>& users,
+                              Conditions& conditions) {
+  if (users.empty()) return true;
+  std::vector<std::int64_t> people;
+  bool nobody = false;  // the empty user ID was asked for
+  GATELOG_ASSIGN_OR_RETURN(Statement select,
+                           database.Prepare("SELECT id FROM person WHERE user_id = ?1"));
+  for (const std::string& user : users) {
+    if (user.empty()) {
+      nobody = true;
+      continue;
+    }
+    select.BindText(1, user);
+    GATELOG_ASSIGN_OR_RETURN(const bool known, select.Step());
+    if (known) people.push_back(select.Integer(0));
+    select.Reset();
+  }
+  if (nobody && people.empty()) {
+    conditions.Add("person IS NULL");
+  } else if (nobody) {
+    conditions.Add("(person IS NULL OR person IN (SELECT value FROM json_each(?)))",
+                   JsonList(people));
+  } else {
+    AddList("person", people, conditions);
+  }
+  return nobody || !people.empty();
+}
+
+absl::StatusOr<bool> AddFilter(Database& database, const ports::EventFilter& filter,
+                               Conditions& conditions) {
+  AddList("log_device", filter.log_devices, conditions);
+  if (filter.epoch) conditions.Add("epoch = ?", std::int64_t{*filter.epoch});
+  if (filter.first_id != 0) conditions.Add("id >= ?", std::int64_t{filter.first_id});
+  if (filter.last_id != 0) conditions.Add("id <= ?", std::int64_t{filter.last_id});
+  AddList("device", filter.devices, conditions);
+  AddList("code", filter.codes, conditions);
+  if (filter.from_s != 0) conditions.Add("timestamp >= ?", filter.from_s);
+  if (filter.to_s != 0) conditions.Add("timestamp < ?", filter.to_s);
+  return AddUsers(database, filter.users, conditions);
+}
+
+// Within one log, (epoch, ID) goes up as seq does: the index gives the right order, and a seq that
+// is an event of this log, as at a page's edge, is a place in the index from which to go on.
+absl::Status AddIndexEdge(Database& database, model::DeviceId log_device, std::uint64_t seq,
+                          const char* comparison, Conditions& conditions) {
+  if (seq == 0) return absl::OkStatus();
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      database.Prepare("SELECT epoch, id FROM event WHERE seq = ?1 AND log_device = ?2"));
+  select.Bind(1, static_cast<std::int64_t>(seq));
+  select.Bind(2, log_device);
+  GATELOG_ASSIGN_OR_RETURN(const bool found, select.Step());
+  if (!found) return absl::OkStatus();
+  conditions.Add(absl::StrCat("(epoch, id) ", comparison, " (?, ?)"), select.Integer(0));
+  conditions.values.emplace_back(select.Integer(1));
+  return absl::OkStatus();
+}
+
+struct Range {
+  std::uint64_t above;  // exclusive
+  std::uint64_t below;  // exclusive
+};
+
+absl::StatusOr<Statement> Compile(Database& database, const ports::EventQuery& query, Range range,
+                                  Conditions conditions) {
+  const bool one_log = query.filter.log_devices.size() == 1;
+  const bool newest_first = query.order == ports::Order::kNewestFirst;
+  conditions.Add("seq > ?", static_cast<std::int64_t>(range.above));
+  conditions.Add("seq < ?", static_cast<std::int64_t>(range.below));
+  if (one_log) {
+    const model::DeviceId log_device = query.filter.log_devices[0];
+    GATELOG_RETURN_IF_ERROR(AddIndexEdge(database, log_device, query.after_seq, ">", conditions));
+    GATELOG_RETURN_IF_ERROR(AddIndexEdge(database, log_device, query.before_seq, "<", conditions));
+  }
+  const char* direction = newest_first ? " DESC" : "";
+  const std::string order = one_log ? absl::StrCat("epoch", direction, ", id", direction)
+                                    : absl::StrCat("seq", direction);
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      database.Prepare(
+          absl::StrCat("SELECT seq, log_device, epoch, arrival_ms, phase, payload FROM event ",
+                       one_log ? "INDEXED BY event_key" : "NOT INDEXED", " WHERE ",
+                       absl::StrJoin(conditions.sql, " AND "), " ORDER BY ", order, " LIMIT ?")));
+  int parameter = 0;
+  for (const Value& value : conditions.values) {
+    ++parameter;
+    if (const auto* number = std::get_if<std::int64_t>(&value)) {
+      select.Bind(parameter, *number);
+    } else {
+      select.BindCopy(parameter, std::get<std::string>(value));
+    }
+  }
+  select.Bind(parameter + 1, query.limit);
+  return select;
+}
+
+absl::StatusOr<ports::StoredEvent> EventOfRow(Database& database, const Statement& row) {
+  ports::StoredEvent stored;
+  stored.seq = static_cast<std::uint64_t>(row.Integer(0));
+  stored.log_device = static_cast<model::DeviceId>(row.Integer(1));
+  stored.epoch = static_cast<model::Epoch>(row.Integer(2));
+  stored.arrival = Timestamp(std::chrono::milliseconds(row.Integer(3)));
+  stored.phase = static_cast<ports::Phase>(row.Integer(4));
+  absl::StatusOr<model::Event> event = model::ParseEvent(row.Bytes(5));
+  if (!event.ok()) {
+    return absl::DataLossError(absl::StrCat(database.path(), " is damaged (event ", stored.seq,
+                                            ": ", event.status().message(),
+                                            "); keep a copy of it and restore a backup."));
+  }
+  stored.event = *std::move(event);
+  return stored;
+}
+
+}  // namespace
+
+absl::StatusOr<ports::EventPage> ReadEvents(Database& database, const ports::EventQuery& query,
+                                            std::uint64_t visible) {
+  if (query.limit == 0 || query.limit > ports::kQueryLimitMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("A page has 1 to ", ports::kQueryLimitMax, " events, not ", query.limit, "."));
+  }
+  const bool newest_first = query.order == ports::Order::kNewestFirst;
+  std::uint64_t newest = visible;
+  if (query.before_seq != 0) newest = std::min(newest, query.before_seq - 1);
+
+  ports::EventPage page;
+  page.seq_reached = newest_first ? std::max(query.after_seq, query.after_seq + 1)
+                                  : std::max(newest, query.after_seq);
+  if (newest <= query.after_seq) return page;
+
+  Conditions conditions;
+  GATELOG_ASSIGN_OR_RETURN(const bool possible, AddFilter(database, query.filter, conditions));
+  if (!possible) return page;
+  GATELOG_ASSIGN_OR_RETURN(Statement select, Compile(database, query, {query.after_seq, newest + 1},
+                                                     std::move(conditions)));
+  while (true) {
+    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) break;
+    GATELOG_ASSIGN_OR_RETURN(ports::StoredEvent event, EventOfRow(database, select));
+    page.events.push_back(std::move(event));
+  }
+  if (page.events.size() == query.limit) {
+    page.more = true;
+    page.seq_reached = page.events.back().seq;
+  }
+  return page;
+}
+
+}  // namespace gatelog::store

@@ -1,0 +1,210 @@
+#include "store/sqlite/event_writer.h"
+
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "store/sqlite/batch_check.h"
+#include "store/sqlite/log_state_table.h"
+
+namespace gatelog::store {
+namespace {
+
+constexpr std::size_t kPeopleCachedMax = 200'000;
+
+constexpr std::int64_t kHasImage = 1;
+constexpr std::int64_t kChangedOnDevice = 2;
+
+std::int64_t FlagsOf(const model::Event& event) {
+  return (event.has_image ? kHasImage : 0) | (event.changed_on_device ? kChangedOnDevice : 0);
+}
+
+bool OpensEpoch(const ports::Batch& batch) { return batch.after.epoch != batch.expected_epoch; }
+
+void BindEvent(const ports::Batch& batch, const model::Event& event, Statement& insert) {
+  const ports::Phase phase =
+      event.id < batch.live_from ? ports::Phase::kBacklog : ports::Phase::kLive;
+  insert.Bind(2, batch.log_device);
+  insert.Bind(3, batch.after.epoch);
+  insert.Bind(4, event.id);
+  insert.Bind(5, event.timestamp);
+  insert.Bind(6, event.device);
+  insert.Bind(7, event.code);
+  insert.Bind(8, event.sub_code);
+  insert.Bind(10, event.entity_id);
+  insert.Bind(11, event.tna_key);
+  insert.Bind(12, FlagsOf(event));
+  insert.Bind(13, event.temperature);
+  insert.Bind(14, batch.arrival.time_since_epoch().count());
+  insert.Bind(15, static_cast<int>(phase));
+  insert.BindBlob(16, event.payload);
+}
+
+}  // namespace
+
+absl::Status EventWriter::Write(const ports::Batch& batch, std::uint64_t& seq,
+                                absl::Status& refusal) {
+  refusal = CheckBatch(batch);
+  if (!refusal.ok()) return absl::OkStatus();
+  GATELOG_RETURN_IF_ERROR(CheckFence(batch, refusal));
+  if (!refusal.ok()) return absl::OkStatus();
+
+  LogChange change{.events = batch.events.size(), .gaps = batch.gaps.size()};
+  for (const model::Gap& gap : batch.gaps)
+    change.missing += std::uint64_t{gap.last} - gap.first + 1;
+  if (OpensEpoch(batch)) GATELOG_RETURN_IF_ERROR(OpenEpoch(batch));
+  GATELOG_RETURN_IF_ERROR(WriteEvents(batch, seq));
+  GATELOG_RETURN_IF_ERROR(WriteGaps(batch));
+  return WriteLogState(database_, batch.after, OpensEpoch(batch), change);
+}
+
+absl::Status EventWriter::CheckFence(const ports::Batch& batch, absl::Status& refusal) {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      database_.Prepare("SELECT epoch, next FROM log_state WHERE log_device = ?1"));
+  select.Bind(1, batch.log_device);
+  GATELOG_ASSIGN_OR_RETURN(const bool known, select.Step());
+  const std::int64_t epoch = known ? select.Integer(0) : 0;
+  const std::int64_t next = known ? select.Integer(1) : 0;
+  if (epoch != batch.expected_epoch || next != batch.expected_next) {
+    refusal = absl::FailedPreconditionError(absl::StrCat(
+        "Log device ", batch.log_device, " stands at epoch ", epoch, ", next ID ", next,
+        ", not at epoch ", batch.expected_epoch, ", next ID ", batch.expected_next, "."));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EventWriter::OpenEpoch(const ports::Batch& batch) {
+  // Before the new state is written: the epoch that ends keeps where it stood.
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement end,
+      database_.Prepare(
+          "UPDATE epoch SET (next, generation) = (SELECT next, generation FROM log_state "
+          "WHERE log_device = ?1) WHERE log_device = ?1 AND epoch = ?2"));
+  end.Bind(1, batch.log_device);
+  end.Bind(2, batch.expected_epoch);
+  GATELOG_RETURN_IF_ERROR(end.Run());
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement insert,
+      database_.Prepare("INSERT INTO epoch (log_device, epoch, first, generation, opened_ms) "
+                        "VALUES (?1, ?2, ?3, ?4, ?5)"));
+  insert.Bind(1, batch.log_device);
+  insert.Bind(2, batch.after.epoch);
+  insert.Bind(3, batch.after.epoch_first);
+  insert.Bind(4, static_cast<std::int64_t>(batch.after.generation));
+  insert.Bind(5, batch.arrival.time_since_epoch().count());
+  return insert.Run();
+}
+
+absl::Status EventWriter::WriteEvents(const ports::Batch& batch, std::uint64_t& seq) {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement insert,
+      database_.Prepare(
+          "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+          "?14, ?15, ?16)"));
+  for (const model::Event& event : batch.events) {
+    insert.Bind(1, static_cast<std::int64_t>(seq + 1));
+    BindEvent(batch, event, insert);
+    if (event.user_id.empty()) {
+      insert.BindNull(9);
+    } else {
+      GATELOG_ASSIGN_OR_RETURN(const std::int64_t person, PersonOf(event.user_id));
+      insert.Bind(9, person);
+    }
+    GATELOG_RETURN_IF_ERROR(insert.Run());
+    ++seq;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EventWriter::WriteGaps(const ports::Batch& batch) {
+  if (batch.gaps.empty()) return absl::OkStatus();
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement insert, database_.Prepare("INSERT INTO gap VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
+  for (const model::Gap& gap : batch.gaps) {
+    insert.Bind(1, gap.log_device);
+    insert.Bind(2, gap.epoch);
+    insert.Bind(3, gap.first);
+    insert.Bind(4, gap.last);
+    insert.Bind(5, static_cast<int>(gap.reason));
+    insert.Bind(6, gap.found.time_since_epoch().count());
+    insert.BindBlob(7, gap.raw);
+    GATELOG_RETURN_IF_ERROR(insert.Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::int64_t> EventWriter::PersonOf(const std::string& user_id) {
+  const auto cached = people_.find(user_id);
+  if (cached != people_.end()) return cached->second;
+
+  GATELOG_ASSIGN_OR_RETURN(Statement select,
+                           database_.Prepare("SELECT id FROM person WHERE user_id = ?1"));
+  select.BindText(1, user_id);
+  GATELOG_ASSIGN_OR_RETURN(const bool known, select.Step());
+  std::int64_t person = 0;
+  if (known) {
+    person = select.Integer(0);
+  } else {
+    GATELOG_ASSIGN_OR_RETURN(
+        Statement insert,
+        database_.Prepare("INSERT INTO person (user_id) VALUES (?1) RETURNING id"));
+    insert.BindText(1, user_id);
+    GATELOG_RETURN_IF_ERROR(insert.Step().status());
+    person = insert.Integer(0);
+    new_people_.push_back(user_id);
+  }
+  if (people_.size() >= kPeopleCachedMax) people_.clear();
+  people_.emplace(user_id, person);
+  return person;
+}
+
+void EventWriter::OnRolledBack() {
+  for (const std::string& user_id : new_people_) people_.erase(user_id);
+  new_people_.clear();
+}
+
+absl::Status EventWriter::WriteImages(const ports::ImageBatch& batch, absl::Status& refusal) {
+  refusal = CheckImageBatch(batch);
+  if (!refusal.ok()) return absl::OkStatus();
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      database_.Prepare("SELECT epoch, image_next FROM log_state WHERE log_device = ?1"));
+  select.Bind(1, batch.log_device);
+  GATELOG_ASSIGN_OR_RETURN(const bool known, select.Step());
+  if (!known || select.Integer(0) != batch.epoch ||
+      select.Integer(1) != batch.expected_image_next) {
+    refusal = absl::FailedPreconditionError(
+        absl::StrCat("The images of log device ", batch.log_device, " do not stand at epoch ",
+                     batch.epoch, ", next ID ", batch.expected_image_next, "."));
+    return absl::OkStatus();
+  }
+  // An image whose event is another one belongs to another epoch; one that is there stays as it is.
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement insert,
+      database_.Prepare(
+          "INSERT OR IGNORE INTO image SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM "
+          "event "
+          "WHERE log_device = ?1 AND epoch = ?2 AND id = ?3 AND timestamp = ?4 AND code = ?5)"));
+  std::int64_t stored = 0;
+  for (const model::Image& image : batch.images) {
+    insert.Bind(1, batch.log_device);
+    insert.Bind(2, batch.epoch);
+    insert.Bind(3, image.id);
+    insert.Bind(4, image.timestamp);
+    insert.Bind(5, image.code);
+    insert.BindBlob(6, image.payload);
+    GATELOG_RETURN_IF_ERROR(insert.Run());
+    stored += database_.rows_changed();
+  }
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement update,
+      database_.Prepare(
+          "UPDATE log_state SET image_next = ?2, images = images + ?3 WHERE log_device = ?1"));
+  update.Bind(1, batch.log_device);
+  update.Bind(2, batch.image_next);
+  update.Bind(3, stored);
+  return update.Run();
+}
+
+}  // namespace gatelog::store

@@ -1,0 +1,199 @@
+#include "store/sqlite/schema.h"
+
+#include <chrono>
+#include <iterator>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace gatelog::store {
+namespace {
+
+constexpr std::int64_t kApplicationId = 0x676C6F67;  // "glog", as `file` shows it
+
+constexpr char kTables[] = R"sql(
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE person (
+  id INTEGER PRIMARY KEY,
+  user_id TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE event (
+  seq INTEGER PRIMARY KEY,
+  log_device INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  id INTEGER NOT NULL,
+  timestamp INTEGER NOT NULL,
+  device INTEGER NOT NULL,
+  code INTEGER NOT NULL,
+  sub_code INTEGER NOT NULL,
+  person INTEGER,
+  entity INTEGER NOT NULL,
+  tna_key INTEGER NOT NULL,
+  flags INTEGER NOT NULL,
+  temperature INTEGER NOT NULL,
+  arrival_ms INTEGER NOT NULL,
+  phase INTEGER NOT NULL,
+  payload BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX event_key ON event (log_device, epoch, id);
+
+CREATE TABLE log_state (
+  log_device INTEGER PRIMARY KEY,
+  epoch INTEGER NOT NULL,
+  epoch_first INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  next INTEGER NOT NULL,
+  image_next INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  images INTEGER NOT NULL,
+  gaps INTEGER NOT NULL,
+  missing INTEGER NOT NULL,
+  anchors BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE epoch (
+  log_device INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  next INTEGER,
+  generation INTEGER NOT NULL,
+  opened_ms INTEGER NOT NULL,
+  PRIMARY KEY (log_device, epoch)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gap (
+  log_device INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  reason INTEGER NOT NULL,
+  found_ms INTEGER NOT NULL,
+  raw BLOB NOT NULL,
+  PRIMARY KEY (log_device, epoch, first)
+) STRICT;
+
+CREATE TABLE image (
+  log_device INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  id INTEGER NOT NULL,
+  timestamp INTEGER NOT NULL,
+  code INTEGER NOT NULL,
+  payload BLOB NOT NULL,
+  PRIMARY KEY (log_device, epoch, id)
+) STRICT;
+
+CREATE TABLE device (
+  id INTEGER PRIMARY KEY,
+  family TEXT NOT NULL,
+  host TEXT NOT NULL,
+  port INTEGER NOT NULL,
+  key BLOB NOT NULL,
+  collected INTEGER NOT NULL,
+  monitored INTEGER NOT NULL
+) STRICT;
+)sql";
+
+// For people and programs that read with plain SQL; the tables may change with the version, these
+// do not.
+constexpr char kViews[] = R"sql(
+CREATE VIEW events AS
+  SELECT e.seq, e.log_device, e.epoch, e.id,
+         datetime(e.timestamp, 'unixepoch') AS time_utc, e.timestamp,
+         e.device, e.code, e.sub_code, p.user_id,
+         e.entity, e.tna_key, e.flags & 1 AS has_image, (e.flags >> 1) & 1 AS changed_on_device,
+         e.temperature / 100.0 AS temperature,
+         datetime(e.arrival_ms / 1000, 'unixepoch') AS arrival_utc, e.arrival_ms,
+         CASE e.phase WHEN 1 THEN 'live' ELSE 'backlog' END AS phase, e.payload
+  FROM event AS e LEFT JOIN person AS p ON p.id = e.person;
+
+CREATE VIEW gaps AS
+  SELECT log_device, epoch, first, last, last - first + 1 AS records,
+         CASE reason WHEN 1 THEN 'overwritten' WHEN 2 THEN 'cleared' WHEN 3 THEN 'absent'
+                     WHEN 4 THEN 'unreadable' WHEN 5 THEN 'unverified' ELSE 'unknown' END AS reason,
+         datetime(found_ms / 1000, 'unixepoch') AS found_utc, found_ms, raw
+  FROM gap;
+
+CREATE VIEW epochs AS
+  SELECT e.log_device, e.epoch, e.first, coalesce(e.next, s.next) AS next, e.generation,
+         datetime(e.opened_ms / 1000, 'unixepoch') AS opened_utc, e.opened_ms
+  FROM epoch AS e JOIN log_state AS s ON s.log_device = e.log_device;
+
+CREATE VIEW logs AS
+  SELECT log_device, epoch, next, events, images, gaps, missing FROM log_state;
+)sql";
+
+std::int64_t RandomIncarnation() {
+  std::random_device device;
+  std::uint64_t value = 0;
+  while (value == 0) value = (std::uint64_t{device()} << 32) | device();
+  return static_cast<std::int64_t>(value);
+}
+
+absl::Status CreateVersion1(Database& database) {
+  GATELOG_RETURN_IF_ERROR(database.Execute(kTables));
+  GATELOG_RETURN_IF_ERROR(database.Execute(kViews));
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  return database.Execute(absl::StrCat(
+      "PRAGMA application_id = ", kApplicationId, "; INSERT INTO meta VALUES ('incarnation', ",
+      RandomIncarnation(), "), ('created_ms', ", now.count(), ")"));
+}
+
+// kMigrations[n] leads from version n to n + 1.
+using Migration = absl::Status (*)(Database&);
+constexpr Migration kMigrations[] = {CreateVersion1};
+static_assert(std::size(kMigrations) == kSchemaVersion);
+
+// A database of version 0 must be an empty one: nobody else's tables are touched.
+absl::Status CheckOurs(Database& database, std::int64_t version) {
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t application,
+                           database.QueryInteger("PRAGMA application_id"));
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t tables,
+                           database.QueryInteger("SELECT count(*) FROM sqlite_master"));
+  const bool fresh = version == 0 && application == 0 && tables == 0;
+  if (!fresh && application != kApplicationId) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        database.path(), " is the database of another program; choose another data directory."));
+  }
+  if (version > kSchemaVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(database.path(), " was written by a newer gatelog (its version is ", version,
+                     ", this program knows ", kSchemaVersion,
+                     "); install that one again, or restore a backup."));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status MigrateSchema(Database& database) {
+  GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database));
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t version,
+                           database.QueryInteger("PRAGMA user_version"));
+  GATELOG_RETURN_IF_ERROR(CheckOurs(database, version));
+  if (version == kSchemaVersion) return absl::OkStatus();
+  for (std::int64_t step = version; step < kSchemaVersion; ++step) {
+    GATELOG_RETURN_IF_ERROR(kMigrations[step](database));
+  }
+  GATELOG_RETURN_IF_ERROR(database.Execute(absl::StrCat("PRAGMA user_version = ", kSchemaVersion)));
+  return transaction.Commit();
+}
+
+absl::StatusOr<model::Incarnation> ReadIncarnation(Database& database) {
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::int64_t value,
+      database.QueryInteger("SELECT value FROM meta WHERE key = 'incarnation'"));
+  if (value == 0) {
+    return absl::DataLossError(
+        absl::StrCat(database.path(), " has no incarnation; restore a backup."));
+  }
+  return static_cast<model::Incarnation>(value);
+}
+
+}  // namespace gatelog::store

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/cursor.h"
+#include "store/sqlite/sqlite_database.h"
+
+namespace gatelog::store {
+
+// The version of the tables that this program writes; docs/formats/store.md describes them.
+inline constexpr std::int64_t kSchemaVersion = 1;
+
+// Brings a new or older database to kSchemaVersion, in one transaction. kFailedPrecondition: the
+// file was written by a newer gatelog, or belongs to another program.
+absl::Status MigrateSchema(Database& database);
+
+// Chosen when the database was made.
+absl::StatusOr<model::Incarnation> ReadIncarnation(Database& database);
+
+}  // namespace gatelog::store

@@ -1,0 +1,234 @@
+#include "store/sqlite/sqlite_database.h"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace gatelog::store {
+namespace {
+
+// Beyond this, statements that are not in use are dropped from a connection's cache.
+constexpr std::size_t kCachedStatementsMax = 128;
+
+std::string SystemReason(int system_error) {
+  return system_error == 0 ? std::string() : absl::StrCat(": ", std::strerror(system_error));
+}
+
+absl::Status NoSpace(const std::string& path) {
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "No space is left for ", path, "; free some, the gateway then goes on by itself."));
+}
+
+absl::Status StatusOf(int code, int system_error, const std::string& path, const char* words) {
+  switch (code & 0xFF) {
+    case SQLITE_FULL:
+      return NoSpace(path);
+    case SQLITE_NOMEM:
+      return absl::ResourceExhaustedError(
+          absl::StrCat("Not enough memory to use ", path,
+                       "; give the gateway more or make its caches smaller."));
+    case SQLITE_IOERR:
+      // SQLite says so when a full disk shows in a sync or in the shared-memory file.
+      if (system_error == ENOSPC || system_error == EDQUOT) return NoSpace(path);
+      return absl::UnavailableError(absl::StrCat("Reading or writing ", path, " failed (", words,
+                                                 " ", code, SystemReason(system_error),
+                                                 "); check the disk, then restart the gateway."));
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return absl::UnavailableError(
+          absl::StrCat("Another program keeps ", path, " locked; close it, or let it only read."));
+    case SQLITE_CORRUPT:
+      return absl::DataLossError(
+          absl::StrCat(path, " is damaged (", words, "); keep a copy of it and restore a backup."));
+    case SQLITE_NOTADB:
+      return absl::DataLossError(absl::StrCat(
+          path, " is damaged or no database; move it away, or restore a backup, and start again."));
+    case SQLITE_READONLY:
+      return absl::FailedPreconditionError(absl::StrCat(
+          path, " is read-only; make the file and its directory writable for the gateway's user."));
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+      return absl::PermissionDeniedError(absl::StrCat("Access to ", path, " is denied."));
+    case SQLITE_CANTOPEN: {
+      const std::string message = absl::StrCat(
+          path, " cannot be opened", SystemReason(system_error),
+          "; check that it and its directory can be read and written by the gateway's user.");
+      return system_error == EACCES || system_error == EPERM
+                 ? absl::PermissionDeniedError(message)
+                 : absl::FailedPreconditionError(message);
+    }
+    case SQLITE_CONSTRAINT:
+      return absl::DataLossError(absl::StrCat(path, " contradicts itself (", words,
+                                              "); keep a copy of it and restore a backup."));
+    default:
+      return absl::InternalError(absl::StrCat("SQLite on ", path, ": ", words, " (", code, ")."));
+  }
+}
+
+}  // namespace
+
+Statement::Statement(Statement&& other) noexcept
+    : database_(other.database_),
+      handle_(std::exchange(other.handle_, nullptr)),
+      cached_(std::exchange(other.cached_, nullptr)),
+      bind_error_(other.bind_error_) {}
+
+Statement::~Statement() {
+  if (handle_ == nullptr) return;
+  if (cached_ == nullptr) {
+    sqlite3_finalize(handle_);
+    return;
+  }
+  sqlite3_reset(handle_);
+  sqlite3_clear_bindings(handle_);
+  cached_->in_use = false;
+}
+
+void Statement::Bind(int parameter, std::int64_t number) {
+  Remember(sqlite3_bind_int64(handle_, parameter, number));
+}
+
+void Statement::BindText(int parameter, std::string_view text) {
+  Remember(sqlite3_bind_text64(handle_, parameter, text.data() == nullptr ? "" : text.data(),
+                               text.size(), SQLITE_STATIC, SQLITE_UTF8));
+}
+
+void Statement::BindCopy(int parameter, std::string_view text) {
+  // Not SQLITE_TRANSIENT, whose definition is an old-style cast.
+  char* copy = static_cast<char*>(sqlite3_malloc64(text.size() + 1));
+  if (copy == nullptr) return Remember(SQLITE_NOMEM);
+  std::memcpy(copy, text.data(), text.size());
+  Remember(sqlite3_bind_text64(handle_, parameter, copy, text.size(), sqlite3_free, SQLITE_UTF8));
+}
+
+void Statement::BindBlob(int parameter, std::string_view bytes) {
+  Remember(sqlite3_bind_blob64(handle_, parameter, bytes.data() == nullptr ? "" : bytes.data(),
+                               bytes.size(), SQLITE_STATIC));
+}
+
+void Statement::BindNull(int parameter) { Remember(sqlite3_bind_null(handle_, parameter)); }
+
+absl::StatusOr<bool> Statement::Step() {
+  if (bind_error_ != SQLITE_OK) return database_.Error(bind_error_);
+  switch (const int code = sqlite3_step(handle_)) {
+    case SQLITE_ROW:
+      return true;
+    case SQLITE_DONE:
+      return false;
+    default:
+      return database_.Error(code);
+  }
+}
+
+absl::Status Statement::Run() {
+  const absl::StatusOr<bool> row = Step();
+  sqlite3_reset(handle_);
+  return row.status();
+}
+
+void Statement::Reset() { sqlite3_reset(handle_); }
+
+std::int64_t Statement::Integer(int column) const { return sqlite3_column_int64(handle_, column); }
+
+std::string_view Statement::Bytes(int column) const {
+  const void* data = sqlite3_column_blob(handle_, column);
+  const int size = sqlite3_column_bytes(handle_, column);
+  if (data == nullptr) return {};
+  return {static_cast<const char*>(data), static_cast<std::size_t>(size)};
+}
+
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(const Options& options) {
+  std::unique_ptr<Database> database(new Database(options.path));
+  const int flags =
+      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+      (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  const int code = sqlite3_open_v2(options.path.c_str(), &database->handle_, flags,
+                                   options.vfs.empty() ? nullptr : options.vfs.c_str());
+  if (code != SQLITE_OK) return database->Error(code);
+  sqlite3_busy_timeout(database->handle_, options.busy_ms_max);
+  GATELOG_RETURN_IF_ERROR(database->Execute(
+      absl::StrCat("PRAGMA cache_size = -", options.cache_kib, "; PRAGMA temp_store = MEMORY")));
+  return database;
+}
+
+Database::~Database() {
+  for (auto& [sql, statement] : statements_) sqlite3_finalize(statement.handle);
+  sqlite3_close_v2(handle_);
+}
+
+absl::Status Database::Execute(const std::string& sql) {
+  const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
+  return code == SQLITE_OK ? absl::OkStatus() : Error(code);
+}
+
+absl::StatusOr<Statement> Database::Prepare(std::string_view sql) {
+  std::string key(sql);
+  const auto found = statements_.find(key);
+  if (found != statements_.end() && !found->second.in_use) {
+    found->second.in_use = true;
+    return Statement(*this, found->second.handle, &found->second);
+  }
+  sqlite3_stmt* handle = nullptr;
+  const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &handle, nullptr);
+  if (code != SQLITE_OK) return Error(code);
+  if (found != statements_.end()) return Statement(*this, handle, nullptr);
+  if (statements_.size() >= kCachedStatementsMax) {
+    std::erase_if(statements_, [](const auto& entry) {
+      if (!entry.second.in_use) sqlite3_finalize(entry.second.handle);
+      return !entry.second.in_use;
+    });
+  }
+  // References into an unordered_map stay valid while other entries come and go.
+  internal::CachedStatement& cached = statements_[std::move(key)];
+  cached = {handle, true};
+  return Statement(*this, handle, &cached);
+}
+
+absl::StatusOr<std::int64_t> Database::QueryInteger(std::string_view sql) {
+  GATELOG_ASSIGN_OR_RETURN(Statement statement, Prepare(sql));
+  GATELOG_ASSIGN_OR_RETURN(const bool row, statement.Step());
+  return row ? statement.Integer(0) : 0;
+}
+
+absl::Status Database::Error(int code) {
+  last_error_ = code;
+  const bool known = handle_ != nullptr && sqlite3_errcode(handle_) == code;
+  return StatusOf(code, handle_ == nullptr ? 0 : sqlite3_system_errno(handle_), path_,
+                  known ? sqlite3_errmsg(handle_) : sqlite3_errstr(code));
+}
+
+absl::StatusOr<Transaction> Transaction::Begin(Database& database) {
+  GATELOG_ASSIGN_OR_RETURN(Statement begin, database.Prepare("BEGIN IMMEDIATE"));
+  GATELOG_RETURN_IF_ERROR(begin.Run());
+  return Transaction(database);
+}
+
+absl::StatusOr<Snapshot> Snapshot::Begin(Database& database) {
+  GATELOG_ASSIGN_OR_RETURN(Statement begin, database.Prepare("BEGIN"));
+  GATELOG_RETURN_IF_ERROR(begin.Run());
+  return Snapshot(database);
+}
+
+Snapshot::~Snapshot() {
+  if (database_ == nullptr || !database_->in_transaction()) return;
+  database_->Execute("ROLLBACK").IgnoreError();
+}
+
+Transaction::~Transaction() {
+  // SQLite has already rolled back after some errors.
+  if (database_ == nullptr || !database_->in_transaction()) return;
+  database_->Execute("ROLLBACK").IgnoreError();
+}
+
+absl::Status Transaction::Commit() {
+  GATELOG_ASSIGN_OR_RETURN(Statement commit, database_->Prepare("COMMIT"));
+  GATELOG_RETURN_IF_ERROR(commit.Run());
+  database_ = nullptr;
+  return absl::OkStatus();
+}
+
+}  // namespace gatelog::store

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "ports/device_registry.h"
+#include "store/sqlite/sqlite_database.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace gatelog::store {
+
+// The devices that are kept, in the store's own file, over a connection of its own: it may be used
+// while the store commits, and then waits its turn. Threads and errors: as the port says; the
+// statuses are those of Database.
+class SqliteRegistry final : public ports::DeviceRegistry {
+ public:
+  // The store keeps the data directory to this process, so it must outlive the registry.
+  static absl::StatusOr<std::unique_ptr<SqliteRegistry>> Open(SqliteStore& store);
+
+  absl::StatusOr<std::vector<ports::Registration>> Load() override;
+  absl::Status Save(const ports::Registration& registration) override;
+  absl::Status Remove(model::DeviceId id) override;
+
+ private:
+  explicit SqliteRegistry(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace gatelog::store

@@ -1,0 +1,281 @@
+#include "store/sqlite/sqlite_store.h"
+
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "store/sqlite/event_query.h"
+#include "store/sqlite/json_list.h"
+#include "store/sqlite/log_state_table.h"
+#include "store/sqlite/schema.h"
+
+namespace gatelog::store {
+namespace {
+
+constexpr std::string_view kNewestSeq = "SELECT max(seq) FROM event";
+
+bool IsIoError(const Database& database) { return (database.last_error() & 0xFF) == SQLITE_IOERR; }
+
+// Whether the store stands as the batches that were not refused left it. One transaction holds them
+// all, so if one of them changed anything, this tells whether it took effect.
+absl::StatusOr<bool> TookEffect(Database& database, std::span<const ports::Batch> batches,
+                                const std::vector<absl::Status>& results) {
+  std::map<model::DeviceId, const ports::LogState*> expected;
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    if (results[i].ok()) expected[batches[i].log_device] = &batches[i].after;
+  }
+  for (const auto& [log_device, after] : expected) {
+    GATELOG_ASSIGN_OR_RETURN(std::optional<ports::LogState> state,
+                             ReadLogState(database, log_device));
+    if (!state) return false;
+    if (state->epoch != after->epoch || state->next != after->next ||
+        state->generation != after->generation || state->anchors != after->anchors) {
+      return false;
+    }
+  }
+  return true;
+}
+
+absl::StatusOr<bool> TookEffect(Database& database, std::span<const ports::ImageBatch> batches,
+                                const std::vector<absl::Status>& results) {
+  std::map<model::DeviceId, const ports::ImageBatch*> expected;
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    if (results[i].ok()) expected[batches[i].log_device] = &batches[i];
+  }
+  for (const auto& [log_device, batch] : expected) {
+    GATELOG_ASSIGN_OR_RETURN(const std::optional<ports::LogState> state,
+                             ReadLogState(database, log_device));
+    if (!state || state->epoch != batch->epoch || state->image_next != batch->image_next)
+      return false;
+  }
+  return true;
+}
+
+bool AnyOk(const std::vector<absl::Status>& results) {
+  for (const absl::Status& result : results) {
+    if (result.ok()) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(Options options) {
+  if (options.readers < 1 || options.readers > kReadersMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("A store has 1 to ", kReadersMax, " readers, not ", options.readers, "."));
+  }
+  GATELOG_ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> directory,
+                           DataDirectory::Lock(options.directory));
+  GATELOG_RETURN_IF_ERROR(directory->SyncWriteAheadLog());
+  std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(options), std::move(directory)));
+  GATELOG_RETURN_IF_ERROR(store->OpenWriter());
+  GATELOG_RETURN_IF_ERROR(MigrateSchema(*store->database_));
+  GATELOG_ASSIGN_OR_RETURN(store->incarnation_, ReadIncarnation(*store->database_));
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t newest, store->database_->QueryInteger(kNewestSeq));
+  store->last_seq_ = static_cast<std::uint64_t>(newest);
+  GATELOG_RETURN_IF_ERROR(store->OpenReaders());
+  return store;
+}
+
+SqliteStore::SqliteStore(Options options, std::unique_ptr<DataDirectory> directory)
+    : options_(std::move(options)), directory_(std::move(directory)) {}
+
+SqliteStore::~SqliteStore() {
+  // The last connection to close brings the write-ahead log into the main file, so it must be one
+  // that can write.
+  readers_.reset();
+}
+
+Database::Options SqliteStore::ConnectionOptions(bool read_only, std::int64_t cache_kib) const {
+  return {.path = directory_->database_path(),
+          .read_only = read_only,
+          .cache_kib = cache_kib,
+          .busy_ms_max = options_.busy_ms_max,
+          .vfs = options_.vfs};
+}
+
+absl::Status SqliteStore::OpenWriter() {
+  GATELOG_ASSIGN_OR_RETURN(database_,
+                           Database::Open(ConnectionOptions(false, options_.writer_cache_kib)));
+  // With a write-ahead log, FULL syncs it in every commit, before readers see anything of it (G3).
+  GATELOG_RETURN_IF_ERROR(database_->Execute(absl::StrCat(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ",
+      options_.checkpoint_pages)));
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t synchronous,
+                           database_->QueryInteger("PRAGMA synchronous"));
+  constexpr std::int64_t kFull = 2;
+  if (synchronous != kFull) {
+    return absl::InternalError(
+        absl::StrCat(database_->path(), " cannot be used with synced commits."));
+  }
+  writer_.emplace(*database_);
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::OpenReaders() {
+  std::vector<std::unique_ptr<Database>> connections;
+  for (int i = 0; i < options_.readers; ++i) {
+    GATELOG_ASSIGN_OR_RETURN(std::unique_ptr<Database> connection,
+                             Database::Open(ConnectionOptions(true, options_.reader_cache_kib)));
+    connections.push_back(std::move(connection));
+  }
+  readers_.emplace(std::move(connections));
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::CommitTransaction(Transaction& transaction) {
+  const absl::Status committed = transaction.Commit();
+  return options_.commit_result_for_test ? options_.commit_result_for_test(committed) : committed;
+}
+
+absl::Status SqliteStore::AfterFailure(
+    const absl::Status& error, bool committing,
+    const std::function<absl::StatusOr<bool>(Database&)>& took_effect) {
+  const bool no_space = absl::IsResourceExhausted(error);
+  const bool unknown = committing && (IsIoError(*database_) || absl::IsUnavailable(error));
+  if (!unknown && (no_space || !IsIoError(*database_))) {
+    writer_->OnRolledBack();
+    return error;
+  }
+  // A new connection knows nothing but what is in the files.
+  writer_.reset();
+  database_.reset();
+  failed_ = absl::IsUnavailable(error) ? error : absl::UnavailableError(error.message());
+  if (!unknown) return error;
+  if (!OpenWriter().ok()) return error;
+  const absl::StatusOr<bool> effect = took_effect(*database_);
+  if (!effect.ok()) return error;
+  if (*effect || no_space) failed_ = absl::OkStatus();
+  return *effect ? absl::OkStatus() : error;
+}
+
+absl::StatusOr<std::vector<absl::Status>> SqliteStore::Commit(
+    std::span<const ports::Batch> batches) {
+  GATELOG_RETURN_IF_ERROR(failed_);
+  std::vector<absl::Status> results(batches.size());
+  std::uint64_t seq = last_seq_.load(std::memory_order_relaxed);
+  bool committing = false;
+  const auto write = [&]() -> absl::Status {
+    GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+      GATELOG_RETURN_IF_ERROR(writer_->Write(batches[i], seq, results[i]));
+    }
+    if (!AnyOk(results)) return absl::OkStatus();
+    committing = true;
+    return CommitTransaction(transaction);
+  };
+  if (absl::Status error = write(); !error.ok()) {
+    GATELOG_RETURN_IF_ERROR(AfterFailure(error, committing, [&](Database& database) {
+      return TookEffect(database, batches, results);
+    }));
+  }
+  writer_->OnCommitted();
+  last_seq_.store(seq, std::memory_order_release);
+  return results;
+}
+
+absl::StatusOr<std::vector<absl::Status>> SqliteStore::CommitImages(
+    std::span<const ports::ImageBatch> batches) {
+  GATELOG_RETURN_IF_ERROR(failed_);
+  std::vector<absl::Status> results(batches.size());
+  bool committing = false;
+  const auto write = [&]() -> absl::Status {
+    GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+      GATELOG_RETURN_IF_ERROR(writer_->WriteImages(batches[i], results[i]));
+    }
+    if (!AnyOk(results)) return absl::OkStatus();
+    committing = true;
+    return CommitTransaction(transaction);
+  };
+  if (absl::Status error = write(); !error.ok()) {
+    GATELOG_RETURN_IF_ERROR(AfterFailure(error, committing, [&](Database& database) {
+      return TookEffect(database, batches, results);
+    }));
+  }
+  return results;
+}
+
+absl::StatusOr<std::vector<ports::LogState>> SqliteStore::LoadLogStates() {
+  ReaderPool::Lease database(*readers_);
+  return ReadLogStates(*database);
+}
+
+absl::StatusOr<ports::EventPage> SqliteStore::Read(const ports::EventQuery& query) {
+  // Taken before the read begins, so that the read sees at least this much, and shows no more.
+  const std::uint64_t visible = last_seq();
+  ReaderPool::Lease database(*readers_);
+  return ReadEvents(*database, query, visible);
+}
+
+absl::StatusOr<std::vector<model::Gap>> SqliteStore::ReadGaps(
+    std::span<const model::DeviceId> log_devices, const model::RecordKey& after,
+    std::uint32_t limit) {
+  ReaderPool::Lease database(*readers_);
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      (*database).Prepare(
+          log_devices.empty()
+              ? "SELECT log_device, epoch, first, last, reason, found_ms, raw FROM gap "
+                "WHERE (log_device, epoch, first) > (?1, ?2, ?3) ORDER BY log_device, epoch, first "
+                "LIMIT ?4"
+              : "SELECT log_device, epoch, first, last, reason, found_ms, raw FROM gap "
+                "WHERE (log_device, epoch, first) > (?1, ?2, ?3) "
+                "AND log_device IN (SELECT value FROM json_each(?5)) ORDER BY log_device, epoch, "
+                "first LIMIT ?4"));
+  select.Bind(1, after.log_device);
+  select.Bind(2, after.epoch);
+  select.Bind(3, after.id);
+  select.Bind(4, limit);
+  if (!log_devices.empty()) select.BindCopy(5, JsonList(log_devices));
+  std::vector<model::Gap> gaps;
+  while (true) {
+    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) return gaps;
+    gaps.push_back({.log_device = static_cast<model::DeviceId>(select.Integer(0)),
+                    .epoch = static_cast<model::Epoch>(select.Integer(1)),
+                    .first = static_cast<model::EventId>(select.Integer(2)),
+                    .last = static_cast<model::EventId>(select.Integer(3)),
+                    .reason = static_cast<model::GapReason>(select.Integer(4)),
+                    .found = Timestamp(std::chrono::milliseconds(select.Integer(5))),
+                    .raw = std::string(select.Bytes(6))});
+  }
+}
+
+absl::StatusOr<std::pair<model::RecordKey, model::Image>> SqliteStore::ReadImage(
+    const model::RecordKey& key) {
+  ReaderPool::Lease database(*readers_);
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      (*database).Prepare(
+          "SELECT epoch, timestamp, code, payload FROM image WHERE log_device = ?1 AND id = ?3 AND "
+          "epoch BETWEEN coalesce(?2, 0) AND coalesce(?2, 4294967295) ORDER BY epoch DESC LIMIT "
+          "1"));
+  select.Bind(1, key.log_device);
+  if (key.epoch == 0) {
+    select.BindNull(2);
+  } else {
+    select.Bind(2, key.epoch);
+  }
+  select.Bind(3, key.id);
+  GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
+  if (!row) {
+    return absl::NotFoundError(absl::StrCat("No image is stored for event ", key.id,
+                                            " of log device ", key.log_device, "."));
+  }
+  model::RecordKey found = key;
+  found.epoch = static_cast<model::Epoch>(select.Integer(0));
+  model::Image image{.id = key.id,
+                     .timestamp = static_cast<std::uint32_t>(select.Integer(1)),
+                     .code = static_cast<std::uint32_t>(select.Integer(2)),
+                     .payload = std::string(select.Bytes(3))};
+  return std::make_pair(found, std::move(image));
+}
+
+absl::StatusOr<std::vector<ports::LogTotals>> SqliteStore::ReadTotals() {
+  ReaderPool::Lease database(*readers_);
+  return ReadLogTotals(*database);
+}
+
+}  // namespace gatelog::store

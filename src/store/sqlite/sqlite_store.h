@@ -1,0 +1,90 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "ports/event_store.h"
+#include "store/sqlite/data_directory.h"
+#include "store/sqlite/event_writer.h"
+#include "store/sqlite/reader_pool.h"
+#include "store/sqlite/sqlite_database.h"
+
+namespace gatelog::store {
+
+// The event store in one SQLite file, DIR/gatelog.db, that other programs may read while it is in
+// use; docs/formats/store.md describes it. Threads and errors: as the port says.
+//
+// A commit that fails for want of space changes nothing and may be tried again. After an I/O error
+// nobody knows what a disk holds, so nothing is committed any more until the store is opened anew.
+class SqliteStore final : public ports::EventStore {
+ public:
+  struct Options {
+    std::string directory = {};
+    int readers = 4;                             // connections for reads, 1 to kReadersMax
+    std::int64_t writer_cache_kib = 128 * 1024;  // of pages that commits change
+    std::int64_t reader_cache_kib = 16 * 1024;   // of each reader
+    int checkpoint_pages = 16'384;  // in the write-ahead log before they go to the main file
+    int busy_ms_max = 10'000;  // how long to wait for another program that keeps the file locked
+    std::string vfs = {};      // of SQLite; empty: its default
+    // What COMMIT is taken to have returned.
+    std::function<absl::Status(absl::Status)> commit_result_for_test = {};
+  };
+  static constexpr int kReadersMax = 64;
+
+  // Makes the directory and the database if they are missing. kFailedPrecondition: in use by
+  // another process, made by a newer gatelog or by another program, or the parent directory is
+  // missing. kPermissionDenied, kDataLoss, kUnavailable: the message says what to do.
+  static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(Options options);
+  ~SqliteStore() override;
+
+  model::Incarnation incarnation() const override { return incarnation_; }
+  std::uint64_t last_seq() const override { return last_seq_.load(std::memory_order_acquire); }
+  absl::StatusOr<std::vector<ports::LogState>> LoadLogStates() override;
+  absl::StatusOr<std::vector<absl::Status>> Commit(std::span<const ports::Batch> batches) override;
+  absl::StatusOr<std::vector<absl::Status>> CommitImages(
+      std::span<const ports::ImageBatch> batches) override;
+  absl::StatusOr<ports::EventPage> Read(const ports::EventQuery& query) override;
+  absl::StatusOr<std::vector<model::Gap>> ReadGaps(std::span<const model::DeviceId> log_devices,
+                                                   const model::RecordKey& after,
+                                                   std::uint32_t limit) override;
+  absl::StatusOr<std::pair<model::RecordKey, model::Image>> ReadImage(
+      const model::RecordKey& key) override;
+  absl::StatusOr<std::vector<ports::LogTotals>> ReadTotals() override;
+
+ private:
+  friend class SqliteRegistry;
+
+  SqliteStore(Options options, std::unique_ptr<DataDirectory> directory);
+
+  // In the order in which Open calls them.
+  absl::Status OpenWriter();
+  absl::Status OpenReaders();
+
+  Database::Options ConnectionOptions(bool read_only, std::int64_t cache_kib) const;
+  absl::Status CommitTransaction(Transaction& transaction);
+  // Ends a commit that failed. Returns OK if the transaction turns out to have taken effect.
+  absl::Status AfterFailure(const absl::Status& error, bool committing,
+                            const std::function<absl::StatusOr<bool>(Database&)>& took_effect);
+
+  const Options options_;
+  const std::unique_ptr<DataDirectory> directory_;
+  model::Incarnation incarnation_ = 0;
+  std::atomic<std::uint64_t> last_seq_ = 0;
+
+  // The committing thread's.
+  std::unique_ptr<Database> database_;
+  std::optional<EventWriter> writer_;
+  absl::Status failed_;  // not OK: an I/O error came, nothing is committed any more
+
+  std::optional<ReaderPool> readers_;
+};
+
+}  // namespace gatelog::store

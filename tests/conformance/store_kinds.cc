@@ -1,0 +1,67 @@
+// The stores that the suite runs over.
+
+#include <memory>
+
+#include "store/sqlite/sqlite_registry.h"
+#include "store/sqlite/sqlite_store.h"
+#include "tests/conformance/event_store_conformance.h"
+#include "tests/support/memory_store.h"
+#include "tests/support/temp_directory.h"
+
+namespace gatelog::testing {
+namespace {
+
+class Memory final : public StoreUnderTest {
+ public:
+  ports::EventStore& store() override { return store_; }
+  ports::DeviceRegistry& registry() override { return store_; }
+  bool durable() const override { return false; }
+  void Reopen() override { FAIL() << "a memory store forgets"; }
+
+ private:
+  MemoryStore store_;
+};
+
+class Sqlite final : public StoreUnderTest {
+ public:
+  Sqlite() { Open(); }
+
+  ports::EventStore& store() override { return *store_; }
+  ports::DeviceRegistry& registry() override { return *registry_; }
+  bool durable() const override { return true; }
+  void Reopen() override {
+    registry_.reset();
+    store_.reset();
+    Open();
+  }
+
+ private:
+  void Open() {
+    // Small, so that the suite goes through checkpoints.
+    constexpr int kCheckpointPages = 64;
+    auto opened = store::SqliteStore::Open(
+        {.directory = directory_.path(), .checkpoint_pages = kCheckpointPages});
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+    auto registry = store::SqliteRegistry::Open(*store_);
+    ASSERT_TRUE(registry.ok()) << registry.status();
+    registry_ = *std::move(registry);
+  }
+
+  TempDirectory directory_;
+  std::unique_ptr<store::SqliteStore> store_;
+  std::unique_ptr<store::SqliteRegistry> registry_;
+};
+
+const auto kKinds =
+    ::testing::Values(StoreKind{"Memory", [] { return std::make_unique<Memory>(); }},
+                      StoreKind{"Sqlite", [] { return std::make_unique<Sqlite>(); }});
+const auto kName = [](const ::testing::TestParamInfo<StoreKind>& kind) { return kind.param.name; };
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(Stores, EventStoreConformance, kKinds, kName);
+
+INSTANTIATE_TEST_SUITE_P(Stores, EventStoreReads, kKinds, kName);
+
+}  // namespace gatelog::testing

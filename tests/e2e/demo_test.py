@@ -1,0 +1,49 @@
+"""The demo itself, twice: the second run goes on where the first ended."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import unittest
+
+from harness import BUILD, ROOT, EndToEndTest
+
+LAST_LINE = re.compile(r"^demo: devices=(\d+) stored=(\d+) gaps=(\d+) duplicates=(\d+) epochs=(\d+) images=(\d+)$")
+
+
+class DemoTest(EndToEndTest):
+    def command(self, *arguments):
+        return [sys.executable, str(ROOT / "tests/e2e/demo.py"), "--build", str(BUILD), "--data", str(self.folder / "demo"), *arguments]
+
+    def figures(self, done, output):
+        self.assertEqual(0, done.returncode, output)
+        match = LAST_LINE.match(output.splitlines()[-1])
+        self.assertTrue(match, output)
+        return [int(figure) for figure in match.groups()]
+
+    def test_twice(self):
+        stored = 20_000
+        for _ in range(2):
+            done = subprocess.run(self.command("--seconds", "3", "--devices", "2"), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, text=True, timeout=120)
+            devices, now, gaps, duplicates, epochs, images = self.figures(done, done.stdout)
+            self.assertEqual((2, 0, 0, 2), (devices, gaps, duplicates, epochs))
+            self.assertGreater(now, stored)
+            self.assertGreater(images, 0)
+            stored = now
+
+    def test_ctrl_c_still_gives_the_last_line(self):
+        with subprocess.Popen(self.command("--devices", "1"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                              start_new_session=True) as demo:
+            output = ""
+            for line in demo.stdout:
+                output += line
+                if "Live events" in line:
+                    os.kill(demo.pid, signal.SIGINT)
+            demo.wait(60)
+        self.assertEqual(1, self.figures(demo, output)[0])
+
+
+if __name__ == "__main__":
+    unittest.main()

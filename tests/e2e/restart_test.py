@@ -1,0 +1,63 @@
+"""The gateway goes away and comes back."""
+
+import time
+import unittest
+
+from harness import FIRST_ID, EndToEndTest, subscribe, wait_for
+
+import compare
+
+
+class RestartTest(EndToEndTest):
+    def setUp(self):
+        super().setUp()
+        self.sim = self.simulator(devices=2, history=1000, rate=10)
+
+    def test_devices_monitoring_and_the_store_survive(self):
+        gw = self.gateway()
+        for number in (1, 2):
+            gw.add(self.sim.address(number))
+        gw.enable()
+        gw.wait_stored(self.sim)
+        start = time.monotonic()
+        self.assertEqual(0, gw.stop(), gw.errors())
+        self.assertLess(time.monotonic() - start, 5)
+
+        again = self.gateway()
+        live = subscribe(again)
+        self.assertEqual(set(self.sim.ids), set(again.list()))
+        for device in self.sim.ids:
+            again.wait_connected(device)
+        self.assertTrue(again.info().monitored)
+        wait_for(lambda: live.events, "a live event without enabling anew")
+        self.assertEqual({FIRST_ID}, {e.deviceID for e in live.events if e.deviceID in self.sim.ids})
+        self.sim.set_rate(0)
+        again.wait_stored(self.sim)
+        figures = compare.compare(again.data_dir, self.sim.data_dir)
+        self.assertEqual([], figures.problems)
+        self.assertEqual((0, 0, 2), (figures.gaps, figures.duplicates, figures.epochs))
+
+    def test_a_synchronous_link_does_not_survive(self):
+        from gsdk import connect_pb2
+        gw = self.gateway()
+        gw.connect.Connect(connect_pb2.ConnectRequest(connectInfo=connect_pb2.ConnectInfo(
+            IPAddr=self.sim.host(1), port=self.sim.port)))
+        gw.stop()
+        self.assertEqual({}, self.gateway().list())
+
+    def test_sigterm_in_the_middle_of_a_backlog_with_clients_waiting(self):
+        sim = self.simulator(name="long", history=100_000, first_id=543000001)
+        gw = self.gateway()
+        live = subscribe(gw)
+        device = gw.add(sim.address())
+        wait_for(lambda: gw.info(device).stored > 0, "the first batch")
+        self.assertEqual(0, gw.stop(), gw.errors())
+        wait_for(lambda: live.error, "the stream ends")
+        again = self.gateway()
+        again.wait_stored(sim)
+        self.assertEqual(list(range(1, 100_001)), compare.stored_ids(again.data_dir, device)[:100_000])
+        self.assertEqual([], compare.compare(again.data_dir, sim.data_dir).problems)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,285 @@
+#include "tests/support/memory_store.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace gatelog::testing {
+namespace {
+
+template <typename T>
+bool IsAnyOf(const std::vector<T>& wanted, const T& value) {
+  return wanted.empty() || std::find(wanted.begin(), wanted.end(), value) != wanted.end();
+}
+
+model::EventId LowestOf(const ports::Batch& batch) {
+  return batch.after.epoch == batch.expected_epoch ? batch.expected_next : batch.after.epoch_first;
+}
+
+// Events and gaps must cover [LowestOf, after.next) without overlap or hole.
+absl::Status CheckCover(const ports::Batch& batch) {
+  std::vector<std::pair<model::EventId, model::EventId>> covered;  // first, last
+  for (const model::Event& event : batch.events) covered.emplace_back(event.id, event.id);
+  if (!std::is_sorted(covered.begin(), covered.end())) {
+    return absl::InvalidArgumentError("the events do not ascend");
+  }
+  for (const model::Gap& gap : batch.gaps) {
+    if (gap.log_device != batch.log_device || gap.epoch != batch.after.epoch ||
+        gap.first > gap.last) {
+      return absl::InvalidArgumentError("a gap is of another log or epoch, or upside down");
+    }
+    covered.emplace_back(gap.first, gap.last);
+  }
+  std::sort(covered.begin(), covered.end());
+  std::uint64_t next = LowestOf(batch);
+  for (const auto& [first, last] : covered) {
+    if (first != next)
+      return absl::InvalidArgumentError(absl::StrCat("ID ", next, " is due, not ", first));
+    next = std::uint64_t{last} + 1;
+  }
+  if (next != batch.after.next) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("ends before ID ", next, ", not ", batch.after.next));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckBatch(const ports::Batch& batch) {
+  const ports::LogState& after = batch.after;
+  if (after.log_device != batch.log_device) return absl::InvalidArgumentError("another log device");
+  if (after.epoch == 0 ||
+      (after.epoch != batch.expected_epoch && after.epoch != batch.expected_epoch + 1)) {
+    return absl::InvalidArgumentError("no such step of the epoch");
+  }
+  if (after.next < LowestOf(batch)) return absl::InvalidArgumentError("the next ID goes back");
+  if (after.anchors.size() > model::kAnchorCount)
+    return absl::InvalidArgumentError("too many anchors");
+  return CheckCover(batch);
+}
+
+}  // namespace
+
+bool Matches(const ports::EventFilter& filter, const ports::StoredEvent& stored) {
+  const model::Event& event = stored.event;
+  return IsAnyOf(filter.log_devices, stored.log_device) && IsAnyOf(filter.devices, event.device) &&
+         IsAnyOf(filter.users, event.user_id) && IsAnyOf(filter.codes, event.code) &&
+         (!filter.epoch || stored.epoch == *filter.epoch) &&
+         (filter.first_id == 0 || event.id >= filter.first_id) &&
+         (filter.last_id == 0 || event.id <= filter.last_id) &&
+         (filter.from_s == 0 || event.timestamp >= filter.from_s) &&
+         (filter.to_s == 0 || event.timestamp < filter.to_s);
+}
+
+void MemoryStore::FailNextCommit(absl::Status status, Outcome outcome) {
+  MutexLock lock(mutex_);
+  next_failure_ = {std::move(status), outcome};
+}
+
+void MemoryStore::FailAll(absl::Status status) {
+  MutexLock lock(mutex_);
+  failing_ = std::move(status);
+}
+
+MemoryStore::Calls MemoryStore::calls() const {
+  MutexLock lock(mutex_);
+  return calls_;
+}
+
+std::vector<ports::StoredEvent> MemoryStore::events() const {
+  MutexLock lock(mutex_);
+  return events_;
+}
+
+std::vector<model::Gap> MemoryStore::gaps() const {
+  MutexLock lock(mutex_);
+  std::vector<model::Gap> gaps;
+  for (const auto& [key, gap] : gaps_) gaps.push_back(gap);
+  return gaps;
+}
+
+std::uint64_t MemoryStore::last_seq() const {
+  MutexLock lock(mutex_);
+  return events_.size();
+}
+
+absl::StatusOr<std::vector<ports::LogState>> MemoryStore::LoadLogStates() {
+  MutexLock lock(mutex_);
+  ++calls_.reads;
+  GATELOG_RETURN_IF_ERROR(failing_);
+  std::vector<ports::LogState> states;
+  for (const auto& [log_device, state] : states_) states.push_back(state);
+  return states;
+}
+
+template <typename Batches, typename CommitBatch>
+absl::StatusOr<std::vector<absl::Status>> MemoryStore::CommitAll(const Batches& batches,
+                                                                 CommitBatch commit) {
+  GATELOG_RETURN_IF_ERROR(failing_);
+  const std::optional<Failure> failure = std::exchange(next_failure_, std::nullopt);
+  if (failure && failure->outcome == Outcome::kNothingWritten) return failure->status;
+  std::vector<absl::Status> results;
+  for (const auto& batch : batches) results.push_back(commit(batch));
+  if (failure) return failure->status;
+  return results;
+}
+
+absl::StatusOr<std::vector<absl::Status>> MemoryStore::Commit(
+    std::span<const ports::Batch> batches) {
+  MutexLock lock(mutex_);
+  ++calls_.commits;
+  return CommitAll(batches, [this](const ports::Batch& batch)
+                                GATELOG_REQUIRES(mutex_) { return CommitOne(batch); });
+}
+
+absl::StatusOr<std::vector<absl::Status>> MemoryStore::CommitImages(
+    std::span<const ports::ImageBatch> batches) {
+  MutexLock lock(mutex_);
+  ++calls_.image_commits;
+  return CommitAll(batches, [this](const ports::ImageBatch& batch)
+                                GATELOG_REQUIRES(mutex_) { return CommitImagesOne(batch); });
+}
+
+absl::Status MemoryStore::CommitOne(const ports::Batch& batch) {
+  GATELOG_RETURN_IF_ERROR(CheckBatch(batch));
+  const auto known = states_.find(batch.log_device);
+  const ports::LogState before = known == states_.end() ? ports::LogState{} : known->second;
+  if (before.epoch != batch.expected_epoch || before.next != batch.expected_next) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the log stands at epoch ", before.epoch, ", next ID ", before.next));
+  }
+  for (const model::Event& event : batch.events) {
+    const std::uint64_t seq = events_.size() + 1;
+    events_.push_back(
+        {.seq = seq,
+         .log_device = batch.log_device,
+         .epoch = batch.after.epoch,
+         .arrival = batch.arrival,
+         .phase = event.id < batch.live_from ? ports::Phase::kBacklog : ports::Phase::kLive,
+         .event = event});
+    seqs_[{batch.log_device, batch.after.epoch, event.id}] = seq;
+  }
+  for (const model::Gap& gap : batch.gaps) gaps_[{gap.log_device, gap.epoch, gap.first}] = gap;
+  ports::LogState after = batch.after;
+  after.image_next = after.epoch == before.epoch ? before.image_next : after.epoch_first;
+  states_[batch.log_device] = std::move(after);
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::CommitImagesOne(const ports::ImageBatch& batch) {
+  if (batch.epoch == 0 || batch.image_next < batch.expected_image_next) {
+    return absl::InvalidArgumentError("no epoch, or the next ID goes back");
+  }
+  const auto state = states_.find(batch.log_device);
+  if (state == states_.end() || state->second.epoch != batch.epoch ||
+      state->second.image_next != batch.expected_image_next) {
+    return absl::FailedPreconditionError("the images do not stand there");
+  }
+  for (const model::Image& image : batch.images) {
+    const model::RecordKey key{batch.log_device, batch.epoch, image.id};
+    const auto seq = seqs_.find(key);
+    if (seq == seqs_.end()) continue;
+    const model::Event& event = events_[seq->second - 1].event;
+    if (event.timestamp == image.timestamp && event.code == image.code) images_.emplace(key, image);
+  }
+  state->second.image_next = batch.image_next;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ports::EventPage> MemoryStore::Read(const ports::EventQuery& query) {
+  MutexLock lock(mutex_);
+  ++calls_.reads;
+  GATELOG_RETURN_IF_ERROR(failing_);
+  if (query.limit < 1 || query.limit > ports::kQueryLimitMax) {
+    return absl::InvalidArgumentError("no such limit");
+  }
+  const bool newest_first = query.order == ports::Order::kNewestFirst;
+  std::uint64_t newest = events_.size();
+  if (query.before_seq != 0) newest = std::min(newest, query.before_seq - 1);
+
+  ports::EventPage page;
+  page.seq_reached = newest_first ? query.after_seq + 1 : std::max(newest, query.after_seq);
+  const std::uint64_t count = newest > query.after_seq ? newest - query.after_seq : 0;
+  for (std::uint64_t i = 0; i < count && !page.more; ++i) {
+    const std::uint64_t seq = newest_first ? newest - i : query.after_seq + 1 + i;
+    const ports::StoredEvent& event = events_[seq - 1];
+    if (!Matches(query.filter, event)) continue;
+    page.events.push_back(event);
+    page.more = page.events.size() == query.limit;
+    if (page.more) page.seq_reached = seq;
+  }
+  return page;
+}
+
+absl::StatusOr<std::vector<model::Gap>> MemoryStore::ReadGaps(
+    std::span<const model::DeviceId> log_devices, const model::RecordKey& after,
+    std::uint32_t limit) {
+  MutexLock lock(mutex_);
+  ++calls_.reads;
+  GATELOG_RETURN_IF_ERROR(failing_);
+  const std::vector<model::DeviceId> wanted(log_devices.begin(), log_devices.end());
+  std::vector<model::Gap> gaps;
+  for (auto gap = gaps_.upper_bound(after); gap != gaps_.end() && gaps.size() < limit; ++gap) {
+    if (IsAnyOf(wanted, gap->second.log_device)) gaps.push_back(gap->second);
+  }
+  return gaps;
+}
+
+absl::StatusOr<std::pair<model::RecordKey, model::Image>> MemoryStore::ReadImage(
+    const model::RecordKey& key) {
+  MutexLock lock(mutex_);
+  ++calls_.reads;
+  GATELOG_RETURN_IF_ERROR(failing_);
+  for (auto image = images_.rbegin(); image != images_.rend(); ++image) {  // later epochs first
+    const model::RecordKey& found = image->first;
+    if (found.log_device == key.log_device && found.id == key.id &&
+        (key.epoch == 0 || found.epoch == key.epoch)) {
+      return std::make_pair(found, image->second);
+    }
+  }
+  return absl::NotFoundError("no image of this event");
+}
+
+absl::StatusOr<std::vector<ports::LogTotals>> MemoryStore::ReadTotals() {
+  MutexLock lock(mutex_);
+  ++calls_.reads;
+  GATELOG_RETURN_IF_ERROR(failing_);
+  std::map<model::DeviceId, ports::LogTotals> totals;
+  for (const auto& [log_device, state] : states_) {
+    totals[log_device].log_device = log_device;
+    totals[log_device].epochs = state.epoch;
+  }
+  for (const ports::StoredEvent& event : events_) ++totals[event.log_device].events;
+  for (const auto& [key, image] : images_) ++totals[key.log_device].images;
+  for (const auto& [key, gap] : gaps_) {
+    ++totals[key.log_device].gaps;
+    totals[key.log_device].missing += std::uint64_t{gap.last} - gap.first + 1;
+  }
+  std::vector<ports::LogTotals> all;
+  for (const auto& [log_device, of_log] : totals) all.push_back(of_log);
+  return all;
+}
+
+absl::StatusOr<std::vector<ports::Registration>> MemoryStore::Load() {
+  MutexLock lock(mutex_);
+  GATELOG_RETURN_IF_ERROR(failing_);
+  std::vector<ports::Registration> registrations;
+  for (const auto& [id, registration] : registrations_) registrations.push_back(registration);
+  return registrations;
+}
+
+absl::Status MemoryStore::Save(const ports::Registration& registration) {
+  MutexLock lock(mutex_);
+  GATELOG_RETURN_IF_ERROR(failing_);
+  registrations_[registration.id] = registration;
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::Remove(model::DeviceId id) {
+  MutexLock lock(mutex_);
+  GATELOG_RETURN_IF_ERROR(failing_);
+  registrations_.erase(id);
+  return absl::OkStatus();
+}
+
+}  // namespace gatelog::testing

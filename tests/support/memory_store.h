@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/mutex.h"
+#include "ports/device_registry.h"
+#include "ports/event_store.h"
+
+namespace gatelog::testing {
+
+// Whether a commit that reports an error has been written all the same.
+enum class Outcome { kNothingWritten, kWritten };
+
+// An event store and device registry that forget everything when they go. Simple rather than fast:
+// what other stores are compared with. Any thread.
+class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry {
+ public:
+  explicit MemoryStore(model::Incarnation incarnation = 1) : incarnation_(incarnation) {}
+
+  // The next Commit or CommitImages returns `status`.
+  void FailNextCommit(absl::Status status, Outcome outcome);
+  // Every call but last_seq and incarnation fails with `status` until OK is given.
+  void FailAll(absl::Status status);
+
+  // How often each was called, also when it failed.
+  struct Calls {
+    std::uint64_t commits = 0;
+    std::uint64_t image_commits = 0;
+    std::uint64_t reads = 0;  // Read, ReadGaps, ReadImage, ReadTotals and LoadLogStates
+  };
+  Calls calls() const;
+
+  // Everything, by seq.
+  std::vector<ports::StoredEvent> events() const;
+  std::vector<model::Gap> gaps() const;
+
+  model::Incarnation incarnation() const override { return incarnation_; }
+  std::uint64_t last_seq() const override;
+  absl::StatusOr<std::vector<ports::LogState>> LoadLogStates() override;
+  absl::StatusOr<std::vector<absl::Status>> Commit(std::span<const ports::Batch> batches) override;
+  absl::StatusOr<std::vector<absl::Status>> CommitImages(
+      std::span<const ports::ImageBatch> batches) override;
+  absl::StatusOr<ports::EventPage> Read(const ports::EventQuery& query) override;
+  absl::StatusOr<std::vector<model::Gap>> ReadGaps(std::span<const model::DeviceId> log_devices,
+                                                   const model::RecordKey& after,
+                                                   std::uint32_t limit) override;
+  absl::StatusOr<std::pair<model::RecordKey, model::Image>> ReadImage(
+      const model::RecordKey& key) override;
+  absl::StatusOr<std::vector<ports::LogTotals>> ReadTotals() override;
+
+  absl::StatusOr<std::vector<ports::Registration>> Load() override;
+  absl::Status Save(const ports::Registration& registration) override;
+  absl::Status Remove(model::DeviceId id) override;
+
+ private:
+  struct Failure {
+    absl::Status status;
+    Outcome outcome;
+  };
+
+  absl::Status CommitOne(const ports::Batch& batch) GATELOG_REQUIRES(mutex_);
+  absl::Status CommitImagesOne(const ports::ImageBatch& batch) GATELOG_REQUIRES(mutex_);
+  template <typename Batches, typename CommitBatch>
+  absl::StatusOr<std::vector<absl::Status>> CommitAll(const Batches& batches, CommitBatch commit)
+      GATELOG_REQUIRES(mutex_);
+
+  const model::Incarnation incarnation_;
+  mutable Mutex mutex_;
+  std::vector<ports::StoredEvent> events_ GUARDED_BY(mutex_);  // the seq is the index + 1
+  std::map<model::RecordKey, std::uint64_t> seqs_ GUARDED_BY(mutex_);
+  std::map<model::RecordKey, model::Gap> gaps_ GUARDED_BY(mutex_);
+  std::map<model::RecordKey, model::Image> images_ GUARDED_BY(mutex_);
+  std::map<model::DeviceId, ports::LogState> states_ GUARDED_BY(mutex_);
+  std::map<model::DeviceId, ports::Registration> registrations_ GUARDED_BY(mutex_);
+  std::optional<Failure> next_failure_ GUARDED_BY(mutex_);
+  absl::Status failing_ GUARDED_BY(mutex_);
+  Calls calls_ GUARDED_BY(mutex_);
+};
+
+// Whether a stored event is one that the filter asks for; written for being read, not for speed.
+bool Matches(const ports::EventFilter& filter, const ports::StoredEvent& event);
+
+}  // namespace gatelog::testing
