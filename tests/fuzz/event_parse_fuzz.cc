@@ -10,6 +10,7 @@ namespace {
 
 void CheckEvent(const std::string& payload) {
   const absl::StatusOr<model::Event> event = model::ParseEvent(payload);
+  FUZZ_EXPECT(model::IsReadableEvent(payload) == event.ok());
   if (!event.ok()) return;
   gsdk::event::EventLog log;
   FUZZ_EXPECT(log.ParseFromString(payload));

@@ -163,6 +163,20 @@ v1::LogStatus MakeLogStatus(std::uint32_t first, std::uint32_t last) {
   return status;
 }
 
+Frame StatusFrame(std::uint32_t request_id, std::uint32_t first, std::uint32_t last) {
+  Frame frame;
+  frame.set_request_id(request_id);
+  *frame.mutable_log_status() = MakeLogStatus(first, last);
+  return frame;
+}
+
+Frame PushFrame(std::uint32_t id) {
+  Frame frame;
+  frame.mutable_push()->set_id(id);
+  frame.mutable_push()->set_record(MakeRecord(id));
+  return frame;
+}
+
 Frame MakeChunk(std::uint32_t request_id, std::uint32_t first, std::uint32_t last) {
   Frame frame;
   frame.set_request_id(request_id);

@@ -59,6 +59,8 @@ std::string MakeRecord(std::uint32_t id, std::uint32_t code = 0x1300);
 // An encoded ImageLog.
 std::string MakeImage(std::uint32_t id);
 v1::LogStatus MakeLogStatus(std::uint32_t first, std::uint32_t last);
+Frame StatusFrame(std::uint32_t request_id, std::uint32_t first, std::uint32_t last);
+Frame PushFrame(std::uint32_t id);
 Frame MakeChunk(std::uint32_t request_id, std::uint32_t first, std::uint32_t last);
 
 }  // namespace gatelog::terminal
