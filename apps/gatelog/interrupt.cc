@@ -59,11 +59,8 @@ void Interrupt::Run() {
 
 void Interrupt::OnSignal() {
   const auto now = std::chrono::steady_clock::now();
-  if (watchers_ == 0) _exit(kInterruptedExitCode);
-  if (requested_) {
-    if (now - requested_at_ > kSameInterrupt) _exit(kInterruptedExitCode);
-    return;
-  }
+  if (requested_ && now - requested_at_ < kSameInterrupt) return;
+  if (requested_ || watchers_ == 0) _exit(kInterruptedExitCode);
   requested_at_ = now;
   const std::lock_guard lock(mutex_);
   requested_ = true;
