@@ -8,6 +8,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   list(APPEND GATELOG_WARNINGS -Wthread-safety)
 endif()
 
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # With optimisation, g++ 12 sees overlaps in every "text" + std::string (GCC bug 105651).
+  list(APPEND GATELOG_WARNINGS -Wno-restrict)
+endif()
+
 function(gatelog_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
@@ -26,14 +31,16 @@ endfunction()
 
 # Every test binary of C++: what a sanitizer run builds.
 add_custom_target(cpp_tests)
+# What sanitizers need to know; other builds ignore it.
+set(GATELOG_TEST_ENVIRONMENT
+    "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/lsan.supp"
+    "TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp")
 
 function(gatelog_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   gatelog_program(${name} SOURCES ${ARG_SOURCES} DEPS ${ARG_DEPS} GTest::gtest_main GTest::gmock)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})
-  set(support ${CMAKE_SOURCE_DIR}/tests/support)
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit ENVIRONMENT
-    "LSAN_OPTIONS=suppressions=${support}/lsan.supp;TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=${support}/tsan.supp")
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit ENVIRONMENT "${GATELOG_TEST_ENVIRONMENT}")
   add_dependencies(cpp_tests ${name})
 endfunction()

@@ -4,15 +4,17 @@
 
 namespace gatelog {
 
-Worker::Worker() : thread_([this] { Run(); }) {}
+Worker::Worker(std::size_t threads) {
+  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
+}
 
 Worker::~Worker() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
   }
-  wake_.notify_one();
-  thread_.join();
+  wake_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
 }
 
 void Worker::Post(Task task) {

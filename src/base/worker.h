@@ -3,17 +3,19 @@
 #include <condition_variable>
 #include <deque>
 #include <thread>
+#include <vector>
 
 #include "base/executor.h"
 #include "base/mutex.h"
 
 namespace gatelog {
 
-// A thread of its own for calls that block: the store's writer, the store's readers.
-// The queue has no limit of its own: whoever posts bounds what it has under way.
+// Threads of its own for calls that block: the store's writer, the store's readers. One thread
+// keeps the order of tasks; with several, tasks begin in order and run beside each other. The queue
+// has no limit of its own: whoever posts bounds what it has under way.
 class Worker final : public Executor {
  public:
-  Worker();
+  explicit Worker(std::size_t threads = 1);
   // Runs what was posted before, then joins.
   ~Worker() override;
 
@@ -26,7 +28,7 @@ class Worker final : public Executor {
   std::condition_variable_any wake_;
   std::deque<Task> tasks_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace gatelog

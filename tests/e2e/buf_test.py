@@ -6,7 +6,8 @@ import pathlib
 import subprocess
 import unittest
 
-from harness import FIRST_ID, ROOT, EndToEndTest, wait_for
+from harness import FIRST_ID, ROOT, EndToEndTest, wait_for  # first: finds the generated contracts
+
 
 MODULES = pathlib.Path(os.environ.get("GATELOG_NODE_MODULES", ROOT / "build/node/node_modules"))
 BUF = MODULES / ".bin/buf"

@@ -2,11 +2,11 @@
 
 import unittest
 
+from harness import FIRST_ID, EndToEndTest, subscribe, wait_for  # first: finds the generated contracts
+
 from gsdk import event_pb2
 from simulator.v1 import control_pb2
-
 import compare
-from harness import FIRST_ID, EndToEndTest, subscribe, wait_for
 
 LOG_CLEARED = 0x4200
 

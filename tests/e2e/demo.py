@@ -32,9 +32,10 @@ def parse_arguments():
 arguments = parse_arguments()
 os.environ["GATELOG_BUILD"] = str(arguments.build.resolve())
 
+from harness import BIN, Gateway, Simulator, wait_for  # noqa: E402  first: finds the generated contracts
+
 import compare  # noqa: E402
 from gatelog.v1 import devices_pb2  # noqa: E402
-from harness import BIN, Gateway, Simulator, wait_for  # noqa: E402
 
 
 class Ended(Exception):
@@ -55,7 +56,7 @@ def heading(text):
 
 
 def last_port(data):
-    """The terminals' port of the last run, if it is free still: their addresses stay the same then."""
+    """The terminals' port of the last run, if it is still free, so that their addresses stay the same; else 0."""
     try:
         port = int((data / "port").read_text())
         with socket.socket() as probe:
@@ -63,7 +64,7 @@ def last_port(data):
             probe.bind(("0.0.0.0", port))
         return port
     except (OSError, ValueError):
-        return None
+        return 0
 
 
 class Demo:
@@ -94,13 +95,14 @@ class Demo:
         here = self.gateway.list()
         for device in here.keys() - set(self.simulator.ids):
             self.gateway.devices.Remove(devices_pb2.RemoveRequest(device_id=device))
-        for number, device in enumerate(self.simulator.ids, 1):
-            address = self.simulator.address(number)
-            if device in here and here[device].address.removeprefix("terminal://") != address:
-                self.gateway.devices.Remove(devices_pb2.RemoveRequest(device_id=device))
-                here.pop(device)
-            if device not in here:
-                subprocess.run(self.cli("device", "add", address), check=True, stdin=subprocess.DEVNULL)
+        moved = [device for number, device in enumerate(self.simulator.ids, 1)
+                 if device in here and not here[device].address.endswith(self.simulator.address(number))]
+        for device in moved:  # the port of the last run was taken
+            self.gateway.devices.Remove(devices_pb2.RemoveRequest(device_id=device))
+        new = [self.simulator.address(number) for number, device in enumerate(self.simulator.ids, 1)
+               if device not in here or device in moved]
+        if new:
+            self.run_until_done(self.cli("device", "add", *new))
         for device in self.simulator.ids:
             self.gateway.wait_connected(device)
 
@@ -120,7 +122,8 @@ class Demo:
     def show_commands(self):
         heading("Try in another terminal")
         base = f"{self.relative(BIN / 'gatelog')} --gateway {self.gateway.grpc_address} --ca {self.relative(self.gateway.ca)}"
-        for command in ("device list", "event query --limit 20", "gap list"):
+        for command in ("device list", "event query --code denied --newest --limit 20",
+                        f"event tail -f --device {self.simulator.ids[0]} -o jsonl"):
             say(f"  {base} {command}")
 
     def show_live(self):

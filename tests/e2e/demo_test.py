@@ -7,7 +7,8 @@ import subprocess
 import sys
 import unittest
 
-from harness import BUILD, ROOT, EndToEndTest
+from harness import BUILD, ROOT, EndToEndTest  # first: finds the generated contracts
+
 
 LAST_LINE = re.compile(r"^demo: devices=(\d+) stored=(\d+) gaps=(\d+) duplicates=(\d+) epochs=(\d+) images=(\d+)$")
 

@@ -2,12 +2,12 @@
 
 import unittest
 
+from harness import FIRST_ID, EndToEndTest  # first: finds the generated contracts
+
 import grpc
 import status_pb2
 from gsdk import err_pb2, event_pb2, tna_pb2
-
 import compare
-from harness import FIRST_ID, EndToEndTest
 
 HISTORY = 3000
 UNKNOWN = 999

@@ -55,6 +55,8 @@ def free_port(host="127.0.0.1"):
 class Process:
     """A program whose output is kept, line by line."""
 
+    channel = None
+
     def __init__(self, command, log_path=None, env=None):
         self.command = [str(part) for part in command]
         self.lines = []
@@ -94,16 +96,26 @@ class Process:
                 self._changed.wait(0.5)
 
     def errors(self):
-        self._errors.seek(self._errors_start)
-        return self._errors.read().decode(errors="replace")
+        """What it wrote to stderr."""
+        if not self._errors.closed:
+            self._errors.seek(self._errors_start)
+            self._error_text = self._errors.read().decode(errors="replace")
+        return self._error_text
 
     def running(self):
         return self.process.poll() is None
 
     def kill(self):
+        """SIGKILL if it still runs; then everything about it is closed."""
         if self.running():
             self.process.kill()
         self.process.wait()
+        self._reader.join()
+        self.process.stdout.close()
+        self.errors()
+        self._errors.close()
+        if self.channel:
+            self.channel.close()
 
     def stop(self, seconds=STOP_SECONDS):
         """SIGTERM; the exit status. Killed, and an AssertionError, after the limit."""
@@ -123,21 +135,20 @@ class Simulator(Process):
     """gatelog-sim; device number k listens on 127.0.0.k."""
 
     def __init__(self, data_dir, devices=1, history=0, rate=0, capacity=None, images=False, seed=1, first_id=FIRST_ID,
-                 port=None, extra=()):
+                 port=0, extra=()):
         self.data_dir = pathlib.Path(data_dir)
-        self.port = port or free_port("0.0.0.0")
         self.ids = [first_id + k for k in range(devices)]
         command = [BIN / "gatelog-sim", "--devices", devices, "--first-id", first_id, "--history", history, "--rate", rate,
-                   "--seed", seed, "--data-dir", data_dir, "--port", self.port, "--control", "127.0.0.1:0", *extra]
+                   "--seed", seed, "--data-dir", data_dir, "--port", port, "--control", "127.0.0.1:0", *extra]
         if capacity:
             command += ["--capacity", capacity]
         if images:
             command.append("--images")
         super().__init__(command, f"{data_dir}.log")
-        ready = self.wait_line(r"^gatelog-sim: ready devices=(\d+) .*control=(\S+)", 120)
-        self.control_address = ready[2]
-        self._channel = grpc.insecure_channel(self.control_address)
-        self.control = control_pb2_grpc.ControlStub(self._channel)
+        ready = self.wait_line(r"^gatelog-sim: ready devices=\d+ first=\S+:(\d+) .*control=(\S+)", 120)
+        self.port, self.control_address = int(ready[1]), ready[2]
+        self.channel = grpc.insecure_channel(self.control_address)
+        self.control = control_pb2_grpc.ControlStub(self.channel)
 
     def host(self, number):
         """Where device `number` (from 1) listens."""

@@ -2,11 +2,12 @@
 
 import unittest
 
+from harness import FIRST_ID, EndToEndTest, Subscription, subscribe, wait_for  # first: finds the generated contracts
+
 import grpc
 from gatelog.v1 import events_pb2
 from gsdk import event_pb2
 
-from harness import FIRST_ID, EndToEndTest, Subscription, subscribe, wait_for
 
 DOOR_OPENED, DOOR_CLOSED, IDENTIFIED = 0x5200, 0x5300, 0x1300
 

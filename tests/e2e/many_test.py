@@ -3,8 +3,9 @@
 import os
 import unittest
 
+from harness import EndToEndTest, wait_for  # first: finds the generated contracts
+
 import compare
-from harness import EndToEndTest, wait_for
 
 DEVICES = int(os.environ.get("GATELOG_MANY_DEVICES", 300))
 

@@ -3,7 +3,8 @@
 import time
 import unittest
 
-from harness import FIRST_ID, EndToEndTest, subscribe, wait_for
+from harness import FIRST_ID, EndToEndTest, subscribe, wait_for  # first: finds the generated contracts
+
 
 import compare
 

@@ -1,0 +1,267 @@
+#include "apps/gatelogd/gateway.h"
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "api/gatelog/devices_service.h"
+#include "api/gatelog/events_service.h"
+#include "api/gsdk/admin_service.h"
+#include "api/gsdk/connect_service.h"
+#include "api/gsdk/device_service.h"
+#include "api/gsdk/event_service.h"
+#include "api/gsdk/schedule_service.h"
+#include "api/gsdk/tna_service.h"
+#include "api/http/http_server.h"
+#include "api/http/metrics.h"
+#include "api/rpc/grpc_server.h"
+#include "apps/gatelogd/version.h"
+#include "base/certificate.h"
+#include "base/clock.h"
+#include "base/listen_address.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/status_macros.h"
+#include "base/worker.h"
+#include "core/access/log_access.h"
+#include "core/fleet/fleet.h"
+#include "core/ingest/ingest.h"
+#include "core/live/live_hub.h"
+#include "core/live/status_hub.h"
+#include "core/query/event_reader.h"
+#include "device/terminal/terminal_dialer.h"
+#include "store/sqlite/sqlite_registry.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace gatelog::gatelogd {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kStopGrace{
+    1'000};  // for calls that are being answered when the gateway stops
+constexpr milliseconds kFollowTick{1'000};  // how often idle followers are looked at
+constexpr milliseconds kMetricsTimeout{1'000};
+
+core::Fleet::Options FleetOptions(const config::Config& config) {
+  core::Fleet::Options options;
+  options.reconnect = {config.device_reconnect_min, config.device_reconnect_max};
+  options.collection.collector.page_records = config.device_page_records;
+  return options;
+}
+
+terminal::TerminalDialer::Options DialerOptions(const config::Config& config) {
+  terminal::TerminalDialer::Options options;
+  options.gateway_name = absl::StrCat("gatelog ", kVersion);
+  options.connect_timeout = config.device_connect_timeout;
+  options.handshake_timeout = config.device_connect_timeout;
+  options.request_timeout = config.device_request_timeout;
+  options.keep_alive_interval = config.device_keep_alive;
+  return options;
+}
+
+absl::Status SetLogLevelFrom(const std::string& name) {
+  constexpr std::pair<const char*, LogLevel> kLevels[] = {{"trace", LogLevel::kTrace},
+                                                          {"debug", LogLevel::kDebug},
+                                                          {"info", LogLevel::kInfo},
+                                                          {"warn", LogLevel::kWarn},
+                                                          {"error", LogLevel::kError}};
+  for (const auto& [known, level] : kLevels) {
+    if (name != known) continue;
+    SetLogLevel(level);
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("the log level '", name, "' is none of trace, debug, info, warn, error"));
+}
+
+}  // namespace
+
+// In the order of making; destroyed the other way round.
+struct Gateway::Parts {
+  explicit Parts(const config::Config& given) : config(given) {}
+
+  absl::Status OpenStore();
+  absl::Status MakeCore();
+  absl::Status Serve();
+  absl::Status ServeGrpc();
+  absl::Status ServeHttp();
+  void TickFollowers();
+  void Stop();
+
+  const config::Config config;
+  SystemClock clock;
+  std::unique_ptr<store::SqliteStore> store;
+  std::unique_ptr<store::SqliteRegistry> registry;
+  std::optional<ServerCertificate> certificate;
+
+  Loop loop;
+  std::unique_ptr<Worker> writer = std::make_unique<Worker>();
+  std::unique_ptr<Worker> registry_worker = std::make_unique<Worker>();
+  std::unique_ptr<Worker> readers;
+  core::LiveHub live;
+  core::StatusHub status;
+  std::unique_ptr<core::Ingest> ingest;
+  std::unique_ptr<core::EventReader> reader;
+  std::unique_ptr<terminal::TerminalDialer> terminals;
+  std::unique_ptr<core::Fleet> fleet;
+  std::unique_ptr<core::LogAccess> access;
+
+  std::unique_ptr<api::EventService> event_service;
+  std::unique_ptr<api::ConnectService> connect_service;
+  std::unique_ptr<api::DeviceService> device_service;
+  std::unique_ptr<api::TnaService> tna_service;
+  api::ScheduleService schedule_service;
+  api::AdminService admin_service{kVersion, kBuildDate};
+  std::unique_ptr<api::EventsService> events_service;
+  std::unique_ptr<api::DevicesService> devices_service;
+  std::unique_ptr<api::GrpcServer> grpc;
+  std::unique_ptr<api::HttpServer> http;
+
+  std::string grpc_address;
+  std::string http_address;
+  std::string ca_file;
+};
+
+absl::Status Gateway::Parts::OpenStore() {
+  store::SqliteStore::Options options;
+  options.directory = config.data_dir;
+  options.readers = static_cast<int>(config.store_readers);
+  options.writer_cache_kib = std::int64_t{config.store_cache_mib} * 1024;
+  GATELOG_ASSIGN_OR_RETURN(store, store::SqliteStore::Open(std::move(options)));
+  GATELOG_ASSIGN_OR_RETURN(registry, store::SqliteRegistry::Open(*store));
+  if (config.grpc_plaintext) return absl::OkStatus();
+  GATELOG_ASSIGN_OR_RETURN(
+      certificate, LoadOrMakeServerCertificate(std::filesystem::path(config.data_dir) / "cert",
+                                               NamesOfThisMachine(), clock));
+  for (const std::string& warning : certificate->warnings) LogWarn(warning);
+  ca_file = certificate->ca_file.string();
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::Parts::MakeCore() {
+  GATELOG_ASSIGN_OR_RETURN(std::vector<ports::Registration> registrations, registry->Load());
+  GATELOG_ASSIGN_OR_RETURN(std::vector<ports::LogState> states, store->LoadLogStates());
+  GATELOG_ASSIGN_OR_RETURN(std::vector<ports::LogTotals> totals, store->ReadTotals());
+  readers = std::make_unique<Worker>(config.store_readers);
+  ingest = std::make_unique<core::Ingest>(*store, *writer, loop, core::Ingest::Options{});
+  reader = std::make_unique<core::EventReader>(*store, *readers);
+  ingest->OnCommitted([this](std::uint64_t seq) { reader->OnCommitted(seq); });
+  terminals = std::make_unique<terminal::TerminalDialer>(loop.context(), DialerOptions(config));
+  fleet =
+      std::make_unique<core::Fleet>(core::Fleet::Parts{.loop = loop,
+                                                       .registry_worker = *registry_worker,
+                                                       .clock = clock,
+                                                       .dialers = {{"terminal", terminals.get()}},
+                                                       .registry = *registry,
+                                                       .ingest = *ingest,
+                                                       .live = live,
+                                                       .status = status},
+                                    FleetOptions(config));
+  access = std::make_unique<core::LogAccess>(loop, *fleet, core::LogAccess::Options{});
+  loop.Start();
+  loop.RunAndWait([&] {
+    fleet->Start(std::move(registrations), std::move(states), std::move(totals));
+    TickFollowers();
+  });
+  return absl::OkStatus();
+}
+
+void Gateway::Parts::TickFollowers() {
+  reader->Tick();
+  loop.PostAfter(kFollowTick, [this] { TickFollowers(); });
+}
+
+absl::Status Gateway::Parts::Serve() {
+  GATELOG_RETURN_IF_ERROR(ServeGrpc());
+  return ServeHttp();
+}
+
+absl::Status Gateway::Parts::ServeGrpc() {
+  event_service = std::make_unique<api::EventService>(loop, *fleet, *access, live);
+  connect_service = std::make_unique<api::ConnectService>(loop, *fleet, status);
+  device_service = std::make_unique<api::DeviceService>(loop, *fleet);
+  tna_service = std::make_unique<api::TnaService>(loop, *access);
+  events_service = std::make_unique<api::EventsService>(*reader);
+  devices_service = std::make_unique<api::DevicesService>(loop, *fleet);
+  api::GrpcServer::Options options;
+  GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(config.grpc_address));
+  if (certificate) options.tls = api::GrpcServer::Tls{certificate->certificate, certificate->key};
+  if (!IsLoopback(options.address)) {
+    LogWarn(
+        "The gRPC services can be reached from other machines, and clients are not asked who they "
+        "are.",
+        {{"address", config.grpc_address}});
+  }
+  GATELOG_ASSIGN_OR_RETURN(
+      grpc, api::GrpcServer::Start(
+                options, {event_service.get(), connect_service.get(), device_service.get(),
+                          tna_service.get(), &schedule_service, &admin_service,
+                          events_service.get(), devices_service.get()}));
+  options.address.port = static_cast<std::uint16_t>(grpc->port());
+  grpc_address = FormatListenAddress(options.address);
+  grpc->SetServing(true);
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::Parts::ServeHttp() {
+  api::HttpServer::Options options;
+  GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(config.http_address));
+  api::HttpServer::Sources sources;
+  sources.unready_reasons = [this] {
+    std::vector<std::string> reasons;
+    if (const absl::Status health = ingest->health(); !health.ok()) {
+      reasons.push_back(absl::StrCat("The store does not take events: ", health.message()));
+    }
+    return reasons;
+  };
+  sources.metrics = [this]() -> absl::StatusOr<api::MetricsSample> {
+    GATELOG_ASSIGN_OR_RETURN(api::MetricsSample sample,
+                             api::SampleCore(loop, *fleet, *ingest, live, kMetricsTimeout));
+    sample.follow_streams = events_service->follow_streams();
+    return sample;
+  };
+  GATELOG_ASSIGN_OR_RETURN(http, api::HttpServer::Start(options, std::move(sources)));
+  options.address.port = static_cast<std::uint16_t>(http->port());
+  http_address = FormatListenAddress(options.address);
+  return absl::OkStatus();
+}
+
+void Gateway::Parts::Stop() {
+  http.reset();
+  if (grpc != nullptr) {
+    grpc->SetServing(false);
+    event_service->Shutdown();
+    connect_service->Shutdown();
+    events_service->Shutdown();
+    grpc->Shutdown(kStopGrace);
+  }
+  // From here on nothing new begins; what was handed to the writer is committed.
+  loop.Stop();
+  writer.reset();
+  registry_worker.reset();
+  readers.reset();
+}
+
+Gateway::Gateway(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Gateway::~Gateway() { parts_->Stop(); }
+
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const config::Config& config) {
+  GATELOG_RETURN_IF_ERROR(SetLogLevelFrom(config.log_level));
+  // Whose destructor stops what has been started, also when a later step fails.
+  std::unique_ptr<Gateway> gateway(new Gateway(std::make_unique<Parts>(config)));
+  GATELOG_RETURN_IF_ERROR(gateway->parts_->OpenStore());
+  GATELOG_RETURN_IF_ERROR(gateway->parts_->MakeCore());
+  GATELOG_RETURN_IF_ERROR(gateway->parts_->Serve());
+  return gateway;
+}
+
+const std::string& Gateway::grpc_address() const { return parts_->grpc_address; }
+const std::string& Gateway::http_address() const { return parts_->http_address; }
+const std::string& Gateway::ca_file() const { return parts_->ca_file; }
+
+}  // namespace gatelog::gatelogd
