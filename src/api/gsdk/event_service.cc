@@ -104,6 +104,9 @@ EventService::Unary* EventService::GetImageLog(Context*, const Bytes* request, B
     access_.ReadImages(
         wanted.deviceid(), wanted.starteventid(), wanted.maxnumoflog(),
         [reading](std::vector<std::string>& images) {
+          // One that cannot be read would make the client refuse the whole reply.
+          std::erase_if(images,
+                        [](const std::string& image) { return !model::ParseImage(image).ok(); });
           return reading->Keep(reading->reply.AppendMessages(images));
         },
         [reading](absl::Status status) { reading->Finish(status); });

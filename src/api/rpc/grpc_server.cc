@@ -65,19 +65,26 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   for (grpc::Service* service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server != nullptr && port != 0)
-    return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(server), port));
+    return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(server), port, options.health));
   GATELOG_RETURN_IF_ERROR(CheckCanListen(options.address, options.option));  // taken meanwhile
   return absl::InternalError(
       fmt::format("The gRPC server did not start on {}{}.", FormatListenAddress(options.address),
                   options.tls ? "; its key or certificate may be unusable" : ""));
 }
 
+GrpcServer::GrpcServer(std::unique_ptr<grpc::Server> server, int port,
+                       std::vector<std::string> health)
+    : server_(std::move(server)), port_(port), health_(std::move(health)) {
+  SetServing(true);
+}
+
 GrpcServer::~GrpcServer() { Shutdown(std::chrono::milliseconds(0)); }
 
 void GrpcServer::SetServing(bool serving) {
-  if (grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService()) {
-    health->SetServingStatus(serving);
-  }
+  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+  if (health == nullptr) return;
+  health->SetServingStatus(serving);
+  for (const std::string& service : health_) health->SetServingStatus(service, serving);
 }
 
 void GrpcServer::Shutdown(std::chrono::milliseconds grace) {

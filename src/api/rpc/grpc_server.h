@@ -32,7 +32,8 @@ class GrpcServer {
   struct Options {
     ListenAddress address{"127.0.0.1", 4000};  // port 0: the system chooses
     std::string option = "--grpc";             // the flag that chooses the address, for messages
-    std::optional<Tls> tls;                    // none: plaintext
+    std::vector<std::string> health = {};  // full names of services that health checks may ask for
+    std::optional<Tls> tls = {};           // none: plaintext
   };
 
   // Serves at once. The services must outlive the server. Errors are sentences: kAlreadyExists: the
@@ -44,7 +45,8 @@ class GrpcServer {
 
   int port() const { return port_; }
 
-  // What the health service answers, for the whole server and for each service.
+  // What the health service answers, for the whole server and for each of Options::health; at
+  // first, that it serves.
   void SetServing(bool serving);
 
   // Takes no more calls, lets those under way end for `grace`, then cancels them. End the services'
@@ -52,11 +54,11 @@ class GrpcServer {
   void Shutdown(std::chrono::milliseconds grace);
 
  private:
-  GrpcServer(std::unique_ptr<grpc::Server> server, int port)
-      : server_(std::move(server)), port_(port) {}
+  GrpcServer(std::unique_ptr<grpc::Server> server, int port, std::vector<std::string> health);
 
   std::unique_ptr<grpc::Server> server_;
   const int port_;
+  const std::vector<std::string> health_;
 };
 
 }  // namespace gatelog::api

@@ -1,0 +1,330 @@
+#include "api/gatelog/events_service.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <gtest/gtest.h>
+
+#include "api/gatelog/devices_service.h"
+#include "api/rpc/grpc_server.h"
+#include "tests/support/records.h"
+#include "tests/support/test_gateway.h"
+
+namespace gatelog::api {
+namespace {
+
+using ::gatelog::testing::BatchMaker;
+using ::gatelog::testing::Eventually;
+using ::gatelog::testing::FakeTerminals;
+using ::gatelog::testing::SomeEvent;
+using ::gatelog::testing::TestGateway;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr model::DeviceId kDevice = 541'000'001;
+constexpr model::DeviceId kOther = 541'000'002;
+constexpr std::size_t kLargeUser = 3'900;  // bytes, of an event that is as large as events can be
+
+class EventsServiceTest : public ::testing::Test {
+ protected:
+  EventsServiceTest() {
+    auto server = GrpcServer::Start({.address = {"127.0.0.1", 0}}, {&events_, &devices_});
+    EXPECT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    // With the default limits of clients.
+    channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
+                                   grpc::InsecureChannelCredentials());
+    stub_ = v1::Events::NewStub(channel_);
+    devices_stub_ = v1::Devices::NewStub(channel_);
+  }
+  ~EventsServiceTest() override {
+    events_.Shutdown();
+    server_->Shutdown(std::chrono::milliseconds(100));
+  }
+
+  template <typename Stub, typename Method, typename Request, typename Response>
+  static grpc::Status Call(Stub& stub, Method method, const Request& request, Response& response) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    return (stub.*method)(&context, request, &response);
+  }
+  grpc::Status Query(const v1::QueryRequest& request, v1::QueryResponse& response) {
+    return Call(*stub_, &v1::Events::Stub::Query, request, response);
+  }
+
+  // Stores a batch and tells followers.
+  void Commit(const ports::Batch& batch) {
+    const std::vector<ports::Batch> batches = {batch};
+    const auto result = gateway_.store.Commit(batches);
+    ASSERT_TRUE(result.ok() && result->at(0).ok());
+    gateway_.reader.OnCommitted(gateway_.store.last_seq());
+  }
+  // Stores `count` events of a device that the store does not know yet.
+  void Store(model::DeviceId device, int count, std::size_t user_size = 0) {
+    BatchMaker maker(ports::LogState{.log_device = device});
+    maker.OpenEpoch(1, 1);
+    for (int i = 0; i < count; ++i) {
+      model::Event event = SomeEvent(device, maker.next());
+      if (user_size > 0) event.user_id = std::string(user_size, 'u');
+      maker.Add(event);
+    }
+    Commit(maker.Make());
+  }
+  void StoreMore(model::DeviceId device, int count) {
+    const auto states = gateway_.store.LoadLogStates();
+    for (const ports::LogState& state : *states) {
+      if (state.log_device == device) Commit(BatchMaker(state).AddSome(count).Make());
+    }
+  }
+
+  struct Following {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReader<v1::FollowResponse>> reader;
+
+    // Reads until `count` events came; the last response's cursor is in `cursor`.
+    std::vector<std::uint64_t> Seqs(std::size_t count) {
+      std::vector<std::uint64_t> seqs;
+      v1::FollowResponse response;
+      while (seqs.size() < count && reader->Read(&response)) {
+        for (const v1::StoredEvent& event : response.events()) seqs.push_back(event.seq());
+        cursor = response.cursor();
+        ++responses;
+      }
+      return seqs;
+    }
+
+    std::string cursor;
+    int responses = 0;
+  };
+  std::unique_ptr<Following> Follow(const std::string& cursor, const v1::Filter& filter = {}) {
+    auto following = std::make_unique<Following>();
+    following->context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    v1::FollowRequest request;
+    request.set_cursor(cursor);
+    *request.mutable_filter() = filter;
+    following->reader = stub_->Follow(&following->context, request);
+    following->reader->WaitForInitialMetadata();
+    return following;
+  }
+
+  TestGateway gateway_;
+  EventsService events_{gateway_.reader};
+  DevicesService devices_{gateway_.loop, *gateway_.fleet};
+  std::unique_ptr<GrpcServer> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::Events::Stub> stub_;
+  std::unique_ptr<v1::Devices::Stub> devices_stub_;
+};
+
+std::vector<std::uint64_t> Seqs(const v1::QueryResponse& response) {
+  std::vector<std::uint64_t> seqs;
+  for (const v1::StoredEvent& event : response.events()) seqs.push_back(event.seq());
+  return seqs;
+}
+
+TEST_F(EventsServiceTest, QueryGoesThroughPagesInBothOrders) {
+  Store(kDevice, 5);
+  v1::QueryRequest request;
+  request.set_page_size(2);
+  v1::QueryResponse response;
+  ASSERT_TRUE(Query(request, response).ok());
+  EXPECT_THAT(Seqs(response), ElementsAre(1, 2));
+  EXPECT_EQ(response.events(0).event(), SomeEvent(kDevice, 1).payload);
+  EXPECT_EQ(response.events(0).log_device_id(), kDevice);
+  request.set_page_token(response.next_page_token());
+  ASSERT_TRUE(Query(request, response).ok());
+  EXPECT_THAT(Seqs(response), ElementsAre(3, 4));
+  request.set_page_token(response.next_page_token());
+  ASSERT_TRUE(Query(request, response).ok());
+  EXPECT_THAT(Seqs(response), ElementsAre(5));
+  EXPECT_EQ(response.next_page_token(), "");
+
+  request.clear_page_token();
+  request.set_newest_first(true);
+  ASSERT_TRUE(Query(request, response).ok());
+  EXPECT_THAT(Seqs(response), ElementsAre(5, 4));
+  StoreMore(kDevice, 3);  // does not disturb the pages
+  request.set_page_token(response.next_page_token());
+  ASSERT_TRUE(Query(request, response).ok());
+  EXPECT_THAT(Seqs(response), ElementsAre(3, 2));
+}
+
+TEST_F(EventsServiceTest, QueryRefusesForeignTokensAndSizes) {
+  Store(kDevice, 5);
+  v1::QueryRequest request;
+  request.set_page_size(2);
+  v1::QueryResponse response;
+  ASSERT_TRUE(Query(request, response).ok());
+  request.set_page_token(response.next_page_token());
+  v1::QueryRequest other = request;
+  other.mutable_filter()->add_user_ids("anna");
+  EXPECT_EQ(Query(other, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  other = request;
+  other.set_newest_first(true);
+  EXPECT_EQ(Query(other, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  other.set_page_token("garbage");
+  EXPECT_EQ(Query(other, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  other = v1::QueryRequest();
+  other.set_page_size(16'385);
+  EXPECT_EQ(Query(other, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(EventsServiceTest, QueryKeepsPagesBelowWhatClientsReceive) {
+  constexpr int kEvents = 3'000;
+  Store(kDevice, kEvents, kLargeUser);
+  v1::QueryRequest request;
+  request.set_page_size(16'384);
+  std::uint64_t expected = 1;
+  int pages = 0;
+  do {
+    v1::QueryResponse response;
+    const grpc::Status status = Query(request, response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    for (const v1::StoredEvent& event : response.events()) ASSERT_EQ(event.seq(), expected++);
+    request.set_page_token(response.next_page_token());
+    ++pages;
+  } while (!request.page_token().empty());
+  EXPECT_EQ(expected, static_cast<std::uint64_t>(kEvents) + 1);
+  EXPECT_GT(pages, 3);
+}
+
+TEST_F(EventsServiceTest, FollowGivesThePastThenWhatComes) {
+  Store(kDevice, 10);
+  const auto following = Follow("");
+  EXPECT_EQ(following->Seqs(10).back(), 10u);
+  StoreMore(kDevice, 5);
+  EXPECT_THAT(following->Seqs(5), ElementsAre(11, 12, 13, 14, 15));
+  const auto resumed = Follow(following->cursor);
+  StoreMore(kDevice, 1);
+  EXPECT_THAT(resumed->Seqs(1), ElementsAre(16));
+  EXPECT_EQ(events_.follow_streams(), 2u);
+}
+
+TEST_F(EventsServiceTest, FollowFromNowTellsItsCursorFirst) {
+  Store(kDevice, 10);
+  const auto following = Follow("now");
+  v1::FollowResponse first;
+  ASSERT_TRUE(following->reader->Read(&first));
+  EXPECT_EQ(first.events_size(), 0);
+  StoreMore(kDevice, 2);
+  EXPECT_THAT(following->Seqs(2), ElementsAre(11, 12));
+  EXPECT_THAT(Follow(first.cursor())->Seqs(2), ElementsAre(11, 12));
+}
+
+TEST_F(EventsServiceTest, FollowFilters) {
+  Store(kDevice, 3);
+  Store(kOther, 3);
+  v1::Filter filter;
+  filter.add_log_device_ids(kOther);
+  EXPECT_THAT(Follow("", filter)->Seqs(3), ElementsAre(4, 5, 6));
+}
+
+// Messages are cut, and each can be resumed from.
+TEST_F(EventsServiceTest, FollowCutsLargeBatches) {
+  constexpr int kEvents = 3'000;
+  Store(kDevice, kEvents, kLargeUser);
+  const auto whole = Follow("");
+  std::vector<std::uint64_t> seqs = whole->Seqs(kEvents);
+  ASSERT_EQ(seqs.size(), static_cast<std::size_t>(kEvents));
+  EXPECT_GT(whole->responses, 3);
+  const auto part = Follow("");
+  const std::size_t first = part->Seqs(1).size();
+  ASSERT_LT(first, static_cast<std::size_t>(kEvents));
+  EXPECT_EQ(Follow(part->cursor)->Seqs(1).front(), first + 1);
+}
+
+TEST_F(EventsServiceTest, FollowRefusesCursorsOfOtherStores) {
+  const auto status = [&](const std::string& cursor) {
+    const auto following = Follow(cursor);
+    following->Seqs(1);
+    return following->reader->Finish();
+  };
+  const grpc::Status foreign = status(model::FormatCursor({.incarnation = 77, .seq = 1}));
+  EXPECT_EQ(foreign.error_code(), grpc::StatusCode::OUT_OF_RANGE);
+  EXPECT_THAT(foreign.error_message(),
+              HasSubstr(model::FormatCursor({gateway_.store.incarnation(), 0})));
+  EXPECT_EQ(status("garbage").error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(EventsServiceTest, FollowEndsWithUnavailableAtShutdown) {
+  const auto following = Follow("now");
+  events_.Shutdown();
+  following->Seqs(1);
+  EXPECT_EQ(following->reader->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(Eventually([&] { return events_.follow_streams() == 0; }));
+}
+
+TEST_F(EventsServiceTest, ListsGapsAndTotals) {
+  BatchMaker maker(ports::LogState{.log_device = kDevice});
+  maker.OpenEpoch(1, 1).AddSome(2).AddGap(3, model::GapReason::kOverwritten).AddSome(1);
+  maker.AddGap(1, model::GapReason::kAbsent).AddSome(1).AddGap(2, model::GapReason::kCleared);
+  Commit(maker.Make());
+  v1::ListGapsRequest request;
+  request.set_page_size(2);
+  v1::ListGapsResponse response;
+  ASSERT_TRUE(Call(*stub_, &v1::Events::Stub::ListGaps, request, response).ok());
+  ASSERT_EQ(response.gaps_size(), 2);
+  EXPECT_EQ(response.gaps(0).first_id(), 3u);
+  EXPECT_EQ(response.gaps(0).last_id(), 5u);
+  EXPECT_EQ(response.gaps(0).reason(), v1::GAP_REASON_OVERWRITTEN);
+  request.set_page_token(response.next_page_token());
+  ASSERT_TRUE(Call(*stub_, &v1::Events::Stub::ListGaps, request, response).ok());
+  ASSERT_EQ(response.gaps_size(), 1);
+  EXPECT_EQ(response.gaps(0).reason(), v1::GAP_REASON_CLEARED);
+  EXPECT_EQ(response.next_page_token(), "");
+  request.add_log_device_ids(kDevice);
+  EXPECT_EQ(Call(*stub_, &v1::Events::Stub::ListGaps, request, response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);  // another question
+
+  v1::GetTotalsResponse totals;
+  ASSERT_TRUE(Call(*stub_, &v1::Events::Stub::GetTotals, v1::GetTotalsRequest(), totals).ok());
+  EXPECT_EQ(totals.events(), 4u);
+  EXPECT_EQ(totals.gaps(), 3u);
+  EXPECT_EQ(totals.missing(), 6u);
+  EXPECT_EQ(totals.epochs(), 1u);
+  EXPECT_EQ(totals.last_seq(), 4u);
+}
+
+TEST_F(EventsServiceTest, SaysWhatTheStoreSays) {
+  gateway_.store.FailAll(absl::UnavailableError("the disk failed"));
+  v1::QueryResponse response;
+  const grpc::Status status = Query({}, response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(status.error_message(), "the disk failed");
+  v1::GetImageRequest image;
+  v1::GetImageResponse none;
+  EXPECT_EQ(Call(*stub_, &v1::Events::Stub::GetImage, image, none).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(EventsServiceTest, AddsListsAndRemovesDevices) {
+  gateway_.AddTerminal(kDevice, 3);
+  v1::AddRequest add;
+  add.set_address(FakeTerminals::AddressOf(kDevice).host);
+  v1::AddResponse added;
+  const grpc::Status status = Call(*devices_stub_, &v1::Devices::Stub::Add, add, added);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(added.device().device_id(), kDevice);
+  EXPECT_EQ(added.device().state(), v1::LINK_STATE_CONNECTED);
+  EXPECT_TRUE(added.device().kept());
+  EXPECT_TRUE(Eventually([&] {
+    v1::ListResponse list;
+    EXPECT_TRUE(Call(*devices_stub_, &v1::Devices::Stub::List, v1::ListRequest(), list).ok());
+    return list.devices_size() == 1 && list.devices(0).stored() == 3 &&
+           list.devices(0).next_id() == 4;
+  }));
+  v1::RemoveRequest remove;
+  remove.set_device_id(kDevice);
+  v1::RemoveResponse removed;
+  EXPECT_TRUE(Call(*devices_stub_, &v1::Devices::Stub::Remove, remove, removed).ok());
+  EXPECT_EQ(Call(*devices_stub_, &v1::Devices::Stub::Remove, remove, removed).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  add.set_address("nobody-there");
+  EXPECT_EQ(Call(*devices_stub_, &v1::Devices::Stub::Add, add, added).error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+  add.set_address("");
+  EXPECT_EQ(Call(*devices_stub_, &v1::Devices::Stub::Add, add, added).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+}  // namespace
+}  // namespace gatelog::api

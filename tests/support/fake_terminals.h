@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/executor.h"
+#include "model/event.h"
+#include "ports/device_link.h"
+
+namespace gatelog::testing {
+
+class FakeLink;
+
+// Devices in memory, each reached under the host "terminal-ID". They answer at once and never fail
+// unless told to. Everything on the loop's thread.
+class FakeTerminals final : public ports::DeviceDialer {
+ public:
+  struct Terminal {
+    model::DeviceIdentity identity;
+    std::map<model::EventId, std::string> log;  // encoded EventLogs
+    std::vector<std::string> images;            // encoded ImageLogs, ascending
+    std::vector<std::string> image_filters;
+    model::EventId last = 0;
+    bool reachable = true;
+    bool answers = true;  // else requests are never answered
+    std::uint32_t largest_read = 0;
+    FakeLink* link = nullptr;
+  };
+
+  explicit FakeTerminals(TimedExecutor& loop) : loop_(loop) {}
+
+  Terminal& Add(model::DeviceId id);
+  Terminal& at(model::DeviceId id) { return *terminals_.at(id); }
+
+  // Appends to the log and pushes the record if asked to.
+  void Record(model::DeviceId id, model::Event event);
+  // Breaks the link.
+  void Lose(model::DeviceId id);
+
+  static ports::DeviceAddress AddressOf(model::DeviceId id);
+
+  std::unique_ptr<Attempt> Dial(
+      const ports::DeviceAddress& address, ports::DeviceLinkObserver& observer,
+      ports::Reply<absl::StatusOr<std::unique_ptr<ports::DeviceLink>>> reply) override;
+
+ private:
+  TimedExecutor& loop_;
+  std::map<model::DeviceId, std::unique_ptr<Terminal>> terminals_;
+};
+
+}  // namespace gatelog::testing
