@@ -19,6 +19,7 @@ constexpr std::size_t kEventsPerTickMax = 20'000;
 // missed events go.
 constexpr std::chrono::seconds kLagMax{1};
 constexpr std::chrono::seconds kProgressInterval{1};
+constexpr double kIntervalMaxS = 1e7;  // between two events, however low the rate
 constexpr std::uint32_t kImagesMin = 100;
 constexpr std::uint32_t kImagesMax = 50'000;  // as much as real terminals have room for
 constexpr std::uint32_t kRecordsPerImage = 10;
@@ -44,6 +45,11 @@ class Progress {
   std::uint64_t done_ = 0;
   std::chrono::steady_clock::time_point told_ = std::chrono::steady_clock::now();
 };
+
+std::chrono::steady_clock::duration Seconds(double seconds) {
+  return std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::duration<double>(std::min(seconds, kIntervalMaxS)));
+}
 
 EventLog EventOf(std::uint32_t code) {
   EventLog event;
@@ -125,20 +131,13 @@ void Fleet::SetRate(Terminal& terminal, double rate) {
   ++schedule.version;
   if (rate <= 0) return;
   // Not all at the same moment.
-  const auto first = std::chrono::duration_cast<Steady::duration>(
-      std::chrono::duration<double>(random_.Fraction() / rate));
-  due_.push({Steady::now() + first, index, schedule.version});
-}
-
-Fleet::Steady::duration Fleet::Interval(double rate) {
-  return std::chrono::duration_cast<Steady::duration>(
-      std::chrono::duration<double>((0.5 + random_.Fraction()) / rate));
+  due_.push({Steady::now() + Seconds(random_.Fraction() / rate), index, schedule.version});
 }
 
 void Fleet::ScheduleNext(std::size_t index, Steady::time_point after) {
   const Schedule& schedule = schedules_[index];
-  const Steady::time_point next =
-      std::max(after, Steady::now() - kLagMax) + Interval(schedule.rate);
+  const Steady::time_point next = std::max(after, Steady::now() - kLagMax) +
+                                  Seconds((0.5 + random_.Fraction()) / schedule.rate);
   due_.push({next, index, schedule.version});
 }
 

@@ -63,7 +63,6 @@ class Fleet {
   void Tick();
   absl::Status StageDue(Steady::time_point now, std::vector<std::size_t>& staged);
   void ScheduleNext(std::size_t index, Steady::time_point after);
-  Steady::duration Interval(double rate);
 
   asio::io_context& context_;
   const Options options_;

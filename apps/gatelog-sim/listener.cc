@@ -55,22 +55,27 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(asio::io_context& conte
   acceptor.open(asio::ip::tcp::v4(), error);
   if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
   if (!error) acceptor.bind({asio::ip::tcp::v4(), port}, error);
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-  if (error) {
-    const std::string why = error == asio::error::address_in_use
-                                ? "another program, perhaps another gatelog-sim, is using it"
-                                : error.message();
-    return absl::FailedPreconditionError(absl::StrCat("The terminals cannot listen on TCP port ",
-                                                      port, ": ", why,
-                                                      ". Choose another with --port."));
-  }
+  if (error) return PortError(port, error);
   listener->port_ = acceptor.local_endpoint().port();
   return listener;
 }
 
-void Listener::Start() {
+absl::Status Listener::PortError(std::uint16_t port, const std::error_code& error) {
+  const std::string why = error == asio::error::address_in_use
+                              ? "another program, perhaps another gatelog-sim, is using it"
+                              : error.message();
+  return absl::FailedPreconditionError(absl::StrCat("The terminals cannot listen on TCP port ",
+                                                    port, ": ", why,
+                                                    ". Choose another with --port."));
+}
+
+absl::Status Listener::Start() {
+  std::error_code error;
+  acceptor_.listen(asio::socket_base::max_listen_connections, error);
+  if (error) return PortError(port_, error);
   asio::co_spawn(context_, AcceptLoop(), asio::detached);
   asio::co_spawn(context_, WatchTimes(), asio::detached);
+  return absl::OkStatus();
 }
 
 void Listener::Stop() {

@@ -22,17 +22,19 @@ class Fleet;
 // The loop's thread only. `context` and `fleet` outlive it.
 class Listener {
  public:
-  // kFailedPrecondition in one sentence when the port cannot be used.
+  // Takes the port, but peers are refused until Start. Both fail with kFailedPrecondition, in one
+  // sentence, when the port cannot be used.
   static absl::StatusOr<std::unique_ptr<Listener>> Open(asio::io_context& context,
                                                         std::uint16_t port, Fleet& fleet);
 
   std::uint16_t port() const { return port_; }
-  void Start();
+  absl::Status Start();
   // Closes all connections.
   void Stop();
 
  private:
   Listener(asio::io_context& context, Fleet& fleet);
+  static absl::Status PortError(std::uint16_t port, const std::error_code& error);
   asio::awaitable<void> AcceptLoop();
   asio::awaitable<void> WatchTimes();
   void Take(asio::ip::tcp::socket socket);

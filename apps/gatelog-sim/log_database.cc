@@ -24,7 +24,7 @@ constexpr int kBusyTimeoutMs = 5000;  // a reader's checkpoint may hold the file
 constexpr char kPragmas[] =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; PRAGMA "
     "temp_store=MEMORY;"
-    "PRAGMA wal_autocheckpoint=8000;";
+    "PRAGMA wal_autocheckpoint=8000; PRAGMA journal_size_limit=67108864;";
 
 constexpr char kSchema[] =
     "CREATE TABLE IF NOT EXISTS device("

@@ -24,7 +24,8 @@ struct sqlite3_stmt;
 //     next_id          INTEGER  ID that the next record gets; next_id - 1 was given out last
 //     images           INTEGER  how many rows the terminal has in `image`
 //     clock_offset_ms  INTEGER  what the terminal's clock shows, less the time of this host
-//     image_filters    BLOB     an encoded gsdk.event.GetImageFilterResponse
+//     image_filters    BLOB     an encoded gsdk.event.SetImageFilterRequest; empty: never had a
+//     camera
 //   record  the records held, without holes from first_id to next_id - 1
 //     device, id       INTEGER, PRIMARY KEY (device, id)
 //     payload          BLOB     an encoded gsdk.event.EventLog, exactly as it is sent

@@ -31,14 +31,20 @@ std::uint64_t NewGeneration() {
   return generation;
 }
 
-std::string DefaultFilters(bool images) {
-  gsdk::event::GetImageFilterResponse filters;
-  if (images) {
-    for (const std::uint32_t code : kDefaultImageCodes) {
-      gsdk::event::ImageFilter& filter = *filters.add_filters();
-      filter.set_eventcode(code);
-      filter.set_scheduleid(kScheduleAlways);
-    }
+// Names the device, so that it is never empty: a list that somebody emptied is not one that was
+// never set.
+gsdk::event::SetImageFilterRequest NoFilters(std::uint32_t device) {
+  gsdk::event::SetImageFilterRequest filters;
+  filters.set_deviceid(device);
+  return filters;
+}
+
+std::string DefaultFilters(std::uint32_t device) {
+  gsdk::event::SetImageFilterRequest filters = NoFilters(device);
+  for (const std::uint32_t code : kDefaultImageCodes) {
+    gsdk::event::ImageFilter& filter = *filters.add_filters();
+    filter.set_eventcode(code);
+    filter.set_scheduleid(kScheduleAlways);
   }
   return filters.SerializeAsString();
 }
@@ -68,14 +74,15 @@ absl::StatusOr<bool> Terminal::Load() {
   if (!there) return false;
   // A camera that was not there before begins with the filters of a new one.
   if (settings_.images && log_.image_filters().empty())
-    log_.set_image_filters(DefaultFilters(true));
+    log_.set_image_filters(DefaultFilters(id()));
   ReadFilters();
   life_ = std::make_unique<Life>(settings_.seed, place_, people_, log_.next_id());
   return true;
 }
 
 absl::Status Terminal::Create(std::uint32_t next_id) {
-  GATELOG_RETURN_IF_ERROR(log_.Create(NewGeneration(), next_id, DefaultFilters(settings_.images)));
+  GATELOG_RETURN_IF_ERROR(
+      log_.Create(NewGeneration(), next_id, settings_.images ? DefaultFilters(id()) : ""));
   ReadFilters();
   life_ = std::make_unique<Life>(settings_.seed, place_, people_, next_id);
   return absl::OkStatus();
@@ -179,7 +186,7 @@ absl::Status Terminal::FactoryReset() {
   Disconnect("factory reset");
   return Transact([&]() -> absl::Status {
     log_.set_clock_offset_ms(0);
-    log_.set_image_filters(DefaultFilters(settings_.images));
+    log_.set_image_filters(settings_.images ? DefaultFilters(id()) : "");
     ReadFilters();
     GATELOG_RETURN_IF_ERROR(log_.Reset(NewGeneration()));
     return StageCode(kFactoryReset);
@@ -205,7 +212,7 @@ absl::Status Terminal::SetImageFilters(const terminal::v1::SetImageFilters& requ
                                                    " image filters were given; a terminal has ",
                                                    kImageFiltersMax, "."));
   }
-  gsdk::event::GetImageFilterResponse filters;
+  gsdk::event::SetImageFilterRequest filters = NoFilters(id());
   for (const std::string& bytes : request.filters()) {
     gsdk::event::ImageFilter& filter = *filters.add_filters();
     if (!filter.ParseFromString(bytes))
@@ -229,7 +236,7 @@ absl::Status Terminal::SetImageFilters(const terminal::v1::SetImageFilters& requ
 
 terminal::v1::ImageFilters Terminal::ImageFilters() const {
   terminal::v1::ImageFilters result;
-  gsdk::event::GetImageFilterResponse filters;
+  gsdk::event::SetImageFilterRequest filters;
   if (settings_.images && filters.ParseFromString(log_.image_filters())) {
     for (const gsdk::event::ImageFilter& filter : filters.filters()) {
       result.add_filters(filter.SerializeAsString());
@@ -240,7 +247,7 @@ terminal::v1::ImageFilters Terminal::ImageFilters() const {
 
 void Terminal::ReadFilters() {
   image_codes_.clear();
-  gsdk::event::GetImageFilterResponse filters;
+  gsdk::event::SetImageFilterRequest filters;
   if (!filters.ParseFromString(log_.image_filters())) return;
   for (const gsdk::event::ImageFilter& filter : filters.filters()) {
     if (filter.scheduleid() == kScheduleAlways) image_codes_.push_back(filter.eventcode());

@@ -41,8 +41,8 @@ TEST(CodeWordsTest, APairMeansItself) {
 }
 
 TEST(CodeWordsTest, NamesWithAndWithoutPrefixInAnyCase) {
-  for (const char* word : {"BS2_EVENT_IDENTIFY_SUCCESS", "EVENT_IDENTIFY_SUCCESS",
-                           "identify_success"}) {
+  for (const char* word :
+       {"BS2_EVENT_IDENTIFY_SUCCESS", "EVENT_IDENTIFY_SUCCESS", "identify_success"}) {
     EXPECT_THAT(Parsed({word}).main_codes(), ElementsAre(0x1300U)) << word;
   }
   const CodeFilter sub = Parsed({"BS2_SUB_EVENT_IDENTIFY_FACE"});

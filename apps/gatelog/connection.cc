@@ -11,6 +11,7 @@
 #include <sstream>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
@@ -19,15 +20,20 @@ namespace gatelog::cli {
 namespace {
 
 constexpr int kConnectTimeout_s = 10;
-constexpr int kStateCheck_ms = 100;  // how soon Ctrl-C is noticed while connecting
+constexpr int kStateCheck_ms = 100;             // how soon Ctrl-C is noticed while connecting
+constexpr int kReconnectBackoffMax_ms = 2'000;  // a person waits for the gateway to come back
 constexpr char kCaInDataDir[] = "cert/ca.crt";
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
+absl::StatusOr<std::string> ReadCaFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
+  if (!file) {
     return UsageError(
         absl::StrCat("The CA file ", path, " cannot be read: ", strerror(errno), "."));
+  }
+  text << file.rdbuf();
+  if (!absl::StrContains(text.str(), "BEGIN CERTIFICATE")) {
+    return UsageError(absl::StrCat("The CA file ", path, " holds no certificate."));
   }
   return std::move(text).str();
 }
@@ -83,11 +89,12 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const ConnectionOpt
     GATELOG_ASSIGN_OR_RETURN(ca_file, FindCa());
   }
   grpc::SslCredentialsOptions tls;
-  GATELOG_ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(ca_file));
+  GATELOG_ASSIGN_OR_RETURN(tls.pem_root_certs, ReadCaFile(ca_file));
   grpc::ChannelArguments arguments;
   // A page of the longest log is larger than the default of 4 MiB; the page size is the limit.
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectBackoffMax_ms);
   auto channel = grpc::CreateCustomChannel(options.gateway, grpc::SslCredentials(tls), arguments);
   std::unique_ptr<Connection> connection(
       new Connection(options, ca_file, interrupt, std::move(channel)));

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <signal.h>
 #include <unistd.h>
 
@@ -32,8 +31,7 @@ TEST(CaPlacesTest, WhatIsNotSetIsNotLookedAt) {
 
 TEST(ConnectionTest, AMissingCaFileIsNamed) {
   Interrupt interrupt;
-  const auto connection =
-      Connection::Open({"localhost:4000", "/nowhere/ca.crt", 1}, interrupt);
+  const auto connection = Connection::Open({"localhost:4000", "/nowhere/ca.crt", 1}, interrupt);
   ASSERT_FALSE(connection.ok());
   EXPECT_NE(connection.status().message().find("/nowhere/ca.crt"), absl::string_view::npos);
   EXPECT_EQ(ExitCodeOf(connection.status()), kExitUsage);

@@ -33,9 +33,9 @@ TEST(EscapeTest, UnseenAndTurningCharactersAreSpelled) {
 
 TEST(EscapeTest, BytesThatAreNoUtf8AreSpelled) {
   EXPECT_EQ(EscapeText("\xff\xfe"), "\\xff\\xfe");
-  EXPECT_EQ(EscapeText("\xc0\xaf"), "\\xc0\\xaf");              // overlong
-  EXPECT_EQ(EscapeText("\xed\xa0\x80"), "\\xed\\xa0\\x80");     // surrogate
-  EXPECT_EQ(EscapeText("\xe2\x82"), "\\xe2\\x82");              // cut short
+  EXPECT_EQ(EscapeText("\xc0\xaf"), "\\xc0\\xaf");                    // overlong
+  EXPECT_EQ(EscapeText("\xed\xa0\x80"), "\\xed\\xa0\\x80");           // surrogate
+  EXPECT_EQ(EscapeText("\xe2\x82"), "\\xe2\\x82");                    // cut short
   EXPECT_EQ(EscapeText("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");  // past the last character
 }
 

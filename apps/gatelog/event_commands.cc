@@ -84,9 +84,9 @@ absl::Status Query(Session& session, const QueryOptions& options) {
   GATELOG_RETURN_IF_ERROR(writer.Finish());
   if (writer.count() == 0) session.Say("No stored event fits.");
   if (more) {
-    session.Say(absl::StrCat("These are the ", options.newest ? "newest " : "first ",
-                             FormatCount(writer.count()),
-                             "; there are more. --limit 0 shows all, --newest the latest first."));
+    session.Say(absl::StrCat(options.newest ? "These are the newest " : "These are the first ",
+                             FormatCount(writer.count()), "; there are more. --limit 0 shows all",
+                             options.newest ? "." : ", --newest the latest first."));
   }
   return absl::OkStatus();
 }

@@ -44,8 +44,9 @@ class Tail {
   const EventFilter& filter_;
   RecordWriter writer_;
   std::uint64_t last_seq_ = 0;
-  bool began_ = false;   // the last events are shown
-  bool joined_ = false;  // and those between them and the stream's beginning
+  bool began_ = false;    // the last events are shown
+  bool stopped_ = false;  // the gateway ended the stream because it stops
+  bool joined_ = false;   // and those between them and the stream's beginning
   std::string cursor_ = kFromNow;
 };
 
@@ -123,6 +124,8 @@ absl::Status Tail::FollowOnce(std::uint64_t count) {
   context.TryCancel();
   const grpc::Status end = stream->Finish();
   if (!status.ok()) return status;
+  // A gateway that stops ends its streams with UNAVAILABLE; a new one goes on.
+  stopped_ = end.ok() || end.error_code() == grpc::StatusCode::UNAVAILABLE;
   return gateway_.StreamEnd(end);
 }
 
@@ -130,9 +133,10 @@ absl::Status Tail::Follow(std::uint64_t count) {
   bool told = false;
   while (true) {
     const std::uint64_t shown = writer_.count();
-    absl::Status status = FollowOnce(count);
+    stopped_ = false;
+    const absl::Status status = FollowOnce(count);
     if (session_.interrupt().requested()) return absl::OkStatus();
-    const bool gone = status.ok() || ExitCodeOf(status) == kExitUnreachable;
+    const bool gone = stopped_ || ExitCodeOf(status) == kExitUnreachable;
     if (!gone || absl::IsAborted(status) || !began_) return status;
     told = told && writer_.count() == shown;
     if (!told) session_.Say("The gateway ended the stream. Trying to go on where it stopped.");

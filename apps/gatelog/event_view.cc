@@ -14,7 +14,7 @@ namespace gatelog::cli {
 namespace {
 
 constexpr std::size_t kTimeWidth = 19;
-constexpr std::size_t kDeviceWidth = 10;
+constexpr std::size_t kDeviceWidth = 9;
 constexpr std::size_t kIdWidth = 7;
 constexpr std::size_t kEventWidth = 34;
 constexpr std::size_t kSubjectWidth = 12;

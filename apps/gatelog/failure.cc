@@ -27,6 +27,8 @@ std::string Sentence(const std::string& words, std::string_view otherwise) {
 
 // A broken connection looks like the server's UNAVAILABLE; only the text tells them apart.
 bool IsTransportError(const grpc::Status& status) {
+  // Nobody here cancels without having asked to; then the other side did.
+  if (status.error_code() == grpc::StatusCode::CANCELLED) return true;
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return false;
   for (const char* sign : {"failed to connect to all addresses", "Socket closed", "GOAWAY",
                            "Connection reset", "Broken pipe", "Endpoint closing", "keepalive",

@@ -46,16 +46,16 @@ TEST(FailureTest, ACallWithoutAReasonStillMakesASentence) {
 }
 
 TEST(FailureTest, ConnectingSaysWhatToDo) {
-  const absl::Status refused = FromConnect(
-      "failed to connect to all addresses; last error: UNKNOWN: Connection refused", kGateway,
-      "ca.crt");
+  const absl::Status refused =
+      FromConnect("failed to connect to all addresses; last error: UNKNOWN: Connection refused",
+                  kGateway, "ca.crt");
   EXPECT_EQ(refused.message(),
             "No gateway answers at localhost:4000. Start gatelogd, or name another one with "
             "--gateway.");
   EXPECT_EQ(ExitCodeOf(refused), kExitUnreachable);
-  const absl::Status foreign = FromConnect(
-      "Ssl handshake failed: SSL_ERROR_SSL: error:0A000086:certificate verify failed", kGateway,
-      "ca.crt");
+  const absl::Status foreign =
+      FromConnect("Ssl handshake failed: SSL_ERROR_SSL: error:0A000086:certificate verify failed",
+                  kGateway, "ca.crt");
   EXPECT_NE(foreign.message().find("ca.crt does not vouch for"), absl::string_view::npos);
 }
 

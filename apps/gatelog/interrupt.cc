@@ -58,7 +58,13 @@ void Interrupt::Run() {
 }
 
 void Interrupt::OnSignal() {
-  if (watchers_ == 0 || requested_) _exit(kInterruptedExitCode);
+  const auto now = std::chrono::steady_clock::now();
+  if (watchers_ == 0) _exit(kInterruptedExitCode);
+  if (requested_) {
+    if (now - requested_at_ > kSameInterrupt) _exit(kInterruptedExitCode);
+    return;
+  }
+  requested_at_ = now;
   const std::lock_guard lock(mutex_);
   requested_ = true;
   for (grpc::ClientContext* call : calls_) call->TryCancel();

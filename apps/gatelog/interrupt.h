@@ -13,10 +13,12 @@ namespace gatelog::cli {
 
 // Ctrl-C and SIGTERM. While nobody watches for them they end the program at once with
 // kInterruptedExitCode; otherwise they cancel the running calls, end waiting, and whoever watches
-// finishes in order. A second one ends at once. Make one, before any other thread is started.
+// finishes in order. A second one ends at once, unless it comes within kSameInterrupt: wrappers
+// pass on what the terminal has sent already. Make one, before any other thread is started.
 class Interrupt {
  public:
   static constexpr int kInterruptedExitCode = 130;
+  static constexpr std::chrono::seconds kSameInterrupt{1};
 
   Interrupt();
   ~Interrupt();
@@ -60,6 +62,7 @@ class Interrupt {
   std::atomic<bool> requested_ = false;
   std::atomic<bool> stopping_ = false;
   std::atomic<int> watchers_ = 0;
+  std::chrono::steady_clock::time_point requested_at_;  // the signal thread's own
   // Plain standard types: a condition variable needs the lock itself.
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <iostream>
 
 #include "apps/gatelog/failure.h"
@@ -14,7 +15,7 @@ namespace gatelog::cli {
 namespace {
 
 constexpr char kFooter[] =
-    "\nExamples:\n"
+    "Examples:\n"
     "  gatelog device add 192.168.1.20        collect a device's log from now on\n"
     "  gatelog device watch                   see it being stored\n"
     "  gatelog event tail -f                  follow events as they are stored\n"
@@ -58,7 +59,8 @@ absl::Status RunCommand(Session& session) {
 }
 
 int Main(int argc, char** argv) {
-  signal(SIGPIPE, SIG_IGN);  // writing reports it
+  signal(SIGPIPE, SIG_IGN);             // writing reports it
+  setenv("GRPC_VERBOSITY", "NONE", 0);  // errors are told in our own words
   Interrupt interrupt;
   FileSink out(STDOUT_FILENO);
   Session session(interrupt, out);
@@ -69,6 +71,16 @@ int Main(int argc, char** argv) {
   AddCommands(app, session);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    // A noun without its verb: what there is helps more than the complaint.
+    const CLI::App* named = &app;
+    while (!named->get_subcommands().empty()) named = named->get_subcommands().front();
+    if (named->get_subcommands([](const CLI::App*) { return true; }).empty()) {
+      app.exit(error);
+    } else {
+      std::cerr << app.help();
+    }
+    return kExitUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }

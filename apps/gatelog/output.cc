@@ -56,7 +56,8 @@ absl::Status FileSink::Write(std::string_view text) {
 RecordWriter::RecordWriter(Layout layout, OutputOptions options, Sink& sink)
     : layout_(std::move(layout)), options_(options), sink_(sink) {
   for (const Column& column : layout_.columns) {
-    widths_.push_back(std::max(column.width_min, DisplayWidth(column.title)));
+    const std::size_t expected = options_.live ? column.width_min : 0;
+    widths_.push_back(std::max(expected, DisplayWidth(column.title)));
   }
 }
 

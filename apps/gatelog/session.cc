@@ -59,7 +59,9 @@ absl::Status Session::Confirm(std::string_view question) const {
 CLI::App* AddVerb(CLI::App& noun, const std::string& name, const std::string& description,
                   const std::string& examples) {
   CLI::App* verb = noun.add_subcommand(name, description);
-  verb->footer("\nExamples:\n" + examples);
+  verb->footer(
+      "Examples:\n" + examples +
+      "\n'gatelog --help' has the options of every command: --gateway, -o, --utc and more.");
   return verb;
 }
 

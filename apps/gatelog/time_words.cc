@@ -85,9 +85,9 @@ absl::Time At(absl::CivilDay day, std::int64_t seconds, absl::TimeZone zone) {
 
 std::optional<absl::Time> ParseCalendar(std::vector<std::string> words, absl::CivilDay today,
                                         absl::TimeZone zone) {
-  if (words.size() == 1) {
-    const std::vector<std::string> halves = absl::StrSplit(words[0], absl::MaxSplits('t', 1));
-    if (halves.size() == 2 && words[0] != "today") words = halves;
+  constexpr std::size_t kDateSize = 10;  // "2026-11-23t08:00"
+  if (words.size() == 1 && words[0].size() > kDateSize && words[0][kDateSize] == 't') {
+    words = {words[0].substr(0, kDateSize), words[0].substr(kDateSize + 1)};
   }
   if (words.size() == 1) {
     if (const auto day = ParseDay(words[0], today)) return At(*day, 0, zone);

@@ -8,7 +8,9 @@ namespace {
 // Two hours east of Greenwich; now is 2026-11-23 10:30:00 there.
 class TimeWordsTest : public testing::Test {
  protected:
-  std::int64_t At(absl::CivilSecond civil) const {
+  std::int64_t At(int year, int month, int day, int hour = 0, int minute = 0,
+                  int second = 0) const {
+    const absl::CivilSecond civil(year, month, day, hour, minute, second);
     return absl::ToUnixSeconds(absl::FromCivil(civil, zone_));
   }
   std::int64_t Parsed(std::string_view text) const {
@@ -28,23 +30,23 @@ TEST_F(TimeWordsTest, Rfc3339HasItsOwnZone) {
 }
 
 TEST_F(TimeWordsTest, CalendarTimesAreLocal) {
-  EXPECT_EQ(Parsed("2026-11-23"), At({2026, 11, 23}));
-  EXPECT_EQ(Parsed("2026-11-23 08:00"), At({2026, 11, 23, 8, 0, 0}));
-  EXPECT_EQ(Parsed("2026-11-23 08:00:07"), At({2026, 11, 23, 8, 0, 7}));
-  EXPECT_EQ(Parsed("2026-11-23T08:00"), At({2026, 11, 23, 8, 0, 0}));
-  EXPECT_EQ(Parsed("08:15"), At({2026, 11, 23, 8, 15, 0}));
+  EXPECT_EQ(Parsed("2026-11-23"), At(2026, 11, 23));
+  EXPECT_EQ(Parsed("2026-11-23 08:00"), At(2026, 11, 23, 8, 0, 0));
+  EXPECT_EQ(Parsed("2026-11-23 08:00:07"), At(2026, 11, 23, 8, 0, 7));
+  EXPECT_EQ(Parsed("2026-11-23T08:00"), At(2026, 11, 23, 8, 0, 0));
+  EXPECT_EQ(Parsed("08:15"), At(2026, 11, 23, 8, 15, 0));
 }
 
 TEST_F(TimeWordsTest, Words) {
   EXPECT_EQ(Parsed("now"), absl::ToUnixSeconds(now_));
-  EXPECT_EQ(Parsed("today"), At({2026, 11, 23}));
-  EXPECT_EQ(Parsed("Yesterday"), At({2026, 11, 22}));
-  EXPECT_EQ(Parsed("yesterday 17:30"), At({2026, 11, 22, 17, 30, 0}));
-  EXPECT_EQ(Parsed("2 hours ago"), At({2026, 11, 23, 8, 30, 0}));
-  EXPECT_EQ(Parsed("an hour ago"), At({2026, 11, 23, 9, 30, 0}));
-  EXPECT_EQ(Parsed("90m ago"), At({2026, 11, 23, 9, 0, 0}));
-  EXPECT_EQ(Parsed("3 days ago"), At({2026, 11, 20, 10, 30, 0}));
-  EXPECT_EQ(Parsed("1 week ago"), At({2026, 11, 16, 10, 30, 0}));
+  EXPECT_EQ(Parsed("today"), At(2026, 11, 23));
+  EXPECT_EQ(Parsed("Yesterday"), At(2026, 11, 22));
+  EXPECT_EQ(Parsed("yesterday 17:30"), At(2026, 11, 22, 17, 30, 0));
+  EXPECT_EQ(Parsed("2 hours ago"), At(2026, 11, 23, 8, 30, 0));
+  EXPECT_EQ(Parsed("an hour ago"), At(2026, 11, 23, 9, 30, 0));
+  EXPECT_EQ(Parsed("90m ago"), At(2026, 11, 23, 9, 0, 0));
+  EXPECT_EQ(Parsed("3 days ago"), At(2026, 11, 20, 10, 30, 0));
+  EXPECT_EQ(Parsed("1 week ago"), At(2026, 11, 16, 10, 30, 0));
 }
 
 TEST_F(TimeWordsTest, MidnightFollowsTheZonesOwnRules) {

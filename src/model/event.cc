@@ -15,6 +15,8 @@ namespace {
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
 
+constexpr int kShortVarintSizeMax = 5;  // bytes
+
 // One field of an encoded message.
 struct Field {
   int number = 0;
@@ -33,34 +35,51 @@ class FieldReader {
 
   // False at the end of the message and at bytes that are no field; ok() tells which.
   bool Next(Field& field) {
-    const std::uint32_t tag = stream_.ReadTag();
-    if (tag == 0) {
-      ok_ = stream_.ConsumedEntireMessage();
+    if (!ok_ || static_cast<std::size_t>(stream_.CurrentPosition()) == message_.size())
       return false;
-    }
+    std::uint32_t tag = 0;
+    ok_ = ReadShortVarint(tag);
+    if (!ok_) return false;
     field.number = WireFormatLite::GetTagFieldNumber(tag);
     field.type = WireFormatLite::GetTagWireType(tag);
-    ok_ = ReadValue(tag, field);
+    ok_ = field.number != 0 && ReadValue(field);
     return ok_;
   }
 
   bool ok() const { return ok_; }
 
  private:
-  bool ReadValue(std::uint32_t tag, Field& field) {
+  // A tag or a length. The padding that a longer one would need is refused by protobuf's own
+  // parsers.
+  bool ReadShortVarint(std::uint32_t& out) {
+    const int start = stream_.CurrentPosition();
+    std::uint64_t number = 0;
+    if (!stream_.ReadVarint64(&number) || stream_.CurrentPosition() - start > kShortVarintSizeMax ||
+        number > std::numeric_limits<std::uint32_t>::max()) {
+      return false;
+    }
+    out = static_cast<std::uint32_t>(number);
+    return true;
+  }
+
+  bool ReadValue(Field& field) {
     switch (field.type) {
       case WireFormatLite::WIRETYPE_VARINT:
         return stream_.ReadVarint64(&field.value);
       case WireFormatLite::WIRETYPE_LENGTH_DELIMITED: {
         std::uint32_t size = 0;
-        if (!stream_.ReadVarint32(&size)) return false;
+        if (!ReadShortVarint(size)) return false;
         const auto start = static_cast<std::size_t>(stream_.CurrentPosition());
         if (size > message_.size() - start || !stream_.Skip(static_cast<int>(size))) return false;
         field.bytes = message_.substr(start, size);
         return true;
       }
-      default:
-        return WireFormatLite::SkipField(&stream_, tag);
+      case WireFormatLite::WIRETYPE_FIXED32:
+        return stream_.Skip(4);
+      case WireFormatLite::WIRETYPE_FIXED64:
+        return stream_.Skip(8);
+      default:  // a group: nothing has written them for ages
+        return false;
     }
   }
 
@@ -68,6 +87,8 @@ class FieldReader {
   CodedInputStream stream_;
   bool ok_ = true;
 };
+
+bool IsBytes(const Field& field) { return field.type == WireFormatLite::WIRETYPE_LENGTH_DELIMITED; }
 
 bool IsUtf8(std::string_view text) {
   return google::protobuf::internal::IsStructurallyValidUTF8(text.data(),
@@ -103,18 +124,34 @@ absl::Status StoreText(const Field& field, std::string& out) {
   return absl::OkStatus();
 }
 
-// Skims a message that the header does not show, so that no client chokes on it later.
-absl::Status CheckNested(const Field& field) {
-  if (field.type != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
-    return Invalid("is not a message", field.number);
+// Whether the bytes are varints one after another.
+bool IsPackedNumbers(std::string_view bytes) {
+  CodedInputStream stream(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                          static_cast<int>(bytes.size()));
+  while (static_cast<std::size_t>(stream.CurrentPosition()) < bytes.size()) {
+    std::uint64_t number = 0;
+    if (!stream.ReadVarint64(&number)) return false;
   }
+  return true;
+}
+
+// Skims a message that the header does not show, so that no client chokes on it later. `numbers` is
+// its field of repeated numbers, which may be packed; 0: it has none.
+absl::Status CheckNested(const Field& field, int numbers = 0) {
+  if (!IsBytes(field)) return Invalid("is not a message", field.number);
   FieldReader reader(field.bytes);
+  bool packed_well = true;
   for (Field nested; reader.Next(nested);) {
+    if (numbers != 0 && nested.number == numbers && IsBytes(nested)) {
+      packed_well = packed_well && IsPackedNumbers(nested.bytes);
+    }
   }
-  return reader.ok() ? absl::OkStatus() : Invalid("is a broken message", field.number);
+  return reader.ok() && packed_well ? absl::OkStatus()
+                                    : Invalid("is a broken message", field.number);
 }
 
 constexpr std::uint32_t kAnyNumber = std::numeric_limits<std::uint32_t>::max();
+constexpr int kInterlockDoors = 2;  // InterlockZoneInfo.doorIDs
 constexpr std::uint32_t kCodeMax = 0xFFFF;
 constexpr std::uint32_t kSubCodeMax = 0xFF;
 
@@ -148,8 +185,9 @@ absl::Status StoreEventField(const Field& field, Event& event) {
                  : Invalid("is not bytes", field.number);
     case 13:
     case 14:
-    case 15:
       return CheckNested(field);
+    case 15:
+      return CheckNested(field, kInterlockDoors);
     default:
       return absl::OkStatus();
   }
@@ -186,10 +224,12 @@ bool IsReadableEvent(std::string_view payload) {
 
 EventId ParseEventId(std::string_view payload) {
   FieldReader reader(payload);
+  std::uint64_t id = 0;
   for (Field field; reader.Next(field);) {
-    if (field.number == 1 && field.value <= kAnyNumber) return static_cast<EventId>(field.value);
+    // The last one counts, as for every reader of the message.
+    if (field.number == 1 && field.type == WireFormatLite::WIRETYPE_VARINT) id = field.value;
   }
-  return 0;
+  return reader.ok() && id <= kAnyNumber ? static_cast<EventId>(id) : 0;
 }
 
 absl::StatusOr<Image> ParseImage(std::string_view payload) {
@@ -212,6 +252,7 @@ absl::StatusOr<Image> ParseImage(std::string_view payload) {
         GATELOG_RETURN_IF_ERROR(StoreNumber(field, kCodeMax, image.code));
         break;
       case 7:
+        if (!IsBytes(field)) return Invalid("is not bytes", field.number);
         jpeg_size = field.bytes.size();
         break;
       default:
@@ -233,7 +274,7 @@ std::string_view ImageJpeg(std::string_view payload) {
   std::string_view jpeg;
   FieldReader reader(payload);
   for (Field field; reader.Next(field);) {
-    if (field.number == 7) jpeg = field.bytes;
+    if (field.number == 7 && IsBytes(field)) jpeg = field.bytes;
   }
   return jpeg;
 }

@@ -67,8 +67,9 @@ class DeviceLinkObserver {
   // The log as a keep-alive showed it, and the device's clock at that moment.
   virtual void OnStatus(const model::LogStatus& status, Timestamp device_time) = 0;
 
-  // The link is gone; the last call. Every open request has been answered with kUnavailable before.
-  // The link must be destroyed, and may be from inside this call.
+  // The link is gone (kUnavailable; kInternal if the device broke the rules); the last call. Every
+  // open request has been answered with kUnavailable before. The link must be destroyed, and may be
+  // from inside this call.
   virtual void OnLost(const absl::Status& reason) = 0;
 };
 
@@ -81,7 +82,9 @@ using Reply = absl::AnyInvocable<void(T)>;
 // thread, unless the link is destroyed before: then open replies are dropped. Several requests may
 // be open; replies come in any order. Errors: kUnavailable: the link broke. kDeadlineExceeded: the
 // device did not answer in time; the link is still there. kUnimplemented: the device lacks this.
-// kInternal: the device's own error, its words in the message.
+// kInternal: the device's own error, its words in the message. kResourceExhausted: too many
+// requests are open, or the device does not take what is sent to it. kInvalidArgument: the request
+// exceeds a limit.
 class DeviceLink {
  public:
   virtual ~DeviceLink() = default;
@@ -125,8 +128,10 @@ class DeviceDialer {
   // Connects and exchanges identities within a time limit of the family's own. Loop's thread; the
   // reply comes at most once, later, on the loop's thread. `observer` must outlive the link; it
   // hears nothing before the reply. kUnavailable: nobody there, refused, or the device is held by
-  // another gateway (the message names it). kPermissionDenied: the key is wrong. kDeadlineExceeded:
-  // no answer. kInvalidArgument: no such address.
+  // another gateway (the message names it). Also when the host's name is not found, since that may
+  // pass. kPermissionDenied: the key is wrong or missing. kDeadlineExceeded: no answer.
+  // kInvalidArgument: no address of this family. kInternal: what answers does not speak the
+  // family's protocol. kUnimplemented: another version of it.
   virtual std::unique_ptr<Attempt> Dial(
       const DeviceAddress& address, DeviceLinkObserver& observer,
       Reply<absl::StatusOr<std::unique_ptr<DeviceLink>>> reply) = 0;

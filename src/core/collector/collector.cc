@@ -147,7 +147,7 @@ Collector::Output Collector::Verify() {
       step_ = Step::kFollow;
       return ReadOn();
     }
-    return StartBisection(log_.last + 1);
+    return StartBisection(log_.first, log_.last + 1);
   }
   step_ = Step::kCompareAnchors;
   read_ = ReadRequest{from, static_cast<std::uint32_t>(model::kAnchorCount)};
@@ -172,7 +172,7 @@ Collector::Output Collector::VerifyGeneration() {
     OpenEpoch(earlier->next);
     return ReadOn();
   }
-  return StartBisection(std::min(log_.last + 1, earlier->next));
+  return StartBisection(log_.first, std::min(log_.last + 1, earlier->next));
 }
 
 Collector::Output Collector::CompareAnchors(const LogPage& page) {
@@ -183,21 +183,19 @@ Collector::Output Collector::CompareAnchors(const LogPage& page) {
     return Proceed();
   }
   const Comparison comparison = Compare(AnchorsOf(page, tip_.next - 1), tip_.anchors);
-  const EventId difference = comparison.difference;
-  const bool shorter = log_.last < tip_.next - 1;
-  if (difference == 0 && !shorter) {
-    unverified_ = comparison.compared == 0 && tip_.generation == 0;
-    step_ = Step::kFollow;
-    return ReadOn();
+  if (comparison.difference != 0) return StartBisection(log_.first, comparison.difference);
+  if (log_.last < tip_.next - 1) {
+    return StartBisection(std::max(log_.first, comparison.last_equal + 1), log_.last + 1);
   }
-  if (difference == 0 && comparison.compared > 0) return WaitForNextRecord();
-  return StartBisection(difference != 0 ? difference : log_.last + 1);
+  unverified_ = comparison.last_equal == 0 && tip_.generation == 0;
+  step_ = Step::kFollow;
+  return ReadOn();
 }
 
-// `high`: the device's records from here on are known to differ, or there are none on one of the
-// sides.
-Collector::Output Collector::StartBisection(EventId high) {
-  search_.emplace(log_.first, high);
+// Records below `low` are the same as far as they tell; those from `high` on are known to differ,
+// or one side has none.
+Collector::Output Collector::StartBisection(EventId low, EventId high) {
+  search_.emplace(log_.first, low, high);
   step_ = Step::kBisectDevice;
   return ContinueBisection();
 }

@@ -94,7 +94,7 @@ class Collector {
   Output Verify();
   Output CompareAnchors(const ports::LogPage& page);
   Output WaitForNextRecord();
-  Output StartBisection(model::EventId high);
+  Output StartBisection(model::EventId low, model::EventId high);
   Output VerifyGeneration();
   std::vector<ports::RecordRange> OwnersOf(model::EventId first, model::EventId last) const;
   Output ContinueBisection();

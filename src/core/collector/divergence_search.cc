@@ -3,31 +3,11 @@
 #include <algorithm>
 
 namespace gatelog::core {
+namespace {
 
-DivergenceSearch::Window DivergenceSearch::window() const {
-  const model::EventId middle = low_ + (high_ - low_) / 2;
-  const auto width = static_cast<model::EventId>(model::kAnchorCount);
-  // Near the low end the window begins there, so that the last step settles the search.
-  const model::EventId first = middle - low_ < width ? low_ : middle;
-  return {first, high_ - first > width ? first + width - 1 : high_ - 1};
-}
+constexpr auto kWindow = static_cast<model::EventId>(model::kAnchorCount);
 
-void DivergenceSearch::Compare(std::span<const model::Anchor> device,
-                               std::span<const model::Anchor> stored) {
-  const Window compared_window = window();
-  const Comparison comparison = core::Compare(device, stored);
-  if (comparison.difference == 0) {
-    low_ = compared_window.last + 1;
-    unreadable_from_ = comparison.unreadable_from;
-    return;
-  }
-  high_ = comparison.difference;
-  if (compared_window.first != low_) return;
-  // Everything below has been compared. A run of unreadable records before this window counts only
-  // if it reaches here.
-  if (high_ > low_) unreadable_from_ = 0;
-  low_ = high_;
-}
+}  // namespace
 
 Comparison Compare(std::span<const model::Anchor> device, std::span<const model::Anchor> stored) {
   Comparison result;
@@ -42,20 +22,47 @@ Comparison Compare(std::span<const model::Anchor> device, std::span<const model:
       ++s;
       continue;
     }
-    if (d->fingerprint == model::kUnreadableFingerprint) {
-      if (result.unreadable_from == 0) result.unreadable_from = d->id;
-    } else {
-      ++result.compared;
+    if (d->fingerprint != model::kUnreadableFingerprint) {
       if (d->fingerprint != s->fingerprint) {
-        result.difference = result.unreadable_from != 0 ? result.unreadable_from : d->id;
+        result.difference = d->id;
         return result;
       }
-      result.unreadable_from = 0;
+      result.last_equal = d->id;
     }
     ++d;
     ++s;
   }
   return result;
+}
+
+DivergenceSearch::Window DivergenceSearch::window() const {
+  if (bisecting()) {
+    const model::EventId first = low_ + (high_ - low_) / 2;
+    return {first, high_ - first > kWindow ? first + kWindow - 1 : high_ - 1};
+  }
+  return {high_ - floor_ > kWindow ? high_ - kWindow : floor_, high_ - 1};
+}
+
+void DivergenceSearch::Compare(std::span<const model::Anchor> device,
+                               std::span<const model::Anchor> stored) {
+  const Window compared = window();
+  const Comparison comparison = core::Compare(device, stored);
+  if (bisecting()) {
+    if (comparison.difference != 0) {
+      high_ = comparison.difference;
+      low_ = std::min(low_, high_);
+    } else {
+      low_ = compared.last + 1;
+    }
+    return;
+  }
+  if (comparison.last_equal != 0) {
+    high_ = comparison.last_equal + 1;
+    found_ = true;
+  } else {
+    high_ = compared.first;
+  }
+  low_ = high_;
 }
 
 }  // namespace gatelog::core

@@ -41,10 +41,24 @@ void AddList(absl::string_view column, const std::vector<Number>& list, Conditio
   }
 }
 
-// False: none of the users has an event, so nothing matches.
-absl::StatusOr<bool> AddUsers(Database& database, const std::vector<std::string>& users,
-                              Conditions& conditions) {
-  if (users.empty()) return true;
+// Which way to the matching events. SQLite has no statistics to choose by, and chooses badly
+// without.
+enum class Path {
+  kAll,     // every event of the range in order of seq
+  kLog,     // one log's events, in the order of their keys
+  kPeople,  // a few people's events
+};
+
+constexpr std::size_t kPeopleIndexedMax = 16;  // beyond it, their events are too many to be sorted
+
+struct Filter {
+  Conditions conditions;
+  bool possible = true;  // false: nothing can match
+  Path path = Path::kAll;
+};
+
+absl::Status AddUsers(Database& database, const std::vector<std::string>& users, Filter& filter) {
+  if (users.empty()) return absl::OkStatus();
   std::vector<std::int64_t> people;
   bool nobody = false;  // the empty user ID was asked for
   GATELOG_ASSIGN_OR_RETURN(Statement select,
@@ -60,27 +74,48 @@ absl::StatusOr<bool> AddUsers(Database& database, const std::vector<std::string>
     select.Reset();
   }
   if (nobody && people.empty()) {
-    conditions.Add("person IS NULL");
+    filter.conditions.Add("person IS NULL");
   } else if (nobody) {
-    conditions.Add("(person IS NULL OR person IN (SELECT value FROM json_each(?)))",
-                   JsonList(people));
+    filter.conditions.Add("(person IS NULL OR person IN (SELECT value FROM json_each(?)))",
+                          JsonList(people));
   } else {
-    AddList("person", people, conditions);
+    AddList("person", people, filter.conditions);
+    const bool in_order = people.size() == 1 || filter.path == Path::kAll;
+    if (in_order && people.size() <= kPeopleIndexedMax) filter.path = Path::kPeople;
   }
-  return nobody || !people.empty();
+  filter.possible = nobody || !people.empty();
+  return absl::OkStatus();
 }
 
-absl::StatusOr<bool> AddFilter(Database& database, const ports::EventFilter& filter,
-                               Conditions& conditions) {
-  AddList("log_device", filter.log_devices, conditions);
-  if (filter.epoch) conditions.Add("epoch = ?", std::int64_t{*filter.epoch});
-  if (filter.first_id != 0) conditions.Add("id >= ?", std::int64_t{filter.first_id});
-  if (filter.last_id != 0) conditions.Add("id <= ?", std::int64_t{filter.last_id});
-  AddList("device", filter.devices, conditions);
-  AddList("code", filter.codes, conditions);
-  if (filter.from_s != 0) conditions.Add("timestamp >= ?", filter.from_s);
-  if (filter.to_s != 0) conditions.Add("timestamp < ?", filter.to_s);
-  return AddUsers(database, filter.users, conditions);
+absl::StatusOr<Filter> FilterOf(Database& database, const ports::EventFilter& wanted) {
+  Filter filter;
+  Conditions& conditions = filter.conditions;
+  AddList("log_device", wanted.log_devices, conditions);
+  if (wanted.log_devices.size() == 1) filter.path = Path::kLog;
+  if (wanted.epoch) conditions.Add("epoch = ?", std::int64_t{*wanted.epoch});
+  if (wanted.first_id != 0) conditions.Add("id >= ?", std::int64_t{wanted.first_id});
+  if (wanted.last_id != 0) conditions.Add("id <= ?", std::int64_t{wanted.last_id});
+  AddList("device", wanted.devices, conditions);
+  AddList("code", wanted.codes, conditions);
+  if (wanted.from_s != 0) conditions.Add("timestamp >= ?", wanted.from_s);
+  if (wanted.to_s != 0) conditions.Add("timestamp < ?", wanted.to_s);
+  // IDs of one log are a narrower way than a person.
+  const bool by_id = filter.path == Path::kLog && wanted.epoch && wanted.last_id != 0;
+  GATELOG_RETURN_IF_ERROR(AddUsers(database, wanted.users, filter));
+  if (by_id) filter.path = Path::kLog;
+  return filter;
+}
+
+const char* IndexOf(Path path) {
+  switch (path) {
+    case Path::kAll:
+      return "NOT INDEXED";
+    case Path::kLog:
+      return "INDEXED BY event_key";
+    case Path::kPeople:
+      return "INDEXED BY event_person";
+  }
+  return "";
 }
 
 // Within one log, (epoch, ID) goes up as seq does: the index gives the right order, and a seq that
@@ -106,25 +141,24 @@ struct Range {
 };
 
 absl::StatusOr<Statement> Compile(Database& database, const ports::EventQuery& query, Range range,
-                                  Conditions conditions) {
-  const bool one_log = query.filter.log_devices.size() == 1;
-  const bool newest_first = query.order == ports::Order::kNewestFirst;
+                                  Filter filter) {
+  Conditions& conditions = filter.conditions;
   conditions.Add("seq > ?", static_cast<std::int64_t>(range.above));
   conditions.Add("seq < ?", static_cast<std::int64_t>(range.below));
-  if (one_log) {
+  if (filter.path == Path::kLog) {
     const model::DeviceId log_device = query.filter.log_devices[0];
     GATELOG_RETURN_IF_ERROR(AddIndexEdge(database, log_device, query.after_seq, ">", conditions));
     GATELOG_RETURN_IF_ERROR(AddIndexEdge(database, log_device, query.before_seq, "<", conditions));
   }
-  const char* direction = newest_first ? " DESC" : "";
-  const std::string order = one_log ? absl::StrCat("epoch", direction, ", id", direction)
-                                    : absl::StrCat("seq", direction);
+  const char* direction = query.order == ports::Order::kNewestFirst ? " DESC" : "";
+  const std::string order = filter.path == Path::kLog
+                                ? absl::StrCat("epoch", direction, ", id", direction)
+                                : absl::StrCat("seq", direction);
   GATELOG_ASSIGN_OR_RETURN(
-      Statement select,
-      database.Prepare(
-          absl::StrCat("SELECT seq, log_device, epoch, arrival_ms, phase, payload FROM event ",
-                       one_log ? "INDEXED BY event_key" : "NOT INDEXED", " WHERE ",
-                       absl::StrJoin(conditions.sql, " AND "), " ORDER BY ", order, " LIMIT ?")));
+      Statement select, database.Prepare(absl::StrCat(
+                            "SELECT seq, log_device, epoch, arrival_ms, phase, payload FROM event ",
+                            IndexOf(filter.path), " WHERE ", absl::StrJoin(conditions.sql, " AND "),
+                            " ORDER BY ", order, " LIMIT ?")));
   int parameter = 0;
   for (const Value& value : conditions.values) {
     ++parameter;
@@ -172,11 +206,10 @@ absl::StatusOr<ports::EventPage> ReadEvents(Database& database, const ports::Eve
                                   : std::max(newest, query.after_seq);
   if (newest <= query.after_seq) return page;
 
-  Conditions conditions;
-  GATELOG_ASSIGN_OR_RETURN(const bool possible, AddFilter(database, query.filter, conditions));
-  if (!possible) return page;
-  GATELOG_ASSIGN_OR_RETURN(Statement select, Compile(database, query, {query.after_seq, newest + 1},
-                                                     std::move(conditions)));
+  GATELOG_ASSIGN_OR_RETURN(Filter filter, FilterOf(database, query.filter));
+  if (!filter.possible) return page;
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select, Compile(database, query, {query.after_seq, newest + 1}, std::move(filter)));
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
     if (!row) break;

@@ -42,6 +42,7 @@ CREATE TABLE event (
   payload BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX event_key ON event (log_device, epoch, id);
+CREATE INDEX event_person ON event (person) WHERE person IS NOT NULL;
 
 CREATE TABLE log_state (
   log_device INTEGER PRIMARY KEY,

@@ -80,7 +80,7 @@ class Database {
     bool read_only = false;
     std::int64_t cache_kib = 16 * 1024;
     int busy_ms_max = 10'000;  // how long to wait for a lock of another connection
-    std::string vfs;           // of SQLite; empty: its default
+    std::string vfs = {};      // of SQLite; empty: its default
   };
 
   static absl::StatusOr<std::unique_ptr<Database>> Open(const Options& options);
