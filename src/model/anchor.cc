@@ -21,6 +21,9 @@ class Fingerprint {
   std::uint64_t hash_ = 0xcbf29ce484222325;
 };
 
+// Set in the fingerprints of unreadable records, clear in the others.
+constexpr std::uint64_t kUnreadableBit = std::uint64_t{1} << 63;
+
 }  // namespace
 
 Anchor AnchorOf(const Event& event) {
@@ -30,7 +33,15 @@ Anchor AnchorOf(const Event& event) {
   fingerprint.Add(event.sub_code);
   fingerprint.Add(event.entity_id);
   fingerprint.Add(event.user_id);
-  return {event.id, fingerprint.value()};
+  return {event.id, fingerprint.value() & ~kUnreadableBit};
 }
+
+Anchor AnchorOfUnreadable(EventId id, std::string_view bytes) {
+  Fingerprint fingerprint;
+  fingerprint.Add(bytes);
+  return {id, fingerprint.value() | kUnreadableBit};
+}
+
+bool IsUnreadable(const Anchor& anchor) { return (anchor.fingerprint & kUnreadableBit) != 0; }
 
 }  // namespace gatelog::model

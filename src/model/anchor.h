@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "model/event.h"
 
@@ -21,7 +22,10 @@ struct Anchor {
 
 Anchor AnchorOf(const Event& event);
 
-// The fingerprint of a record whose bytes are no event: it is neither like another nor unlike it.
-inline constexpr std::uint64_t kUnreadableFingerprint = 0;
+// Of a record whose bytes are no event.
+Anchor AnchorOfUnreadable(EventId id, std::string_view bytes);
+
+// Whether an anchor is of an unreadable record.
+bool IsUnreadable(const Anchor& anchor);
 
 }  // namespace gatelog::model

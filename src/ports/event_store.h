@@ -49,7 +49,7 @@ struct LogState {
   model::EventId next = 0;           // lowest ID neither stored nor recorded as a gap
   model::EventId image_next = 0;     // lowest ID whose image has not been looked for
   std::vector<model::Anchor> anchors =
-      {};                            // the newest stored records, ascending, kAnchorCount at most
+      {};  // the newest records stored or unreadable, ascending, kAnchorCount at most
   std::vector<PastEpoch> past = {};  // ascending; a batch that opens an epoch adds the one it ends
 
   bool operator==(const LogState&) const = default;

@@ -23,13 +23,13 @@ std::vector<Anchor> AnchorsOf(const LogPage& page, EventId last) {
   for (std::size_t i = 0; i < page.size() && page[i].id <= last; ++i) {
     const auto event = model::ParseEvent(page[i].payload);
     anchors.push_back(event.ok() ? model::AnchorOf(*event)
-                                 : Anchor{page[i].id, model::kUnreadableFingerprint});
+                                 : model::AnchorOfUnreadable(page[i].id, page[i].payload));
   }
   return anchors;
 }
 
-void AppendAnchor(std::vector<Anchor>& anchors, const model::Event& event) {
-  anchors.push_back(model::AnchorOf(event));
+void AppendAnchor(std::vector<Anchor>& anchors, const Anchor& anchor) {
+  anchors.push_back(anchor);
   // Trimmed at twice the size, so that a long batch does not move the rest for each record.
   if (anchors.size() >= 2 * model::kAnchorCount) {
     anchors.erase(anchors.begin(),
@@ -80,8 +80,7 @@ void Collector::OnLinkLost() {
 Collector::Output Collector::OnPush(EventId id) {
   if (!connected_) return {};
   target_ = std::max(target_, id);
-  log_.last = std::max(log_.last, id);
-  if (log_.first == 0) log_.first = id;
+  if (undecided_ && step_ == Step::kVerify) step_ = Step::kProbe;
   return Proceed();
 }
 
@@ -108,6 +107,8 @@ Collector::Output Collector::Proceed() {
   switch (step_) {
     case Step::kVerify:
       return Verify();
+    case Step::kProbe:
+      return Probe();
     case Step::kBisectDevice:
       return ContinueBisection();
     case Step::kFollow:
@@ -118,6 +119,12 @@ Collector::Output Collector::Proceed() {
       return Verify();
   }
   return {};
+}
+
+// A push says that something has changed; a page tells what.
+Collector::Output Collector::Probe() {
+  read_ = ReadRequest{1, 1};
+  return {.read = read_};
 }
 
 // Is this the log that we know?
@@ -140,18 +147,31 @@ Collector::Output Collector::Verify() {
     step_ = Step::kFollow;
     return ReadOn();
   }
-  const EventId oldest_anchor = tip_.anchors.empty() ? tip_.next : tip_.anchors.front().id;
-  const EventId from = std::max(log_.first, oldest_anchor);
-  if (from > log_.last) {
-    if (log_.last >= newest_stored) {
-      step_ = Step::kFollow;
-      return ReadOn();
-    }
-    return StartBisection(log_.first, log_.last + 1);
+  const std::optional<ReadRequest> anchored = AnchoredWindow();
+  if (!anchored) {
+    // Shorter than all that we know it by.
+    if (log_.last < newest_stored) return StartBisection(log_.first, log_.last + 1);
+    unverified_ = tip_.generation == 0;
+    step_ = Step::kFollow;
+    return ReadOn();
   }
   step_ = Step::kCompareAnchors;
-  read_ = ReadRequest{from, static_cast<std::uint32_t>(model::kAnchorCount)};
+  read_ = anchored;
   return {.read = read_};
+}
+
+// The newest records that the device should still have and that anchors tell of.
+std::optional<Collector::ReadRequest> Collector::AnchoredWindow() const {
+  std::optional<ReadRequest> window;
+  EventId newest = 0;
+  for (auto anchor = tip_.anchors.rbegin(); anchor != tip_.anchors.rend(); ++anchor) {
+    if (anchor->id > log_.last) continue;
+    if (anchor->id < log_.first) break;
+    if (newest == 0) newest = anchor->id;
+    if (newest - anchor->id >= model::kAnchorCount) break;
+    window = ReadRequest{anchor->id, newest - anchor->id + 1};
+  }
+  return window;
 }
 
 // Another life of the counter. If it is one that we have seen before, a terminal has come back:
@@ -168,6 +188,7 @@ Collector::Output Collector::VerifyGeneration() {
     undecided_ = true;
     return {};
   }
+  tip_.anchors.clear();
   if (log_.first >= earlier->next) {
     OpenEpoch(earlier->next);
     return ReadOn();
@@ -175,10 +196,16 @@ Collector::Output Collector::VerifyGeneration() {
   return StartBisection(log_.first, std::min(log_.last + 1, earlier->next));
 }
 
-Collector::Output Collector::CompareAnchors(const LogPage& page) {
+Collector::Output Collector::CompareAnchors(const ReadRequest& request, const LogPage& page) {
   log_ = page.status;
   target_ = log_.last;
   if (!SameLife(log_.generation, tip_.generation) || log_.empty()) {
+    step_ = Step::kVerify;
+    return Proceed();
+  }
+  const std::optional<ReadRequest> window = AnchoredWindow();
+  if (!window || window->from + window->max != request.from + request.max) {
+    // The log went on meanwhile: more of it can be compared.
     step_ = Step::kVerify;
     return Proceed();
   }
@@ -196,6 +223,7 @@ Collector::Output Collector::CompareAnchors(const LogPage& page) {
 // or one side has none.
 Collector::Output Collector::StartBisection(EventId low, EventId high) {
   search_.emplace(log_.first, low, high);
+  searched_through_ = log_.last;
   step_ = Step::kBisectDevice;
   return ContinueBisection();
 }
@@ -222,9 +250,11 @@ Collector::Output Collector::ContinueBisection() {
 Collector::Output Collector::FinishBisection() {
   const EventId first_new = search_->result();
   search_.reset();
-  if (first_new > log_.last) return WaitForNextRecord();
+  if (first_new > searched_through_) return WaitForNextRecord();
   // Nothing on the device is ours: another life of the counter, whose beginning we never saw.
   const bool nothing_shared = first_new <= log_.first;
+  // The last window ends with records that are the same on both sides.
+  tip_.anchors = device_window_;
   OpenEpoch(nothing_shared ? 1 : first_new);
   unverified_ = nothing_shared;
   return ReadOn();
@@ -239,7 +269,7 @@ void Collector::OpenEpoch(EventId first) {
   tip_.generation = log_.generation;
   tip_.next = first;
   tip_.image_next = first;
-  tip_.anchors.clear();
+  std::erase_if(tip_.anchors, [first](const Anchor& anchor) { return anchor.id >= first; });
   live_from_ = log_.last + 1;
   holes_.clear();
   step_ = Step::kFollow;
@@ -260,9 +290,14 @@ Collector::Output Collector::OnPage(const LogPage& page, Timestamp now) {
   }
   switch (step_) {
     case Step::kCompareAnchors:
-      return CompareAnchors(page);
+      return CompareAnchors(request, page);
     case Step::kBisectDevice:
       return LoadWindow(page);
+    case Step::kProbe:
+      log_ = page.status;
+      target_ = log_.last;
+      step_ = Step::kVerify;
+      return Proceed();
     case Step::kVerify:
     case Step::kBisectStore:
       return Proceed();
@@ -349,10 +384,11 @@ void Collector::TakeRecord(const LogPage::Record& record, Timestamp now, ports::
   batch.after.next = record.id + 1;
   auto event = model::ParseEvent(record.payload);
   if (event.ok() && event->id == record.id) {
-    AppendAnchor(batch.after.anchors, *event);
+    AppendAnchor(batch.after.anchors, model::AnchorOf(*event));
     batch.events.push_back(*std::move(event));
     return;
   }
+  AppendAnchor(batch.after.anchors, model::AnchorOfUnreadable(record.id, record.payload));
   batch.gaps.push_back({log_device_, batch.after.epoch, record.id, record.id,
                         model::GapReason::kUnreadable, now, std::string(record.payload)});
 }
@@ -442,12 +478,11 @@ bool Collector::caught_up() const {
 }
 
 std::uint32_t Collector::lag() const {
-  if (undecided_) return 0;
-  if (state_.epoch == 0 || !SameLife(log_.generation, state_.generation)) {
-    return log_.empty() ? 0 : log_.last - log_.first + 1;
-  }
-  const EventId from = std::max(state_.next, log_.first);
-  return log_.last >= from && log_.last != 0 ? log_.last - from + 1 : 0;
+  if (undecided_ || log_.empty()) return 0;
+  const EventId newest = std::max(log_.last, target_);
+  const bool ours = state_.epoch != 0 && SameLife(log_.generation, state_.generation);
+  const EventId from = ours ? std::max(state_.next, log_.first) : log_.first;
+  return newest >= from ? newest - from + 1 : 0;
 }
 
 }  // namespace gatelog::core

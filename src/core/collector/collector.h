@@ -88,11 +88,13 @@ class Collector {
     model::EventId first = 0;
     model::EventId last = 0;
   };
-  enum class Step { kVerify, kCompareAnchors, kBisectDevice, kBisectStore, kFollow };
+  enum class Step { kVerify, kProbe, kCompareAnchors, kBisectDevice, kBisectStore, kFollow };
 
   Output Proceed();
+  Output Probe();
   Output Verify();
-  Output CompareAnchors(const ports::LogPage& page);
+  std::optional<ReadRequest> AnchoredWindow() const;
+  Output CompareAnchors(const ReadRequest& request, const ports::LogPage& page);
   Output WaitForNextRecord();
   Output StartBisection(model::EventId low, model::EventId high);
   Output VerifyGeneration();
@@ -138,6 +140,7 @@ class Collector {
   std::vector<Hole> holes_;  // in the last page, ascending; asked for once so far
 
   std::optional<DivergenceSearch> search_;
+  model::EventId searched_through_ = 0;  // the device's newest record when the search began
   std::vector<model::Anchor> device_window_;
 };
 

@@ -22,12 +22,11 @@ Comparison Compare(std::span<const model::Anchor> device, std::span<const model:
       ++s;
       continue;
     }
-    if (d->fingerprint != model::kUnreadableFingerprint) {
-      if (d->fingerprint != s->fingerprint) {
-        result.difference = d->id;
-        return result;
-      }
+    if (d->fingerprint == s->fingerprint) {
       result.last_equal = d->id;
+    } else if (!model::IsUnreadable(*d)) {
+      result.difference = d->id;
+      return result;
     }
     ++d;
     ++s;
