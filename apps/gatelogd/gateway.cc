@@ -189,6 +189,11 @@ absl::Status Gateway::Parts::ServeGrpc() {
   devices_service = std::make_unique<api::DevicesService>(loop, *fleet);
   api::GrpcServer::Options options;
   GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(config.grpc_address));
+  options.health = {
+      ::gsdk::event::Event::service_full_name(),   ::gsdk::connect::Connect::service_full_name(),
+      ::gsdk::device::Device::service_full_name(), ::gsdk::tna::TNA::service_full_name(),
+      ::gsdk::admin::Admin::service_full_name(),   ::gatelog::v1::Events::service_full_name(),
+      ::gatelog::v1::Devices::service_full_name()};
   if (certificate) options.tls = api::GrpcServer::Tls{certificate->certificate, certificate->key};
   if (!IsLoopback(options.address)) {
     LogWarn(

@@ -1,3 +1,4 @@
+#include <google/protobuf/stubs/logging.h>
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -38,6 +39,9 @@ int main(int argc, char** argv) {
   const gatelogd::Invocation invocation = gatelogd::ParseCommandLine(argc, argv);
   if (!invocation.config) return invocation.exit_code;
 
+  // Devices send texts that are not UTF-8; they must not fill the log. What matters of it is told
+  // by whoever reads them.
+  google::protobuf::SetLogHandler(nullptr);
   const sigset_t signals = BlockEndingSignals();
   RaiseDescriptorLimit();
   auto gateway = gatelogd::Gateway::Start(*invocation.config);
