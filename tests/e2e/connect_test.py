@@ -112,7 +112,9 @@ class ConnectTest(EndToEndTest):
     def test_version_health_and_reflection(self):
         self.assertRegex(self.gw.admin.GetInfo(admin_pb2.GetInfoRequest()).version, r"\d+\.\d+\.\d+")
         health = health_pb2_grpc.HealthStub(self.gw.channel)
-        self.assertEqual(health_pb2.HealthCheckResponse.SERVING, health.Check(health_pb2.HealthCheckRequest()).status)
+        for service in ("", "gsdk.event.Event", "gatelog.v1.Events"):
+            self.assertEqual(health_pb2.HealthCheckResponse.SERVING,
+                             health.Check(health_pb2.HealthCheckRequest(service=service)).status)
         reflection = reflection_pb2_grpc.ServerReflectionStub(self.gw.channel)
         answers = list(reflection.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")])))
         services = {s.name for s in answers[0].list_services_response.service}
