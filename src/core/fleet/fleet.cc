@@ -307,7 +307,7 @@ void Fleet::WhenStored(model::DeviceId id, ports::Reply<absl::StatusOr<model::Lo
     return;
   }
   ManagedDevice& device = *devices_.at(id);
-  if (!device.registration().collected) {
+  if (!device.collected()) {
     reply(absl::FailedPreconditionError(
         absl::StrCat("the log of device ", id, " is not collected, so it cannot be stored first")));
     return;

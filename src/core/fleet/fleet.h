@@ -69,6 +69,7 @@ class Fleet {
   struct Options {
     Backoff::Options reconnect;
     LogCollection::Options collection;
+    bool collect = true;  // false: links are kept, no log is stored
   };
 
   struct Parts {  // all outlive the fleet

@@ -44,12 +44,16 @@ ManagedDevice::~ManagedDevice() {
 }
 
 void ManagedDevice::set_registration(const ports::Registration& registration) {
-  const bool moved = !(registration.address == registration_.address);
+  // A new link takes up what is new.
+  const bool changed = !(registration.address == registration_.address) ||
+                       registration.collected != registration_.collected;
   const bool monitored = registration_.monitored || registration.monitored;
   registration_ = registration;
   registration_.monitored = monitored;
-  if (moved && connected()) Disconnect(absl::OkStatus());
+  if (changed && connected()) Disconnect(absl::OkStatus());
 }
+
+bool ManagedDevice::collected() const { return registration_.collected && fleet_.options_.collect; }
 
 void ManagedDevice::Dial() {
   if (link_ != nullptr || attempt_ != nullptr) return;
@@ -114,7 +118,7 @@ void ManagedDevice::OnArmed(const absl::StatusOr<model::LogStatus>& status) {
   backoff_.Reset();
   log_ = *status;
   last_live_ = status->last;
-  if (registration_.collected) collection_.Attach(*link_, *status);
+  if (collected()) collection_.Attach(*link_, *status);
 }
 
 void ManagedDevice::OnPush(model::EventId id, std::string_view payload) {
@@ -127,7 +131,7 @@ void ManagedDevice::OnPush(model::EventId id, std::string_view payload) {
       if (registration_.monitored) fleet_.parts_.live.Publish(registration_.id, *event);
     }
   }
-  if (registration_.collected) collection_.OnPush(id);
+  if (collected()) collection_.OnPush(id);
 }
 
 void ManagedDevice::OnStatus(const model::LogStatus& status) {
@@ -135,7 +139,7 @@ void ManagedDevice::OnStatus(const model::LogStatus& status) {
   const bool restarted = status.generation != log_.generation || status.last < log_.last;
   if (restarted) last_live_ = status.last;
   log_ = status;
-  if (registration_.collected) collection_.OnStatus(status);
+  if (collected()) collection_.OnStatus(status);
 }
 
 void ManagedDevice::Disconnect(const absl::Status& reason) {
@@ -213,12 +217,12 @@ DeviceSnapshot ManagedDevice::Snapshot() const {
   snapshot.connected_since = connected_since_;
   snapshot.identity = identity_;
   snapshot.kept = kept_;
-  snapshot.collected = registration_.collected;
+  snapshot.collected = collected();
   snapshot.monitored = registration_.monitored;
   snapshot.epoch = collector.state().epoch;
   snapshot.next = collector.state().next;
-  snapshot.log = registration_.collected ? collector.log() : log_;
-  snapshot.lag = registration_.collected ? collector.lag() : 0;
+  snapshot.log = collected() ? collector.log() : log_;
+  snapshot.lag = collected() ? collector.lag() : 0;
   snapshot.stored = collection_.totals().events;
   snapshot.gaps = collection_.totals().gaps;
   snapshot.missing = collection_.totals().missing;
