@@ -162,8 +162,7 @@ void Session::HandleHello(const Frame& frame) {
                 absl::StrCat("The nonce must have ", terminal::kNonceSize, " bytes."));
   }
   if (terminal_.session() != nullptr) {
-    return Fail(0, terminal::v1::Error::BUSY,
-                absl::StrCat("Another gateway holds this terminal: ", terminal_.holder()));
+    return Fail(0, terminal::v1::Error::BUSY, terminal_.holder());
   }
   gateway_nonce_ = hello.nonce();
   nonce_ = RandomNonce();
@@ -194,8 +193,7 @@ void Session::HandleAuthenticate(const Frame& frame) {
   }
   // Only now: a peer without the key cannot keep the gateway out by connecting first.
   if (!terminal_.Hold(shared_from_this())) {
-    return Fail(0, terminal::v1::Error::BUSY,
-                absl::StrCat("Another gateway holds this terminal: ", terminal_.holder()));
+    return Fail(0, terminal::v1::Error::BUSY, terminal_.holder());
   }
   state_ = State::kServing;
   Log(LogLevel::kDebug, "A gateway connected.", {{"device", terminal_.id()}, {"peer", peer_}});
