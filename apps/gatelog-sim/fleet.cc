@@ -131,13 +131,18 @@ void Fleet::SetRate(Terminal& terminal, double rate) {
   ++schedule.version;
   if (rate <= 0) return;
   // Not all at the same moment.
-  due_.push({Steady::now() + Seconds(random_.Fraction() / rate), index, schedule.version});
+  schedule.turn = Steady::now() + Seconds(random_.Fraction() / rate);
+  due_.push({schedule.turn, index, schedule.version});
 }
 
-void Fleet::ScheduleNext(std::size_t index, Steady::time_point after) {
-  const Schedule& schedule = schedules_[index];
-  const Steady::time_point next = std::max(after, Steady::now() - kLagMax) +
-                                  Seconds((0.5 + random_.Fraction()) / schedule.rate);
+void Fleet::ScheduleNext(std::size_t index, Steady::time_point after, bool in_scene) {
+  Schedule& schedule = schedules_[index];
+  schedule.turn = std::max(schedule.turn, Steady::now() - kLagMax) +
+                  Seconds((0.5 + random_.Fraction()) / schedule.rate);
+  Steady::time_point next = schedule.turn;
+  if (const auto pause = terminals_[index]->life().pause_s(); in_scene && pause) {
+    next = std::min(next, after + std::chrono::seconds(*pause));
+  }
   due_.push({next, index, schedule.version});
 }
 
@@ -181,11 +186,14 @@ absl::Status Fleet::StageDue(Steady::time_point now, std::vector<std::size_t>& s
     const Due due = due_.top();
     due_.pop();
     if (due.version != schedules_[due.index].version) continue;
-    ScheduleNext(due.index, due.time);
     Terminal& terminal = *terminals_[due.index];
-    if (terminal.away || !status.ok()) continue;
+    if (terminal.away || !status.ok()) {
+      ScheduleNext(due.index, due.time, false);
+      continue;
+    }
     if (!std::exchange(schedules_[due.index].staged, true)) staged.push_back(due.index);
     status = terminal.StageNext();
+    ScheduleNext(due.index, due.time, status.ok());
     // A terminal whose counter is used up must not stop the others.
     if (absl::IsResourceExhausted(status)) {
       ++schedules_[due.index].version;

@@ -48,8 +48,9 @@ class Fleet {
   // What life is scheduled by; beside the terminal of the same index.
   struct Schedule {
     double rate = 0;
-    std::uint32_t version = 0;  // an entry of another version is out of date
-    bool staged = false;        // in this tick
+    std::chrono::steady_clock::time_point turn;  // when the rate alone would have the next event
+    std::uint32_t version = 0;                   // an entry of another version is out of date
+    bool staged = false;                         // in this tick
   };
   struct Due {
     Steady::time_point time;
@@ -62,7 +63,9 @@ class Fleet {
   void StartTick();
   void Tick();
   absl::Status StageDue(Steady::time_point now, std::vector<std::size_t>& staged);
-  void ScheduleNext(std::size_t index, Steady::time_point after);
+  // Scenes begin at the pace of the rate; within one the events follow as they would at a door,
+  // unless the rate wants them even sooner.
+  void ScheduleNext(std::size_t index, Steady::time_point after, bool in_scene);
 
   asio::io_context& context_;
   const Options options_;

@@ -49,6 +49,29 @@ TEST(FleetTest, ANewTerminalHasAPastUpToNow) {
   }
 }
 
+TEST(FleetTest, TheRecordsOfOnePassageLieWithinSeconds) {
+  TemporaryFolder folder;
+  Options options = QuietOptions(folder.path());
+  options.devices = 1;
+  options.history = 5'000;
+  RunningSim sim(options);
+  const std::vector<EventLog> events = Events(sim, 1);
+  int passages = 0;
+  for (std::size_t i = 1; i < events.size(); ++i) {
+    const EventLog& before = events[i - 1];
+    const bool person = before.eventcode() == 0x1300 || before.eventcode() == 0x1000;
+    if (events[i].eventcode() != 0x5000 || !person) continue;
+    ++passages;
+    EXPECT_LE(events[i].timestamp() - before.timestamp(), 5u) << events[i].ShortDebugString();
+    for (std::size_t k = i; k + 1 < events.size() && events[k].eventcode() != 0x5100; ++k) {
+      // Somebody may hold the door open for a while, not longer.
+      EXPECT_LE(events[k + 1].timestamp() - events[k].timestamp(), 120u)
+          << events[k].ShortDebugString();
+    }
+  }
+  EXPECT_GT(passages, 300);
+}
+
 TEST(FleetTest, OfALongPastTheNewestRecordsAreHeld) {
   TemporaryFolder folder;
   Options options = QuietOptions(folder.path());

@@ -58,8 +58,8 @@ absl::Status MakeHistory(Terminal& terminal, LogDatabase& database, std::uint32_
     for (std::uint32_t i = 0; i < held; ++i) {
       const Life::Step& step = terminal.life().Next(time / kHour % 24);
       // Within a scene its own pauses count; the next begins when its time has come.
-      time = step.pause_s > 0 ? time + step.pause_s
-                              : std::max(time, curve.At(static_cast<double>(i) / held));
+      time = step.begins_scene ? std::max(time, curve.At(static_cast<double>(i) / held))
+                               : time + step.pause_s;
       time = std::min(time, now);
       event = step.event;
       GATELOG_RETURN_IF_ERROR(terminal.Stage(event, time));

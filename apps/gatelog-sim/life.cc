@@ -59,6 +59,11 @@ const Life::Step& Life::Next(unsigned hour) {
   return steps_[next_step_++];
 }
 
+std::optional<std::uint32_t> Life::pause_s() const {
+  if (next_step_ == step_count_) return std::nullopt;
+  return steps_[next_step_].pause_s;
+}
+
 void Life::MakeScene() {
   struct Kind {
     std::uint32_t weight;  // of 1000 scenes
@@ -87,7 +92,8 @@ void Life::MakeScene() {
 void Life::Add(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code) {
   if (step_count_ == steps_.size()) steps_.emplace_back();
   Step& step = steps_[step_count_];
-  step.pause_s = step_count_ == 0 ? 0 : pause_s;
+  step.begins_scene = step_count_ == 0;
+  step.pause_s = step.begins_scene ? 0 : pause_s;
   FillEvent(code, sub_code, place_, *person_, random_, step.event);
   ++step_count_;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "apps/gatelog-sim/event_fields.h"
@@ -24,13 +25,16 @@ class Life {
   const Place& place() const { return place_; }
 
   struct Step {
-    std::uint32_t pause_s = 0;  // since the step before; 0 for a scene's first
+    bool begins_scene = false;  // some time after the scene before, which is not for Life to say
+    std::uint32_t pause_s = 0;  // since the step before, within a scene
     EventLog event;             // all but ID, timestamp and hasImage
   };
 
   // The next record. `hour` (0 to 23, by the terminal's clock) decides which time-and-attendance
   // key is chosen. Valid until the next call.
   const Step& Next(unsigned hour);
+  // How soon after the step before the next one follows; nothing if it begins a scene.
+  std::optional<std::uint32_t> pause_s() const;
 
  private:
   void MakeScene();

@@ -20,6 +20,7 @@ constexpr std::uint32_t kCapacityMin = 100;
 constexpr std::uint32_t kCapacityMax = 100'000'000;
 constexpr std::uint32_t kCapacityDefault = 50'000;
 constexpr std::uint32_t kHistoryMax = 10'000'000;
+constexpr std::size_t kKeySizeMin = 16;  // bytes, as the terminal link has it
 constexpr std::size_t kKeySizeMax = 64;
 
 std::filesystem::path DefaultDataDir() {
@@ -54,8 +55,9 @@ std::string ParseControl(const std::string& text, Options& options) {
 std::string ParseKey(const std::string& text, Options& options) {
   const bool hex = absl::c_all_of(
       text, [](char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); });
-  if (text.empty() || !hex || text.size() % 2 != 0 || text.size() > 2 * kKeySizeMax) {
-    return absl::StrCat("--key wants 1 to ", kKeySizeMax,
+  if (!hex || text.size() % 2 != 0 || text.size() < 2 * kKeySizeMin ||
+      text.size() > 2 * kKeySizeMax) {
+    return absl::StrCat("--key wants ", kKeySizeMin, " to ", kKeySizeMax,
                         " bytes as hexadecimal digits, two for each byte.");
   }
   options.key = absl::HexStringToBytes(text);
@@ -110,7 +112,8 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
                  "Loopback address of the control service; port 0 picks one (127.0.0.1:0)");
   app.add_option("--port", options.port, "TCP port of every terminal; 0 picks one")
       ->capture_default_str();
-  app.add_option("--key", key, "Secret shared with the gateway, in hexadecimal; none if absent");
+  app.add_option("--key", key,
+                 "Secret shared with the gateway, 16 to 64 bytes in hexadecimal; none if absent");
   app.add_option("--family", family, "Kind of device: terminal")->capture_default_str();
   app.add_flag("-v,--verbose", options.verbose, "Tell of connections on standard error");
   const auto usage_error = [](const std::string& sentence) {

@@ -29,9 +29,11 @@ TEST(OptionsTest, ALongPastGetsRoomUnlessToldOtherwise) {
 }
 
 TEST(OptionsTest, TakesAKeyAndALoopbackControl) {
-  const ParsedOptions parsed = Parse({"--key", "00ff10", "--control", "localhost:4100"});
+  const ParsedOptions parsed =
+      Parse({"--key", "00ff102030405060708090a0b0c0d0e0", "--control", "localhost:4100"});
   ASSERT_TRUE(parsed.options.has_value());
-  EXPECT_EQ(parsed.options->key, std::string("\x00\xff\x10", 3));
+  EXPECT_EQ(parsed.options->key,
+            std::string("\x00\xff\x10\x20\x30\x40\x50\x60\x70\x80\x90\xa0\xb0\xc0\xd0\xe0", 16));
   EXPECT_EQ(parsed.options->control_host, "127.0.0.1");
   EXPECT_EQ(parsed.options->control_port, 4100);
 }
@@ -47,6 +49,7 @@ TEST(OptionsTest, RefusesWhatMakesNoSenseWithTwo) {
       {"--key", "abc"},
       {"--key", "xy"},
       {"--key", ""},
+      {"--key", "00112233445566778899aabbccddee"},
       {"--port", "70000"},
       {"--control", "10.0.0.1:4100"},
       {"--control", "127.0.0.1:x"},

@@ -162,8 +162,7 @@ void Session::HandleHello(const Frame& frame) {
                 absl::StrCat("The nonce must have ", terminal::kNonceSize, " bytes."));
   }
   if (terminal_.session() != nullptr) {
-    return Fail(0, terminal::v1::Error::BUSY,
-                absl::StrCat("Another gateway holds this terminal: ", terminal_.holder()));
+    return Fail(0, terminal::v1::Error::BUSY, terminal_.holder());
   }
   gateway_nonce_ = hello.nonce();
   nonce_ = RandomNonce();
@@ -194,8 +193,7 @@ void Session::HandleAuthenticate(const Frame& frame) {
   }
   // Only now: a peer without the key cannot keep the gateway out by connecting first.
   if (!terminal_.Hold(shared_from_this())) {
-    return Fail(0, terminal::v1::Error::BUSY,
-                absl::StrCat("Another gateway holds this terminal: ", terminal_.holder()));
+    return Fail(0, terminal::v1::Error::BUSY, terminal_.holder());
   }
   state_ = State::kServing;
   Log(LogLevel::kDebug, "A gateway connected.", {{"device", terminal_.id()}, {"peer", peer_}});
@@ -408,54 +406,50 @@ void Session::QueueChunks() {
   }
 }
 
+bool Session::Fits(BulkRead& read, std::uint32_t id, std::size_t size, Filling& filling) {
+  if (read.remaining == 0) return false;
+  if (filling.bytes >= terminal::kChunkSizeTarget) {
+    filling.more = true;
+    return false;
+  }
+  filling.bytes += size + kRecordOverhead;
+  read.next_id = id + 1;
+  --read.remaining;
+  return true;
+}
+
 bool Session::QueueLogChunk(BulkRead& read) {
   Frame frame;
   frame.set_request_id(read.request_id);
   terminal::v1::LogChunk& chunk = *frame.mutable_log_chunk();
-  std::size_t bytes = 0;
-  bool more = false;
+  Filling filling;
   const absl::Status status =
       terminal_.log().VisitRecords(read.next_id, [&](std::uint32_t id, std::string_view payload) {
-        if (read.remaining == 0) return false;
-        if (bytes >= terminal::kChunkSizeTarget) {
-          more = true;
-          return false;
-        }
+        if (!Fits(read, id, payload.size(), filling)) return false;
         chunk.add_ids(id);
         chunk.add_records(payload.data(), payload.size());
-        bytes += payload.size() + kRecordOverhead;
-        read.next_id = id + 1;
-        --read.remaining;
         return true;
       });
   if (!status.ok()) {
     Reply(read.request_id, status);
     return false;
   }
-  if (!more) *chunk.mutable_last() = terminal_.log().status();
+  if (!filling.more) *chunk.mutable_last() = terminal_.log().status();
   Send(frame);
-  return more;
+  return filling.more;
 }
 
 bool Session::QueueImageChunk(BulkRead& read) {
   Frame frame;
   frame.set_request_id(read.request_id);
   terminal::v1::ImageChunk& chunk = *frame.mutable_image_chunk();
-  std::size_t bytes = 0;
-  bool more = false;
+  Filling filling;
   absl::Status status;
   if (terminal_.settings().images) {
     status =
         terminal_.log().VisitImages(read.next_id, [&](std::uint32_t id, std::string_view payload) {
-          if (read.remaining == 0) return false;
-          if (bytes >= terminal::kChunkSizeTarget) {
-            more = true;
-            return false;
-          }
+          if (!Fits(read, id, payload.size(), filling)) return false;
           chunk.add_images(payload.data(), payload.size());
-          bytes += payload.size() + kRecordOverhead;
-          read.next_id = id + 1;
-          --read.remaining;
           return true;
         });
   }
@@ -463,9 +457,9 @@ bool Session::QueueImageChunk(BulkRead& read) {
     Reply(read.request_id, status);
     return false;
   }
-  chunk.set_last(!more);
+  chunk.set_last(!filling.more);
   Send(frame);
-  return more;
+  return filling.more;
 }
 
 }  // namespace gatelog::sim

@@ -70,6 +70,12 @@ class Session : public std::enable_shared_from_this<Session> {
     std::uint32_t credit = 0;
   };
 
+  // How far a chunk is filled.
+  struct Filling {
+    std::size_t bytes = 0;
+    bool more = false;  // the next chunk has to take over
+  };
+
   asio::awaitable<void> ReadLoop();
   asio::awaitable<void> WriteLoop();
   asio::awaitable<void> WaitUntilThawed(asio::steady_timer& timer);
@@ -88,6 +94,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void Fail(std::uint32_t request_id, ErrorCode code, std::string_view text);
   void StartWriting();
   void QueueChunks();
+  // Whether the record or image of this ID goes into the chunk; then it counts as read.
+  static bool Fits(BulkRead& read, std::uint32_t id, std::size_t size, Filling& filling);
   // False: that was the read's last chunk.
   bool QueueLogChunk(BulkRead& read);
   bool QueueImageChunk(BulkRead& read);

@@ -63,6 +63,9 @@ std::vector<std::string> CaPlaces(
   if (const std::string directory = environment("GATELOG_DATA_DIR"); !directory.empty()) {
     places.push_back(absl::StrCat(directory, "/", kCaInDataDir));
   }
+  if (const std::string data = environment("XDG_DATA_HOME"); !data.empty()) {
+    places.push_back(absl::StrCat(data, "/gatelog/", kCaInDataDir));
+  }
   if (const std::string home = environment("HOME"); !home.empty()) {
     places.push_back(absl::StrCat(home, "/.local/share/gatelog/", kCaInDataDir));
   }

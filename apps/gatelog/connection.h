@@ -32,8 +32,8 @@ struct ConnectionOptions {
   int timeout_s = kDefaultTimeout_s;
 };
 
-// Where the CA of a gateway on this host may be, best first: $GATELOG_DATA_DIR, ~/.local/share,
-// /var/lib. `environment` gives a variable's value or an empty text.
+// Where the CA of a gateway on this host may be, best first: $GATELOG_DATA_DIR, $XDG_DATA_HOME,
+// ~/.local/share, /var/lib. `environment` gives a variable's value or an empty text.
 std::vector<std::string> CaPlaces(
     const std::function<std::string(const std::string&)>& environment);
 

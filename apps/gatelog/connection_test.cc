@@ -25,6 +25,11 @@ TEST(CaPlacesTest, TheDataDirectoryComesFirst) {
                           "/var/lib/gatelog/cert/ca.crt"));
 }
 
+TEST(CaPlacesTest, TheDataHomeOfGatelogdIsLookedAt) {
+  EXPECT_THAT(PlacesWith({{"XDG_DATA_HOME", "/data"}}),
+              ElementsAre("/data/gatelog/cert/ca.crt", "/var/lib/gatelog/cert/ca.crt"));
+}
+
 TEST(CaPlacesTest, WhatIsNotSetIsNotLookedAt) {
   EXPECT_THAT(PlacesWith({}), ElementsAre("/var/lib/gatelog/cert/ca.crt"));
 }

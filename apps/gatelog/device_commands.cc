@@ -53,22 +53,16 @@ Record DeviceRecord(const v1::Device& device) {
 }
 
 Layout DeviceLayout() {
-  Layout layout{{{"DEVICE", true},
-                 {"ADDRESS"},
-                 {"STATE", false, true},
-                 {"MODEL"},
-                 {"STORED", true},
-                 {"LAG", true},
-                 {"MISSING", true},
-                 {"IMAGES", true},
-                 {"NOTE"}},
-                {}};
-  const auto* descriptor = v1::Device::descriptor();
-  for (int i = 0; i < descriptor->field_count(); ++i) {
-    const std::string& name = descriptor->field(i)->name();
-    layout.csv.emplace_back(name, absl::StrCat("/", name));
-  }
-  return layout;
+  return {{{"DEVICE", true},
+           {"ADDRESS"},
+           {"STATE", false, true},
+           {"MODEL"},
+           {"STORED", true},
+           {"LAG", true},
+           {"MISSING", true},
+           {"IMAGES", true},
+           {"NOTE"}},
+          FieldColumns(*v1::Device::descriptor())};
 }
 
 absl::Status Add(Session& session, const std::vector<std::string>& addresses, bool no_collect) {
@@ -76,6 +70,7 @@ absl::Status Add(Session& session, const std::vector<std::string>& addresses, bo
   const Interrupt::Watch watch(session.interrupt());
   RecordWriter writer = session.Writer(DeviceLayout());
   absl::Status last;
+  bool behind = false;
   for (const std::string& address : addresses) {
     if (session.interrupt().requested()) return Interrupted();
     v1::AddRequest request;
@@ -84,6 +79,7 @@ absl::Status Add(Session& session, const std::vector<std::string>& addresses, bo
     const auto response = gateway->Call(gateway->devices(), &Devices::Stub::Add, request);
     if (response.ok()) {
       GATELOG_RETURN_IF_ERROR(writer.Add(DeviceRecord(response->device())));
+      behind = behind || response->device().lag() > 0;
       continue;
     }
     // The others may still succeed; a gateway that is gone or a Ctrl-C ends it.
@@ -93,6 +89,8 @@ absl::Status Add(Session& session, const std::vector<std::string>& addresses, bo
         Failed(absl::StrCat(address, " was not added: ", std::string(response.status().message())));
   }
   GATELOG_RETURN_IF_ERROR(writer.Finish());
+  if (behind)
+    session.Say("What is on the device is being stored now; see it: gatelog device watch");
   return last;
 }
 

@@ -105,20 +105,11 @@ class StoredCheck {
   std::map<std::uint32_t, Clock::time_point> unknown_since_;
 };
 
-Layout ChangeLayout() {
-  Layout layout;
-  const auto* descriptor = v1::Device::descriptor();
-  for (int i = 0; i < descriptor->field_count(); ++i) {
-    const std::string& name = descriptor->field(i)->name();
-    layout.csv.emplace_back(name, absl::StrCat("/", name));
-  }
-  return layout;
-}
-
 // Devices that differ from the last reading, as data on standard output.
 class ChangeWriter {
  public:
-  explicit ChangeWriter(Session& session) : writer_(session.LiveWriter(ChangeLayout())) {}
+  explicit ChangeWriter(Session& session)
+      : writer_(session.LiveWriter({{}, FieldColumns(*v1::Device::descriptor())})) {}
 
   absl::Status Write(const std::vector<v1::Device>& devices) {
     for (const v1::Device& device : devices) {

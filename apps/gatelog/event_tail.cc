@@ -113,6 +113,9 @@ absl::Status Tail::FollowOnce(std::uint64_t count) {
   request.set_cursor(cursor_);
   *request.mutable_filter() = filter_.asked;
   grpc::ClientContext context;
+  // A gateway that went away is waited for: only while a call waits does gRPC work on the
+  // connection.
+  context.set_wait_for_ready(began_);
   const Interrupt::Call call(session_.interrupt(), context);
   const auto stream = gateway_.events().Follow(&context, request);
   absl::Status status;

@@ -1,5 +1,6 @@
 #include "apps/gatelog/event_view.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -57,6 +58,12 @@ std::string PortText(const gsdk::event::DetectInputInfo& input) {
                          known ? kPortValues[value] : std::to_string(value));
 }
 
+// Readers pad a card's number with zeros in front; JSON and CSV have all bytes.
+std::string CardNumber(const std::string& data) {
+  const std::size_t first = std::min(data.find_first_not_of('\0'), data.size() - 1);
+  return absl::BytesToHexString(data.substr(first));
+}
+
 std::string EventDetails(const gsdk::event::EventLog& event) {
   std::vector<std::string> parts;
   if (event.tnakey() != 0) {
@@ -66,7 +73,7 @@ std::string EventDetails(const gsdk::event::EventLog& event) {
     parts.push_back(absl::StrFormat("%.1f °C", event.temperature() / kTemperatureUnit));
   }
   if (!event.carddata().empty()) {
-    parts.push_back(absl::StrCat("card ", absl::BytesToHexString(event.carddata())));
+    parts.push_back(absl::StrCat("card ", CardNumber(event.carddata())));
   }
   if (event.has_inputinfo()) parts.push_back(PortText(event.inputinfo()));
   if (event.has_alarmzoneinfo() && event.alarmzoneinfo().doorid() != 0) {

@@ -58,7 +58,7 @@ TEST(EventViewTest, ZonesPortsAndCards) {
   event.mutable_alarmzoneinfo()->set_doorid(2);
   event.mutable_inputinfo()->set_port(1);
   event.mutable_inputinfo()->set_value(gsdk::event::SUPERVISED_SHORT);
-  event.set_carddata("\xab\x01");
+  event.set_carddata(std::string("\0\0\xab\x01", 4));  // padded, as readers do
   const Record record = EventRecord(event, absl::UTCTimeZone());
   EXPECT_EQ(record.cells[4], "zone 4");
   EXPECT_EQ(record.cells[5], "card ab01, port 1 shorted, door 2");

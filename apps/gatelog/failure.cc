@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "apps/gatelog/escape.h"
 #include "apps/gatelog/interrupt.h"
 
@@ -25,15 +27,20 @@ std::string Sentence(const std::string& words, std::string_view otherwise) {
   return text;
 }
 
-// A broken connection looks like the server's UNAVAILABLE; only the text tells them apart.
+// A broken connection looks like the server's UNAVAILABLE; only the text tells them apart. gRPC's
+// own begins with the sign; the server's may tell of a device's connection and have it further on.
 bool IsTransportError(const grpc::Status& status) {
   // Nobody here cancels without having asked to; then the other side did.
   if (status.error_code() == grpc::StatusCode::CANCELLED) return true;
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return false;
+  const std::string message = status.error_message();
+  absl::string_view text = message;
+  for (const char* call : {"recvmsg:", "sendmsg:"}) absl::ConsumePrefix(&text, call);
+  text = absl::StripLeadingAsciiWhitespace(text);
   for (const char* sign : {"failed to connect to all addresses", "Socket closed", "GOAWAY",
                            "Connection reset", "Broken pipe", "Endpoint closing", "keepalive",
                            "DNS resolution failed", "empty address list", "Transport closed"}) {
-    if (absl::StrContains(status.error_message(), sign)) return true;
+    if (absl::StartsWith(text, sign)) return true;
   }
   return false;
 }

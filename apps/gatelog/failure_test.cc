@@ -26,8 +26,19 @@ TEST(FailureTest, ADeviceThatIsAwayIsNoUnreachableGateway) {
   EXPECT_EQ(ExitCodeOf(status), kExitFailed);
 }
 
+TEST(FailureTest, NorIsADeviceThatBreaksItsConnection) {
+  const absl::Status status =
+      Call(grpc::StatusCode::UNAVAILABLE,
+           "10.0.0.9:51211 broke the handshake off: Connection reset by peer");
+  EXPECT_EQ(status.message(), "10.0.0.9:51211 broke the handshake off: Connection reset by peer.");
+  EXPECT_EQ(ExitCodeOf(status), kExitFailed);
+}
+
 TEST(FailureTest, ABrokenConnectionIs) {
-  EXPECT_EQ(ExitCodeOf(Call(grpc::StatusCode::UNAVAILABLE, "Socket closed")), kExitUnreachable);
+  for (const char* text : {"Socket closed", "recvmsg:Connection reset by peer",
+                           "failed to connect to all addresses; last error: UNKNOWN: x"}) {
+    EXPECT_EQ(ExitCodeOf(Call(grpc::StatusCode::UNAVAILABLE, text)), kExitUnreachable) << text;
+  }
 }
 
 TEST(FailureTest, HostileTextIsEscaped) {

@@ -6,7 +6,10 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iostream>
+#include <string>
+#include <vector>
 
+#include "apps/gatelog/escape.h"
 #include "apps/gatelog/failure.h"
 #include "apps/gatelog/session.h"
 #include "base/status_macros.h"
@@ -53,6 +56,30 @@ void AddCommands(CLI::App& app, Session& session) {
   AddCodeCommands(app, session);
 }
 
+// The noun or verb that was named last.
+const CLI::App& Named(const CLI::App& app) {
+  const CLI::App* named = &app;
+  while (!named->get_subcommands().empty()) named = named->get_subcommands().front();
+  return *named;
+}
+
+// A noun without its verb: what there is helps more than the complaint.
+int ExplainMissing(const CLI::App& app, const CLI::RequiredError& error) {
+  const CLI::App& named = Named(app);
+  if (named.get_subcommands([](const CLI::App*) { return true; }).empty()) {
+    app.exit(error);
+    return kExitUsage;
+  }
+  std::cerr << app.help();
+  const std::vector<std::string> unknown = app.remaining(true);
+  if (!unknown.empty()) {
+    std::cerr << EscapeText(unknown.front()) << " is nothing that "
+              << (&named == &app ? "gatelog" : "'gatelog " + named.get_name() + "'")
+              << " knows; what it does know stands above.\n";
+  }
+  return kExitUsage;
+}
+
 absl::Status RunCommand(Session& session) {
   GATELOG_RETURN_IF_ERROR(session.Prepare());
   return session.run();
@@ -72,15 +99,7 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::RequiredError& error) {
-    // A noun without its verb: what there is helps more than the complaint.
-    const CLI::App* named = &app;
-    while (!named->get_subcommands().empty()) named = named->get_subcommands().front();
-    if (named->get_subcommands([](const CLI::App*) { return true; }).empty()) {
-      app.exit(error);
-    } else {
-      std::cerr << app.help();
-    }
-    return kExitUsage;
+    return ExplainMissing(app, error);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }

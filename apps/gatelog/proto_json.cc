@@ -75,4 +75,14 @@ Json ToJson(const Message& message) {
   return object;
 }
 
+std::vector<std::pair<std::string, std::string>> FieldColumns(
+    const google::protobuf::Descriptor& descriptor) {
+  std::vector<std::pair<std::string, std::string>> columns;
+  for (int i = 0; i < descriptor.field_count(); ++i) {
+    const std::string& name = descriptor.field(i)->name();
+    columns.emplace_back(name, "/" + name);
+  }
+  return columns;
+}
+
 }  // namespace gatelog::cli

@@ -56,17 +56,18 @@ void LogCollection::CarryOut(Collector::Output output) {
 }
 
 void LogCollection::Read(const Collector::ReadRequest& request) {
-  link_->ReadLog(request.from, request.max,
-                 [this, link = links_](absl::StatusOr<ports::LogPage> page) {
-                   if (link != links_ || link_ == nullptr) return;
-                   if (!page.ok()) {
-                     LogWarn("A device did not give its log; it is asked again.",
-                             {{"device", totals_.log_device}, {"error", page.status().ToString()}});
-                     collector_.OnReadFailed();
-                     return;
-                   }
-                   CarryOut(collector_.OnPage(*page, clock_.Now()));
-                 });
+  link_->ReadLog(
+      request.from, request.max, [this, link = links_](absl::StatusOr<ports::LogPage> page) {
+        if (link != links_ || link_ == nullptr) return;
+        if (!page.ok()) {
+          LogWarn(
+              "A device did not give its log; it is asked again.",
+              {{"device", totals_.log_device}, {"error", std::string(page.status().message())}});
+          collector_.OnReadFailed();
+          return;
+        }
+        CarryOut(collector_.OnPage(*page, clock_.Now()));
+      });
 }
 
 void LogCollection::Load(const Collector::LoadRequest& request) {
@@ -88,6 +89,10 @@ void LogCollection::Commit(ports::Batch batch) {
   added.gaps = batch.gaps.size();
   for (const model::Gap& gap : batch.gaps) added.missing += gap.last - gap.first + 1;
   added.epochs = batch.after.epoch == batch.expected_epoch ? 0 : 1;
+  if (added.epochs > 0 && batch.expected_epoch > 0) {
+    LogInfo("A device's log has begun anew; its records belong to a new epoch from here on.",
+            {{"device", totals_.log_device}, {"epoch", batch.after.epoch}});
+  }
   const bool with_images = std::any_of(batch.events.begin(), batch.events.end(),
                                        [](const model::Event& event) { return event.has_image; });
   for (const model::Gap& gap : batch.gaps) {

@@ -123,8 +123,9 @@ asio::awaitable<void> Dialing::Run(Self self) {
 
 absl::Status Dialing::CheckAddress() const {
   if (address_.family != ports::kDefaultFamily) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a device of family '", address_.family, "' is no terminal"));
+    return absl::InvalidArgumentError(absl::StrCat("this gateway has no device family '",
+                                                   address_.family, "'; it knows '",
+                                                   std::string(ports::kDefaultFamily), "'"));
   }
   if (address_.host.empty() || address_.port == 0) {
     return absl::InvalidArgumentError(absl::StrCat("'", peer_, "' is no address of a terminal"));
@@ -178,7 +179,6 @@ Dialing::AwaitableOr<Frame> Dialing::Exchange(const Frame& question) {
   // No look at the error: a terminal may say why it refuses and close at once, and that is still
   // there to read.
   co_await asio::async_write(socket_, asio::buffer(bytes), kAwaitTuple);
-  // there to read.
   std::array<char, kHandshakeReadSize> buffer;
   while (!ended()) {
     absl::StatusOr<std::optional<Frame>> frame = reader_.Next();

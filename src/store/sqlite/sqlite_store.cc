@@ -150,16 +150,16 @@ absl::Status SqliteStore::AfterFailure(
   return *effect ? absl::OkStatus() : error;
 }
 
-absl::StatusOr<std::vector<absl::Status>> SqliteStore::Commit(
-    std::span<const ports::Batch> batches) {
+template <typename Batch, typename Write>
+absl::StatusOr<std::vector<absl::Status>> SqliteStore::CommitTogether(
+    std::span<const Batch> batches, Write write_one) {
   GATELOG_RETURN_IF_ERROR(failed_);
   std::vector<absl::Status> results(batches.size());
-  std::uint64_t seq = last_seq_.load(std::memory_order_relaxed);
   bool committing = false;
   const auto write = [&]() -> absl::Status {
     GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
     for (std::size_t i = 0; i < batches.size(); ++i) {
-      GATELOG_RETURN_IF_ERROR(writer_->Write(batches[i], seq, results[i]));
+      GATELOG_RETURN_IF_ERROR(write_one(batches[i], results[i]));
     }
     if (!AnyOk(results)) return absl::OkStatus();
     committing = true;
@@ -170,6 +170,17 @@ absl::StatusOr<std::vector<absl::Status>> SqliteStore::Commit(
       return TookEffect(database, batches, results);
     }));
   }
+  return results;
+}
+
+absl::StatusOr<std::vector<absl::Status>> SqliteStore::Commit(
+    std::span<const ports::Batch> batches) {
+  std::uint64_t seq = last_seq_.load(std::memory_order_relaxed);
+  GATELOG_ASSIGN_OR_RETURN(
+      std::vector<absl::Status> results,
+      CommitTogether(batches, [&](const ports::Batch& batch, absl::Status& result) {
+        return writer_->Write(batch, seq, result);
+      }));
   writer_->OnCommitted();
   last_seq_.store(seq, std::memory_order_release);
   return results;
@@ -177,24 +188,9 @@ absl::StatusOr<std::vector<absl::Status>> SqliteStore::Commit(
 
 absl::StatusOr<std::vector<absl::Status>> SqliteStore::CommitImages(
     std::span<const ports::ImageBatch> batches) {
-  GATELOG_RETURN_IF_ERROR(failed_);
-  std::vector<absl::Status> results(batches.size());
-  bool committing = false;
-  const auto write = [&]() -> absl::Status {
-    GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
-    for (std::size_t i = 0; i < batches.size(); ++i) {
-      GATELOG_RETURN_IF_ERROR(writer_->WriteImages(batches[i], results[i]));
-    }
-    if (!AnyOk(results)) return absl::OkStatus();
-    committing = true;
-    return CommitTransaction(transaction);
-  };
-  if (absl::Status error = write(); !error.ok()) {
-    GATELOG_RETURN_IF_ERROR(AfterFailure(error, committing, [&](Database& database) {
-      return TookEffect(database, batches, results);
-    }));
-  }
-  return results;
+  return CommitTogether(batches, [&](const ports::ImageBatch& batch, absl::Status& result) {
+    return writer_->WriteImages(batch, result);
+  });
 }
 
 absl::StatusOr<std::vector<ports::LogState>> SqliteStore::LoadLogStates() {

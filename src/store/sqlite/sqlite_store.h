@@ -69,6 +69,11 @@ class SqliteStore final : public ports::EventStore {
   absl::Status OpenReaders();
 
   Database::Options ConnectionOptions(bool read_only, std::int64_t cache_kib) const;
+  // Writes all batches in one transaction, each by write_one(batch, result). OK: the results say
+  // which of them took effect.
+  template <typename Batch, typename Write>
+  absl::StatusOr<std::vector<absl::Status>> CommitTogether(std::span<const Batch> batches,
+                                                           Write write_one);
   absl::Status CommitTransaction(Transaction& transaction);
   // Ends a commit that failed. Returns OK if the transaction turns out to have taken effect.
   absl::Status AfterFailure(const absl::Status& error, bool committing,
