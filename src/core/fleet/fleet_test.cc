@@ -143,6 +143,27 @@ TEST_F(FleetTest, MonitoringOfADeviceThatIsAwayCanBeEndedButNotBegun) {
   EXPECT_FALSE(MonitoringIsRemembered());
 }
 
+TEST_F(FleetTest, ADeviceThatIsToBeCollectedAfterAllIsCollectedAtOnce) {
+  Record(3);
+  ASSERT_TRUE(Keep(false).ok());
+  EXPECT_THAT(Stored(), IsEmpty());
+  ASSERT_TRUE(Keep(true).ok());
+  Record(1);
+  Pass(seconds(1));
+  EXPECT_THAT(Stored(), ElementsAre(1, 2, 3, 4));
+}
+
+TEST_F(FleetTest, ADeviceThatIsNoLongerToBeCollectedIsNot) {
+  Record(2);
+  ASSERT_TRUE(Keep(true).ok());
+  ASSERT_TRUE(Keep(false).ok());
+  Record(2);
+  Pass(seconds(1));
+  EXPECT_THAT(Stored(), ElementsAre(1, 2));
+  ASSERT_TRUE(Keep(true).ok());
+  EXPECT_THAT(Stored(), ElementsAre(1, 2, 3, 4));
+}
+
 TEST_F(FleetTest, ADeviceThatIsRemovedAndAddedAgainGoesOnWhereTheStoreIs) {
   Record(3);
   ASSERT_TRUE(Keep().ok());
