@@ -164,6 +164,18 @@ TEST_F(FleetTest, ADeviceThatIsNoLongerToBeCollectedIsNot) {
   EXPECT_THAT(Stored(), ElementsAre(1, 2, 3, 4));
 }
 
+TEST_F(FleetTest, ImagesThatTheStoreDidNotTakeAreFetchedAgain) {
+  Record(3);
+  ASSERT_TRUE(Keep().ok());
+  terminals_.at(kDevice).identity.image_logs = true;
+  store_.FailNextCommit(absl::UnavailableError("the disk is gone"),
+                        testing::Outcome::kNothingWritten);
+  terminals_.Lose(kDevice);
+  Pass(seconds(5));
+  EXPECT_EQ(store_.LoadLogStates()->front().image_next, 4u);
+  EXPECT_TRUE(ingest_.health().ok());
+}
+
 TEST_F(FleetTest, ADeviceThatIsRemovedAndAddedAgainGoesOnWhereTheStoreIs) {
   Record(3);
   ASSERT_TRUE(Keep().ok());
