@@ -149,7 +149,7 @@ absl::Status Gateway::Parts::MakeCore() {
   GATELOG_ASSIGN_OR_RETURN(std::vector<ports::LogTotals> totals, store->ReadTotals());
   readers = std::make_unique<Worker>(config.store_readers);
   ingest = std::make_unique<core::Ingest>(*store, *writer, loop, core::Ingest::Options{});
-  reader = std::make_unique<core::EventReader>(*store, *readers);
+  reader = std::make_unique<core::EventReader>(*store, *readers, clock);
   ingest->OnCommitted([this](std::uint64_t seq) { reader->OnCommitted(seq); });
   terminals = std::make_unique<terminal::TerminalDialer>(loop.context(), DialerOptions(config));
   fleet =

@@ -35,7 +35,7 @@ struct World::Gateway {
         registry_worker(time, [] { return milliseconds(1); }),
         readers(time, [&random] { return milliseconds(static_cast<std::int64_t>(random() % 3)); }),
         ingest(store, writer, loop, {.events_per_commit_max = 500}),
-        reader(store, readers),
+        reader(store, readers, time),
         fleet({loop, registry_worker, time, {{"terminal", &dialer}}, store, ingest, live, status},
               FleetOptions()) {
     ingest.OnCommitted([this](std::uint64_t seq) { reader.OnCommitted(seq); });

@@ -56,7 +56,7 @@ class TestGateway {
   core::StatusHub status;
   std::unique_ptr<Worker> writer = std::make_unique<Worker>();
   std::unique_ptr<Worker> readers = std::make_unique<Worker>();
-  core::EventReader reader{store, *readers};
+  core::EventReader reader{store, *readers, clock};
   core::Ingest ingest{store, *writer, loop, {}};
   std::unique_ptr<core::Fleet> fleet;
   std::unique_ptr<core::LogAccess> access;

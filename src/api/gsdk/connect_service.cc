@@ -100,7 +100,7 @@ class StatusStream final : public ServerStream<cn::StatusChange> {
     return true;
   }
 
-  Mutex subscription_mutex_;  // Subscribe may overlap the first Next
+  Mutex subscription_mutex_;
   std::shared_ptr<core::StatusSubscription> subscription_ GUARDED_BY(subscription_mutex_);
   std::vector<core::StatusChange> taken_;
   std::size_t written_ = 0;  // of taken_
@@ -235,8 +235,8 @@ grpc::ServerWriteReactor<cn::StatusChange>* ConnectService::SubscribeStatus(
     Context*, const cn::SubscribeStatusRequest* request) {
   auto stream = std::make_shared<StatusStream>();
   StatusStream* bare = stream.get();
-  stream->Start(streams_);
   stream->Subscribe(status_, request->queuesize());
+  stream->Start(streams_);
   return bare;
 }
 

@@ -117,10 +117,10 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::SubscribeRealtimeLog(
     Context*, const Bytes* request) {
   auto stream = std::make_shared<LiveStream>();
   LiveStream* bare = stream.get();
-  stream->Start(streams_);
   ev::SubscribeRealtimeLogRequest wanted;
   absl::Status status = ParseRequest(*request, wanted);
   if (status.ok()) status = stream->Subscribe(live_, wanted);
+  stream->Start(streams_);  // the headers say that the subscription is in force
   if (!status.ok()) stream->End(ToGrpcStatus(status));
   return bare;
 }

@@ -17,15 +17,15 @@ namespace gatelog::api {
 // One client's live events: the payloads that the hub shares, written as they are.
 class LiveStream final : public ServerStream<grpc::ByteBuffer> {
  public:
-  // Once, after Start. kInvalidArgument: more filter values than can exist; kResourceExhausted: too
-  // many subscribers.
+  // Once, before Start. kInvalidArgument: more filter values than can exist; kResourceExhausted:
+  // too many subscribers.
   absl::Status Subscribe(core::LiveHub& hub,
                          const gsdk::event::SubscribeRealtimeLogRequest& request);
 
  private:
   bool Next(grpc::ByteBuffer& message, bool& more) override;
 
-  Mutex subscription_mutex_;  // Subscribe may overlap the first Next
+  Mutex subscription_mutex_;
   std::shared_ptr<core::LiveSubscription> subscription_ GUARDED_BY(subscription_mutex_);
   std::vector<core::LivePayload> taken_;
   std::size_t written_ = 0;  // of taken_

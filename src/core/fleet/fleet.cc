@@ -33,9 +33,10 @@ void Fleet::Start(std::vector<ports::Registration> registrations,
   std::map<model::DeviceId, ports::LogTotals> totals_of;
   for (const ports::LogTotals& total : totals) totals_of[total.log_device] = total;
   for (ports::LogState& state : log_states) {
-    ports::LogTotals total = totals_of[state.log_device];
-    total.log_device = state.log_device;
-    collections_[state.log_device] = std::make_unique<LogCollection>(
+    const model::DeviceId id = state.log_device;
+    ports::LogTotals total = totals_of[id];
+    total.log_device = id;
+    collections_[id] = std::make_unique<LogCollection>(
         parts_.loop, parts_.clock, parts_.ingest, std::move(state), total, options_.collection);
   }
   for (const ports::Registration& registration : registrations) Keep(registration);
@@ -199,6 +200,12 @@ void Fleet::AddAsync(std::vector<ports::Registration> registrations,
     reply(std::move(status));
     return;
   }
+  for (ports::Registration& registration : registrations) {
+    // Registering a device again does not end its monitoring.
+    if (const auto known = devices_.find(registration.id); known != devices_.end()) {
+      registration.monitored |= known->second->registration().monitored;
+    }
+  }
   auto save = [registrations](ports::DeviceRegistry& registry) {
     for (const ports::Registration& registration : registrations) {
       if (absl::Status status = registry.Save(registration); !status.ok()) return status;
@@ -289,7 +296,12 @@ void Fleet::SetMonitoring(model::DeviceId id, bool enabled, ports::Reply<absl::S
   }
   Persist([registration = (*device)->registration()](
               ports::DeviceRegistry& registry) { return registry.Save(registration); },
-          std::move(reply));
+          [this, id, enabled, reply = std::move(reply)](absl::Status status) mutable {
+            // As it was, so that asking again saves it again.
+            const auto found = devices_.find(id);
+            if (!status.ok() && found != devices_.end()) found->second->set_monitored(!enabled);
+            reply(std::move(status));
+          });
 }
 
 absl::StatusOr<ports::DeviceLink*> Fleet::Link(model::DeviceId id) {

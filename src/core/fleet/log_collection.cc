@@ -185,7 +185,12 @@ void LogCollection::OnImages(model::EventId from, model::EventId limit,
     }
     if (link != links_) return;
     images_under_way_ = false;
-    if (status.ok()) FetchImages();
+    if (status.ok()) {
+      FetchImages();
+      return;
+    }
+    images_wanted_ = true;
+    loop_.PostAfter(options_.retry_store, [this] { FetchImages(); });
   });
 }
 

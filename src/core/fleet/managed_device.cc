@@ -29,9 +29,10 @@ ManagedDevice::ManagedDevice(Fleet& fleet, ports::Registration registration, boo
       kept_(kept),
       collection_(collection),
       backoff_(fleet.options_.reconnect, registration_.id) {
-  collection_.OnBroken([this](absl::Status reason) {
+  // The collection outlives this device, and its listener with it.
+  collection_.OnBroken([&fleet = fleet_, id = registration_.id](absl::Status reason) {
     // Not from inside the link's own reply.
-    fleet_.parts_.loop.Post([&fleet = fleet_, id = registration_.id, reason = std::move(reason)] {
+    fleet.parts_.loop.Post([&fleet, id, reason = std::move(reason)] {
       const auto device = fleet.devices_.find(id);
       if (device != fleet.devices_.end()) device->second->OnLost(reason);
     });
@@ -44,13 +45,20 @@ ManagedDevice::~ManagedDevice() {
 }
 
 void ManagedDevice::set_registration(const ports::Registration& registration) {
-  // A new link takes up what is new.
-  const bool changed = !(registration.address == registration_.address) ||
-                       registration.collected != registration_.collected;
+  const bool moved = !(registration.address == registration_.address);
   const bool monitored = registration_.monitored || registration.monitored;
+  const bool was_collected = collected();
   registration_ = registration;
   registration_.monitored = monitored;
-  if (changed && connected()) Disconnect(absl::OkStatus());
+  if (moved && connected()) {
+    Disconnect(absl::OkStatus());
+  } else if (armed_ && collected() != was_collected) {
+    if (collected()) {
+      collection_.Attach(*link_, log_);
+    } else {
+      collection_.Detach();
+    }
+  }
 }
 
 bool ManagedDevice::collected() const { return registration_.collected && fleet_.options_.collect; }

@@ -19,12 +19,20 @@ class EventReader::FollowingImpl final : public EventReader::Following,
     {
       MutexLock lock(mutex_);
       reply_ = std::move(reply);
-      told_ = std::chrono::steady_clock::now();
+      told_ = reader_.clock_.Steady();
     }
     ReadSoon();
   }
 
-  // Something new is in the store.
+  // Something new is in the store, and the reader does not know us as waiting any more.
+  void OnCommitted() {
+    {
+      MutexLock lock(mutex_);
+      awaiting_ = false;
+    }
+    ReadSoon();
+  }
+
   void ReadSoon() {
     reader_.readers_.Post([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->Read();
@@ -36,7 +44,7 @@ class EventReader::FollowingImpl final : public EventReader::Following,
     FollowBatch batch;
     {
       MutexLock lock(mutex_);
-      if (!waiting_ || std::chrono::steady_clock::now() - told_ < kFollowIdle) return;
+      if (!waiting_ || reader_.clock_.Steady() - told_ < kFollowIdle) return;
       waiting_ = false;
       reply = std::move(reply_);
       batch.cursor = cursor_;
@@ -85,11 +93,13 @@ class EventReader::FollowingImpl final : public EventReader::Following,
   // Waits for a commit, unless one came between the read and now.
   void GoOn() {
     bool again = false;
+    bool known = false;
     {
       MutexLock lock(mutex_);
       again = std::exchange(again_, false);
+      known = std::exchange(awaiting_, true);
     }
-    reader_.Await(weak_from_this());
+    if (!known) reader_.Await(weak_from_this());
     if (again || reader_.store_.last_seq() > SeqReached()) ReadSoon();
   }
 
@@ -124,14 +134,15 @@ class EventReader::FollowingImpl final : public EventReader::Following,
   NextReply reply_ GUARDED_BY(mutex_);
   bool reading_ GUARDED_BY(mutex_) = false;
   bool again_ GUARDED_BY(mutex_) = false;
-  bool waiting_ GUARDED_BY(mutex_) = false;  // for a commit
+  bool waiting_ GUARDED_BY(mutex_) = false;   // for a commit, with a reply to give
+  bool awaiting_ GUARDED_BY(mutex_) = false;  // the reader wakes us at the next commit
   std::chrono::steady_clock::time_point told_ GUARDED_BY(mutex_);
   const std::uint32_t batch_max_;
   const ports::EventFilter filter_;
 };
 
-EventReader::EventReader(ports::EventStore& store, Executor& readers)
-    : store_(store), readers_(readers) {}
+EventReader::EventReader(ports::EventStore& store, Executor& readers, const Clock& clock)
+    : store_(store), readers_(readers), clock_(clock) {}
 
 void EventReader::Post(absl::AnyInvocable<void(ports::EventStore&)> work) {
   readers_.Post([this, work = std::move(work)]() mutable { work(store_); });
@@ -159,7 +170,7 @@ void EventReader::OnCommitted(std::uint64_t /*seq*/) {
     waiting.swap(waiting_);
   }
   for (const auto& weak : waiting) {
-    if (const auto following = weak.lock()) following->ReadSoon();
+    if (const auto following = weak.lock()) following->OnCommitted();
   }
 }
 

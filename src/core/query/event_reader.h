@@ -7,6 +7,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "base/clock.h"
 #include "base/executor.h"
 #include "base/mutex.h"
 #include "model/cursor.h"
@@ -22,8 +23,8 @@ struct FollowBatch {
 // Reads the store for clients, on threads where blocking is allowed, and follows it.
 class EventReader {
  public:
-  // Both outlive the reader; `readers` runs the store's blocking reads.
-  EventReader(ports::EventStore& store, Executor& readers);
+  // All outlive the reader; `readers` runs the store's blocking reads.
+  EventReader(ports::EventStore& store, Executor& readers, const Clock& clock);
 
   // Runs `work` where it may block on the store. Any thread.
   void Post(absl::AnyInvocable<void(ports::EventStore&)> work);
@@ -55,13 +56,14 @@ class EventReader {
  private:
   class FollowingImpl;
 
-  // Wakes the follower at the next commit.
+  // Wakes the follower at the next commit. Not again before that.
   void Await(std::weak_ptr<FollowingImpl> following);
 
   ports::EventStore& store_;
   Executor& readers_;
+  const Clock& clock_;
   Mutex mutex_;
-  std::vector<std::weak_ptr<FollowingImpl>> waiting_ GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<FollowingImpl>> waiting_ GUARDED_BY(mutex_);  // each once
 };
 
 inline constexpr std::chrono::seconds kFollowIdle{5};

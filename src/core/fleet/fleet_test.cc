@@ -1,0 +1,269 @@
+#include "core/fleet/fleet.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "tests/support/fake_terminals.h"
+#include "tests/support/memory_store.h"
+#include "tests/support/records.h"
+#include "tests/support/virtual_time.h"
+
+namespace gatelog::core {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using testing::FakeTerminals;
+using ::testing::IsEmpty;
+using testing::SomeEvent;
+
+constexpr model::DeviceId kDevice = 541'000'001;
+constexpr std::uint64_t kStepsMax = 100'000;
+
+Fleet::Options QuickOptions() {
+  Fleet::Options options;
+  options.reconnect = {.delay_min = milliseconds(10), .delay_max = milliseconds(50)};
+  return options;
+}
+
+// A fleet of terminals in memory, on time that passes when told to.
+class FleetTest : public ::testing::Test {
+ protected:
+  FleetTest() { terminals_.Add(kDevice); }
+
+  void Pass(milliseconds time) { ASSERT_TRUE(time_.RunUntil(time_.now() + time, kStepsMax)); }
+
+  void Record(int count) {
+    for (int i = 0; i < count; ++i) {
+      terminals_.Record(kDevice, SomeEvent(kDevice, ++recorded_));
+      Pass(milliseconds(0));
+    }
+  }
+
+  absl::Status Keep(bool collected = true) {
+    absl::Status result = absl::UnknownError("no reply");
+    fleet_.AddAsync(
+        {{.id = kDevice, .address = FakeTerminals::AddressOf(kDevice), .collected = collected}},
+        [&result](absl::Status status) { result = std::move(status); });
+    Pass(seconds(1));
+    return result;
+  }
+
+  absl::Status SetMonitoring(bool enabled) {
+    absl::Status result = absl::UnknownError("no reply");
+    fleet_.SetMonitoring(kDevice, enabled,
+                         [&result](absl::Status status) { result = std::move(status); });
+    Pass(seconds(1));
+    return result;
+  }
+
+  absl::Status Remove() {
+    absl::Status result = absl::UnknownError("no reply");
+    fleet_.Remove({kDevice}, [&result](absl::Status status) { result = std::move(status); });
+    Pass(seconds(1));
+    return result;
+  }
+
+  bool MonitoringIsRemembered() { return store_.Load()->front().monitored; }
+
+  std::vector<model::EventId> Stored() const {
+    std::vector<model::EventId> ids;
+    for (const ports::StoredEvent& stored : store_.events()) ids.push_back(stored.event.id);
+    return ids;
+  }
+
+  std::vector<model::EventId> TakeLive() {
+    std::vector<model::EventId> ids;
+    for (const LivePayload& payload : watcher_->Take(1'000)) {
+      ids.push_back(model::ParseEventId(*payload));
+    }
+    return ids;
+  }
+
+  testing::VirtualTime time_;
+  testing::VirtualExecutor loop_{time_, [] { return milliseconds(0); }};
+  testing::VirtualExecutor writer_{time_, [] { return milliseconds(1); }};
+  testing::VirtualExecutor registry_worker_{time_, [] { return milliseconds(1); }};
+  testing::MemoryStore store_;
+  FakeTerminals terminals_{loop_};
+  LiveHub live_;
+  StatusHub status_;
+  std::shared_ptr<LiveSubscription> watcher_ = live_.Subscribe({}, 0, [] {});
+  Ingest ingest_{store_, writer_, loop_, {}};
+  Fleet fleet_{{loop_,
+                registry_worker_,
+                time_,
+                {{"terminal", &terminals_}},
+                store_,
+                ingest_,
+                live_,
+                status_},
+               QuickOptions()};
+  model::EventId recorded_ = 0;
+};
+
+TEST_F(FleetTest, MonitoringIsRememberedWhenADeviceIsRegisteredAgain) {
+  ASSERT_TRUE(Keep().ok());
+  ASSERT_TRUE(SetMonitoring(true).ok());
+  ASSERT_TRUE(MonitoringIsRemembered());
+  ASSERT_TRUE(Keep().ok());
+  EXPECT_TRUE(fleet_.Find(kDevice)->monitored);
+  EXPECT_TRUE(MonitoringIsRemembered());
+}
+
+TEST_F(FleetTest, MonitoringOfAConnectedDeviceIsRememberedOnceItIsKept) {
+  fleet_.Connect(FakeTerminals::AddressOf(kDevice), [](const absl::StatusOr<model::DeviceId>&) {});
+  Pass(seconds(1));
+  ASSERT_TRUE(SetMonitoring(true).ok());
+  ASSERT_TRUE(Keep().ok());
+  EXPECT_TRUE(MonitoringIsRemembered());
+}
+
+TEST_F(FleetTest, MonitoringThatCouldNotBeRememberedCanBeAskedForAgain) {
+  ASSERT_TRUE(Keep().ok());
+  store_.FailAll(absl::UnavailableError("the disk is gone"));
+  EXPECT_EQ(SetMonitoring(true), absl::UnavailableError("the disk is gone"));
+  EXPECT_FALSE(fleet_.Find(kDevice)->monitored);
+  store_.FailAll(absl::OkStatus());
+  EXPECT_TRUE(SetMonitoring(true).ok());
+  EXPECT_TRUE(MonitoringIsRemembered());
+}
+
+TEST_F(FleetTest, MonitoringOfADeviceThatIsAwayCanBeEndedButNotBegun) {
+  ASSERT_TRUE(Keep().ok());
+  ASSERT_TRUE(SetMonitoring(true).ok());
+  terminals_.at(kDevice).reachable = false;
+  terminals_.Lose(kDevice);
+  EXPECT_EQ(SetMonitoring(true).code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(MonitoringIsRemembered());
+  EXPECT_TRUE(SetMonitoring(false).ok());
+  EXPECT_FALSE(MonitoringIsRemembered());
+}
+
+TEST_F(FleetTest, ADeviceThatIsToBeCollectedAfterAllIsCollectedAtOnce) {
+  Record(3);
+  ASSERT_TRUE(Keep(false).ok());
+  EXPECT_THAT(Stored(), IsEmpty());
+  ASSERT_TRUE(Keep(true).ok());
+  Record(1);
+  Pass(seconds(1));
+  EXPECT_THAT(Stored(), ElementsAre(1, 2, 3, 4));
+}
+
+TEST_F(FleetTest, ADeviceThatIsNoLongerToBeCollectedIsNot) {
+  Record(2);
+  ASSERT_TRUE(Keep(true).ok());
+  ASSERT_TRUE(Keep(false).ok());
+  Record(2);
+  Pass(seconds(1));
+  EXPECT_THAT(Stored(), ElementsAre(1, 2));
+  ASSERT_TRUE(Keep(true).ok());
+  EXPECT_THAT(Stored(), ElementsAre(1, 2, 3, 4));
+}
+
+TEST_F(FleetTest, ImagesThatTheStoreDidNotTakeAreFetchedAgain) {
+  Record(3);
+  ASSERT_TRUE(Keep().ok());
+  terminals_.at(kDevice).identity.image_logs = true;
+  store_.FailNextCommit(absl::UnavailableError("the disk is gone"),
+                        testing::Outcome::kNothingWritten);
+  terminals_.Lose(kDevice);
+  Pass(seconds(5));
+  EXPECT_EQ(store_.LoadLogStates()->front().image_next, 4u);
+  EXPECT_TRUE(ingest_.health().ok());
+}
+
+TEST_F(FleetTest, ADeviceThatIsRemovedAndAddedAgainGoesOnWhereTheStoreIs) {
+  Record(3);
+  ASSERT_TRUE(Keep().ok());
+  ASSERT_TRUE(Remove().ok());
+  EXPECT_FALSE(fleet_.Find(kDevice).ok());
+  Record(2);
+  ASSERT_TRUE(Keep().ok());
+  EXPECT_THAT(Stored(), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_EQ(store_.LoadLogStates()->front().epoch, 1u);
+}
+
+TEST_F(FleetTest, ADeviceIsCollectedOnWhenTheStoreRecovers) {
+  ASSERT_TRUE(Keep().ok());
+  store_.FailAll(absl::ResourceExhaustedError("the disk is full"));
+  Record(2);
+  Pass(seconds(10));
+  EXPECT_THAT(Stored(), IsEmpty());
+  EXPECT_EQ(fleet_.Find(kDevice)->lag, 2u);
+  store_.FailAll(absl::OkStatus());
+  Pass(seconds(5));
+  EXPECT_THAT(Stored(), ElementsAre(1, 2));
+  EXPECT_TRUE(ingest_.health().ok());
+}
+
+TEST_F(FleetTest, LiveShowsWhatIsPushedOnceAndNoBacklog) {
+  Record(2);
+  ASSERT_TRUE(Keep().ok());
+  ASSERT_TRUE(SetMonitoring(true).ok());
+  Record(2);
+  Pass(seconds(1));
+  EXPECT_THAT(TakeLive(), ElementsAre(3, 4));
+  terminals_.at(kDevice).reachable = false;
+  terminals_.Lose(kDevice);
+  Record(2);
+  terminals_.at(kDevice).reachable = true;
+  Pass(seconds(1));
+  Record(1);
+  Pass(seconds(1));
+  EXPECT_THAT(TakeLive(), ElementsAre(7));
+  EXPECT_THAT(Stored(), ElementsAre(1, 2, 3, 4, 5, 6, 7));
+}
+
+TEST_F(FleetTest, LiveGoesOnWhenTheCounterBeganAnewWhileTheLinkWasLost) {
+  Record(5);
+  ASSERT_TRUE(Keep().ok());
+  ASSERT_TRUE(SetMonitoring(true).ok());
+  terminals_.at(kDevice).log.clear();
+  terminals_.at(kDevice).last = 0;
+  terminals_.Lose(kDevice);
+  Pass(seconds(1));
+  Record(1);
+  Pass(seconds(1));
+  EXPECT_THAT(TakeLive(), ElementsAre(1));
+}
+
+TEST_F(FleetTest, WhoWaitsForTheLogToBeStoredHearsOfALostLink) {
+  ASSERT_TRUE(Keep().ok());
+  Record(1);
+  std::optional<absl::Status> result;
+  fleet_.WhenStored(kDevice, [&result](const absl::StatusOr<model::LogStatus>& stored) {
+    result = stored.status();
+  });
+  Pass(milliseconds(0));  // the device has answered, the writer has not committed
+  ASSERT_FALSE(result);
+  terminals_.Lose(kDevice);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(FleetTest, WhoWaitsForTheLogToBeStoredIsRefusedWhenTheStoreFails) {
+  ASSERT_TRUE(Keep().ok());
+  store_.FailAll(absl::ResourceExhaustedError("the disk is full"));
+  Record(1);
+  std::optional<absl::Status> result;
+  const auto wait = [&] {
+    result.reset();
+    fleet_.WhenStored(kDevice, [&result](const absl::StatusOr<model::LogStatus>& stored) {
+      result = stored.status();
+    });
+    Pass(seconds(1));
+  };
+  wait();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->code(), absl::StatusCode::kFailedPrecondition);
+  wait();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->code(), absl::StatusCode::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace gatelog::core
