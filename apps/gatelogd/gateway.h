@@ -16,7 +16,7 @@ class Gateway {
   // operator.
   static absl::StatusOr<std::unique_ptr<Gateway>> Start(const config::Config& config);
 
-  // Stops taking work, lets commits end, closes everything. Within kStopTime.
+  // Stops taking work, gives open calls a second to end, lets commits end, closes everything.
   ~Gateway();
 
   // With the ports that were chosen.

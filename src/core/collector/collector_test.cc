@@ -329,6 +329,7 @@ TEST_F(CollectorTest, AnUnreadableRecordIsKeptRawAndStopsNothing) {
   Connect();
   EXPECT_EQ(stored(), (Stored{{1, 1}, {1, 4}}));
   EXPECT_EQ(gaps(), (Gaps{{2, 2, GapReason::kUnreadable}, {3, 3, GapReason::kUnreadable}}));
+  ASSERT_FALSE(store_.gaps().empty());
   EXPECT_EQ(store_.gaps().front().raw, "\xff\xff");
 }
 
@@ -378,6 +379,17 @@ TEST_F(CollectorTest, ADeviceThatIsRolledBackIsWaitedForUntilARecordDiffers) {
   Push(4);
   EXPECT_EQ(stored(), (Stored{{1, 1}, {1, 2}, {1, 3}, {1, 4}, {1, 5}, {2, 4}}));
   EXPECT_EQ(collector_->state().epoch_first, 4u);
+}
+
+TEST_F(CollectorTest, AShorterLogThatShowsTheSameRecordsAgainStoresNoneTwice) {
+  device_.generation = 0;
+  device_.Write(1, 5);
+  Connect();
+  device_.EraseFrom(4);
+  Reconnect();
+  device_.Write(4, 6);
+  Push(6);
+  EXPECT_EQ(stored(), (Stored{{1, 1}, {1, 2}, {1, 3}, {1, 4}, {1, 5}, {1, 6}}));
 }
 
 TEST_F(CollectorTest, RecordsThatDifferFromTheStoredOnesBeginANewEpochThere) {

@@ -218,6 +218,26 @@ TEST_F(FleetTest, LiveShowsWhatIsPushedOnceAndNoBacklog) {
   EXPECT_THAT(Stored(), ElementsAre(1, 2, 3, 4, 5, 6, 7));
 }
 
+TEST_F(FleetTest, APushThatIsRepeatedIsShownOnce) {
+  ASSERT_TRUE(Keep().ok());
+  ASSERT_TRUE(SetMonitoring(true).ok());
+  Record(2);
+  terminals_.at(kDevice).last = 1;
+  Record(1);  // as record 2 again
+  Record(1);
+  Pass(seconds(1));
+  EXPECT_THAT(TakeLive(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(Stored(), ElementsAre(1, 2, 3));
+}
+
+TEST_F(FleetTest, WhatIsNotMonitoredIsStoredButNotShown) {
+  ASSERT_TRUE(Keep().ok());
+  Record(2);
+  Pass(seconds(1));
+  EXPECT_THAT(TakeLive(), IsEmpty());
+  EXPECT_THAT(Stored(), ElementsAre(1, 2));
+}
+
 TEST_F(FleetTest, LiveGoesOnWhenTheCounterBeganAnewWhileTheLinkWasLost) {
   Record(5);
   ASSERT_TRUE(Keep().ok());
