@@ -200,7 +200,10 @@ class CommandLineTest(EndToEndTest):
         self.refused(*base, "device", "info", "999", text="999")
         self.refused(*base, "log", "get", "999", text="999")
         self.refused(*base, "log", "clear", "999")
-        self.assertGreater(run_cli(*base, "device", "frobnicate", check=False).returncode, 0)
+        self.refused(*base, "event", "query", "--limit", "-1", text="negative")
+        unknown = run_cli(*base, "device", "frobnicate", check=False)
+        self.assertEqual(2, unknown.returncode)
+        self.assertIn("frobnicate", unknown.stderr)
         self.refused(*base, "-o", "xml", "device", "list", text="xml")
 
 
