@@ -50,6 +50,7 @@ core::Fleet::Options FleetOptions(const config::Config& config) {
   core::Fleet::Options options;
   options.reconnect = {config.device_reconnect_min, config.device_reconnect_max};
   options.collection.collector.page_records = config.device_page_records;
+  options.collect = config.device_collect;
   return options;
 }
 

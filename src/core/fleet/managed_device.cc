@@ -46,9 +46,19 @@ ManagedDevice::~ManagedDevice() {
 void ManagedDevice::set_registration(const ports::Registration& registration) {
   const bool moved = !(registration.address == registration_.address);
   const bool monitored = registration_.monitored || registration.monitored;
+  SetCollected(registration.collected);
   registration_ = registration;
   registration_.monitored = monitored;
   if (moved && connected()) Disconnect(absl::OkStatus());
+}
+
+void ManagedDevice::SetCollected(bool collected) {
+  if (std::exchange(registration_.collected, collected) == collected || !armed_) return;
+  if (collected) {
+    collection_.Attach(*link_, log_);
+  } else {
+    collection_.Detach();
+  }
 }
 
 void ManagedDevice::Dial() {

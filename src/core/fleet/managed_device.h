@@ -53,6 +53,8 @@ class ManagedDevice {
   ports::DeviceLink* link() { return link_.get(); }
   const std::string& last_error() const { return last_error_; }
   void set_monitored(bool monitored) { registration_.monitored = monitored; }
+  // Begins or ends the collection of the log, also on the link that is there.
+  void SetCollected(bool collected);
   LogCollection& collection() { return collection_; }
   DeviceSnapshot Snapshot() const;
 
