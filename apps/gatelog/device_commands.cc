@@ -65,6 +65,9 @@ Layout DeviceLayout() {
           FieldColumns(*v1::Device::descriptor())};
 }
 
+// What follows '?' in an address may be a key, which is never shown.
+std::string WithoutKey(const std::string& address) { return address.substr(0, address.find('?')); }
+
 absl::Status Add(Session& session, const std::vector<std::string>& addresses, bool no_collect) {
   GATELOG_ASSIGN_OR_RETURN(Connection * gateway, session.gateway());
   const Interrupt::Watch watch(session.interrupt());
@@ -85,8 +88,8 @@ absl::Status Add(Session& session, const std::vector<std::string>& addresses, bo
     // The others may still succeed; a gateway that is gone or a Ctrl-C ends it.
     if (ExitCodeOf(response.status()) != kExitFailed) return response.status();
     if (!last.ok()) session.Say(std::string(last.message()));
-    last =
-        Failed(absl::StrCat(address, " was not added: ", std::string(response.status().message())));
+    last = Failed(absl::StrCat(WithoutKey(address),
+                               " was not added: ", std::string(response.status().message())));
   }
   GATELOG_RETURN_IF_ERROR(writer.Finish());
   if (behind)

@@ -45,6 +45,30 @@ void AddGlobalOptions(CLI::App& app, Session& session) {
   app.add_flag("-y,--yes", session.yes, "do not ask before something that cannot be undone");
 }
 
+// CLI11 would take -1 for the largest number there is.
+void RefuseNegative(CLI::App& command) {
+  const CLI::Validator check(
+      [](const std::string& text) {
+        return text.starts_with('-') ? text + " is negative" : std::string();
+      },
+      "");
+  for (CLI::Option* option : command.get_options()) {
+    if (option->get_type_name() == "UINT") option->check(check);
+  }
+}
+
+// What holds for all nouns and verbs below `app`, whose full name is `name`.
+void Complete(CLI::App& app, const std::string& name) {
+  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    const std::string full_name = name + " " + command->get_name();
+    RefuseNegative(*command);
+    Complete(*command, full_name);
+    if (command->get_subcommands([](const CLI::App*) { return true; }).empty()) continue;
+    command->footer("'" + full_name +
+                    " VERB --help' has examples, 'gatelog --help' the options of every command.");
+  }
+}
+
 void AddCommands(CLI::App& app, Session& session) {
   app.require_subcommand(1);
   app.fallthrough();  // global options may stand anywhere
@@ -54,6 +78,7 @@ void AddCommands(CLI::App& app, Session& session) {
   AddImageCommands(app, session);
   AddGapCommands(app, session);
   AddCodeCommands(app, session);
+  Complete(app, "gatelog");
 }
 
 // The noun or verb that was named last.

@@ -172,8 +172,8 @@ const std::vector<Setting>& Settings() {
            "Where /metrics, /healthz and /readyz are served; port 0 takes a free one."),
       Text("log.level", &Config::log_level, "trace, debug, info, warn or error."),
       Flag("device.collect", &Config::device_collect,
-           "Store the logs of all devices but those added with --no-collect. false: only keep the "
-           "links."),
+           "Store the logs of devices that clients link with Connect and AddAsyncConnection; "
+           "'gatelog device add' says it for each."),
       Duration("device.connect_timeout_ms", &Config::device_connect_timeout, 100, 600'000,
                "How long a device may take to answer a connection."),
       Duration("device.request_timeout_ms", &Config::device_request_timeout, 100, 600'000,

@@ -200,7 +200,16 @@ class CommandLineTest(EndToEndTest):
         self.refused(*base, "device", "info", "999", text="999")
         self.refused(*base, "log", "get", "999", text="999")
         self.refused(*base, "log", "clear", "999")
-        self.assertGreater(run_cli(*base, "device", "frobnicate", check=False).returncode, 0)
+        self.refused(*base, "event", "query", "--limit", "-1", text="negative")
+        # Refused without any waiting; the gateway must live on.
+        self.refused(*base, "device", "add", "192.0.2.1", text="No key")
+        secret = "000102030405060708090a0b0c0d0e0f"
+        done = run_cli(*base, "device", "add", f"terminal://127.0.0.1:{free_port()}?key={secret}", check=False)
+        self.assertEqual(1, done.returncode, done.stderr)
+        self.assertNotIn(secret, done.stderr)
+        unknown = run_cli(*base, "device", "frobnicate", check=False)
+        self.assertEqual(2, unknown.returncode)
+        self.assertIn("frobnicate", unknown.stderr)
         self.refused(*base, "-o", "xml", "device", "list", text="xml")
 
 

@@ -12,6 +12,7 @@ import health_pb2
 import health_pb2_grpc
 import reflection_pb2
 import reflection_pb2_grpc
+from gatelog.v1 import devices_pb2
 from gsdk import admin_pb2, connect_pb2, device_pb2, tna_pb2
 
 
@@ -54,6 +55,30 @@ class ConnectTest(EndToEndTest):
         wait_for(lambda: FIRST_ID not in self.list(), "the device leaves the list")
         wait_for(lambda: len(changes) >= 2, "two status changes")
         self.assertEqual([(FIRST_ID, connect_pb2.TCP_CONNECTED), (FIRST_ID, connect_pb2.DISCONNECTED)], changes)
+
+    def test_a_log_that_is_not_to_be_collected(self):
+        def add(no_collect):
+            self.gw.devices.Add(devices_pb2.AddRequest(address=self.sim.address(1), no_collect=no_collect))
+
+        add(no_collect=True)
+        # Long enough for a collection that should not be: another device's is done meanwhile.
+        wait_for(lambda: self.gw.info(self.gw.add(self.sim.address(2))).stored == 20, "the other log stored")
+        device = self.gw.info()
+        self.assertEqual((False, 0, 20), (device.collected, device.stored, device.last_id))
+        add(no_collect=False)
+        wait_for(lambda: self.gw.info().stored == 20, "stored once it is wanted")
+        add(no_collect=True)
+        self.sim.inject(eventCode=0x5000, entityID=1)
+        wait_for(lambda: self.gw.info().last_id == 21, "the new record is known of")
+        self.assertEqual((False, 20), (self.gw.info().collected, self.gw.info().stored))
+
+    def test_collecting_only_what_is_asked_for(self):
+        choosy = self.gateway("choosy", env={"GATELOG_DEVICE_COLLECT": "false"})
+        choosy.connect.Connect(connect_pb2.ConnectRequest(connectInfo=connect_pb2.ConnectInfo(
+            IPAddr=self.sim.host(3), port=self.sim.port)))
+        self.assertFalse(choosy.info(FIRST_ID + 2).collected)
+        choosy.add(self.sim.address(1))
+        self.assertTrue(choosy.info().collected)
 
     def test_nobody_there(self):
         with self.fails(grpc.StatusCode.UNAVAILABLE):

@@ -1,9 +1,10 @@
 """The gateway goes away and comes back."""
 
+import json
 import time
 import unittest
 
-from harness import FIRST_ID, EndToEndTest, subscribe, wait_for  # first: finds the generated contracts
+from harness import BIN, FIRST_ID, EndToEndTest, Process, subscribe, wait_for  # first: finds the generated contracts
 
 
 import compare
@@ -45,6 +46,21 @@ class RestartTest(EndToEndTest):
             IPAddr=self.sim.host(1), port=self.sim.port)))
         gw.stop()
         self.assertEqual({}, self.gateway().list())
+
+    def test_a_tail_goes_on_where_it_stopped(self):
+        gw = self.gateway()
+        gw.add(self.sim.address())
+        tail = Process([BIN / "gatelog", "--gateway", gw.grpc_address, "--ca", gw.ca, "-o", "jsonl",
+                        "event", "tail", "-n", "1", "-f"])
+        self.addCleanup(tail.kill)
+        wait_for(lambda: len(tail.lines) > 5, "the tail shows live events")
+        self.assertEqual(0, gw.stop(), gw.errors())
+        before = len(tail.lines)
+        self.gateway(grpc_address=gw.grpc_address)
+        # gRPC alone, with nobody waiting for it, needs 15 s to come back.
+        wait_for(lambda: len(tail.lines) > before, "the tail goes on", 10)
+        seen = [json.loads(line)["seq"] for line in tail.lines]
+        self.assertEqual(list(range(seen[0], seen[0] + len(seen))), seen)
 
     def test_sigterm_in_the_middle_of_a_backlog_with_clients_waiting(self):
         sim = self.simulator(name="long", history=100_000, first_id=543000001)

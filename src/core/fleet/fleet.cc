@@ -63,7 +63,8 @@ ManagedDevice& Fleet::Obtain(model::DeviceId id, const ports::DeviceAddress& add
   auto& device = devices_[id];
   if (device == nullptr) {
     device = std::make_unique<ManagedDevice>(
-        *this, ports::Registration{.id = id, .address = address}, false, CollectionOf(id));
+        *this, ports::Registration{.id = id, .address = address, .collected = options_.collect},
+        false, CollectionOf(id));
   }
   return *device;
 }
@@ -166,14 +167,16 @@ void Fleet::Add(ports::DeviceAddress address, bool collect,
     ports::Registration registration = (*device)->registration();
     registration.address = address;
     registration.collected = collect;
-    AddAsync({registration},
-             [reply = std::move(reply), id = registration.id](absl::Status status) mutable {
-               if (status.ok()) {
-                 reply(id);
-               } else {
-                 reply(std::move(status));
-               }
-             });
+    // Before its pushes are armed, so that not even a page of its log is read against the order.
+    if (!(*device)->kept()) (*device)->SetCollected(collect);
+    SaveAndKeep({registration},
+                [reply = std::move(reply), id = registration.id](absl::Status status) mutable {
+                  if (status.ok()) {
+                    reply(id);
+                  } else {
+                    reply(std::move(status));
+                  }
+                });
   });
 }
 
@@ -196,6 +199,16 @@ absl::Status Fleet::CheckRegistrations(
 
 void Fleet::AddAsync(std::vector<ports::Registration> registrations,
                      ports::Reply<absl::Status> reply) {
+  for (ports::Registration& registration : registrations) {
+    const auto known = devices_.find(registration.id);
+    registration.collected =
+        known == devices_.end() ? options_.collect : known->second->registration().collected;
+  }
+  SaveAndKeep(std::move(registrations), std::move(reply));
+}
+
+void Fleet::SaveAndKeep(std::vector<ports::Registration> registrations,
+                        ports::Reply<absl::Status> reply) {
   if (absl::Status status = CheckRegistrations(registrations); !status.ok()) {
     reply(std::move(status));
     return;
@@ -319,7 +332,7 @@ void Fleet::WhenStored(model::DeviceId id, ports::Reply<absl::StatusOr<model::Lo
     return;
   }
   ManagedDevice& device = *devices_.at(id);
-  if (!device.collected()) {
+  if (!device.registration().collected) {
     reply(absl::FailedPreconditionError(
         absl::StrCat("the log of device ", id, " is not collected, so it cannot be stored first")));
     return;

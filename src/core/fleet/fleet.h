@@ -69,7 +69,7 @@ class Fleet {
   struct Options {
     Backoff::Options reconnect;
     LogCollection::Options collection;
-    bool collect = true;  // false: links are kept, no log is stored
+    bool collect = true;  // the logs of devices that come by Connect and AddAsync
   };
 
   struct Parts {  // all outlive the fleet
@@ -100,7 +100,7 @@ class Fleet {
 
   // Keeps the devices and goes on trying to link them; the reply does not wait for that. A device
   // that answers with another ID is not taken. ID 0 and doubled IDs: kInvalidArgument, nothing
-  // kept.
+  // kept. Whether a log is collected stays as it is; for a new device Options::collect decides.
   void AddAsync(std::vector<ports::Registration> registrations, ports::Reply<absl::Status> reply);
 
   // Ends the links and forgets the devices; what is stored stays.
@@ -144,6 +144,8 @@ class Fleet {
   ManagedDevice& Obtain(model::DeviceId id, const ports::DeviceAddress& address);
   LogCollection& CollectionOf(model::DeviceId id);
   absl::Status CheckRegistrations(const std::vector<ports::Registration>& registrations) const;
+  void SaveAndKeep(std::vector<ports::Registration> registrations,
+                   ports::Reply<absl::Status> reply);
   void Keep(const ports::Registration& registration);
   void Forget(model::DeviceId id);
   ports::DeviceDialer* DialerFor(const ports::DeviceAddress& address) const;

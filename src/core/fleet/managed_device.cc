@@ -47,21 +47,20 @@ ManagedDevice::~ManagedDevice() {
 void ManagedDevice::set_registration(const ports::Registration& registration) {
   const bool moved = !(registration.address == registration_.address);
   const bool monitored = registration_.monitored || registration.monitored;
-  const bool was_collected = collected();
+  SetCollected(registration.collected);
   registration_ = registration;
   registration_.monitored = monitored;
-  if (moved && connected()) {
-    Disconnect(absl::OkStatus());
-  } else if (armed_ && collected() != was_collected) {
-    if (collected()) {
-      collection_.Attach(*link_, log_);
-    } else {
-      collection_.Detach();
-    }
-  }
+  if (moved && connected()) Disconnect(absl::OkStatus());
 }
 
-bool ManagedDevice::collected() const { return registration_.collected && fleet_.options_.collect; }
+void ManagedDevice::SetCollected(bool collected) {
+  if (std::exchange(registration_.collected, collected) == collected || !armed_) return;
+  if (collected) {
+    collection_.Attach(*link_, log_);
+  } else {
+    collection_.Detach();
+  }
+}
 
 void ManagedDevice::Dial() {
   if (link_ != nullptr || attempt_ != nullptr) return;
@@ -126,7 +125,7 @@ void ManagedDevice::OnArmed(const absl::StatusOr<model::LogStatus>& status) {
   backoff_.Reset();
   log_ = *status;
   last_live_ = status->last;
-  if (collected()) collection_.Attach(*link_, *status);
+  if (registration_.collected) collection_.Attach(*link_, *status);
 }
 
 void ManagedDevice::OnPush(model::EventId id, std::string_view payload) {
@@ -139,7 +138,7 @@ void ManagedDevice::OnPush(model::EventId id, std::string_view payload) {
       if (registration_.monitored) fleet_.parts_.live.Publish(registration_.id, *event);
     }
   }
-  if (collected()) collection_.OnPush(id);
+  if (registration_.collected) collection_.OnPush(id);
 }
 
 void ManagedDevice::OnStatus(const model::LogStatus& status) {
@@ -147,7 +146,7 @@ void ManagedDevice::OnStatus(const model::LogStatus& status) {
   const bool restarted = status.generation != log_.generation || status.last < log_.last;
   if (restarted) last_live_ = status.last;
   log_ = status;
-  if (collected()) collection_.OnStatus(status);
+  if (registration_.collected) collection_.OnStatus(status);
 }
 
 void ManagedDevice::Disconnect(const absl::Status& reason) {
@@ -225,12 +224,12 @@ DeviceSnapshot ManagedDevice::Snapshot() const {
   snapshot.connected_since = connected_since_;
   snapshot.identity = identity_;
   snapshot.kept = kept_;
-  snapshot.collected = collected();
+  snapshot.collected = registration_.collected;
   snapshot.monitored = registration_.monitored;
   snapshot.epoch = collector.state().epoch;
   snapshot.next = collector.state().next;
-  snapshot.log = collected() ? collector.log() : log_;
-  snapshot.lag = collected() ? collector.lag() : 0;
+  snapshot.log = registration_.collected ? collector.log() : log_;
+  snapshot.lag = registration_.collected ? collector.lag() : 0;
   snapshot.stored = collection_.totals().events;
   snapshot.gaps = collection_.totals().gaps;
   snapshot.missing = collection_.totals().missing;

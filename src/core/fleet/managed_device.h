@@ -49,12 +49,12 @@ class ManagedDevice {
   void set_registration(const ports::Registration& registration);
   const ports::Registration& registration() const { return registration_; }
   bool kept() const { return kept_; }
-  // Whether its log goes into the store.
-  bool collected() const;
   bool connected() const { return link_ != nullptr; }
   ports::DeviceLink* link() { return link_.get(); }
   const std::string& last_error() const { return last_error_; }
   void set_monitored(bool monitored) { registration_.monitored = monitored; }
+  // Begins or ends the collection of the log, also on the link that is there.
+  void SetCollected(bool collected);
   LogCollection& collection() { return collection_; }
   DeviceSnapshot Snapshot() const;
 

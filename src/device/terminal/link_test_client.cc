@@ -1,5 +1,7 @@
 #include "device/terminal/link_test_client.h"
 
+#include <gtest/gtest.h>
+
 #include "absl/strings/str_cat.h"
 
 namespace gatelog::terminal {
@@ -59,10 +61,13 @@ void LinkTestClient::Dial(const ports::DeviceAddress& address) {
   loop_.RunAndWait([this, address] {
     auto keep = [this, reply = dialed_.Reply()](
                     absl::StatusOr<std::unique_ptr<ports::DeviceLink>> link) mutable {
+      EXPECT_FALSE(dialing_) << "the reply came from inside Dial";
       if (link.ok()) link_ = *std::move(link);
       reply(link.status());
     };
+    dialing_ = true;
     attempt_ = dialer_.Dial(address, observer, std::move(keep));
+    dialing_ = false;
   });
 }
 

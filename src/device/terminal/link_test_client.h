@@ -98,6 +98,7 @@ class LinkTestClient {
   TerminalDialer dialer_;
   Awaited<absl::Status> dialed_;
   std::unique_ptr<ports::DeviceDialer::Attempt> attempt_;  // the loop's thread
+  bool dialing_ = false;                                   // the loop's thread
   std::unique_ptr<ports::DeviceLink> link_;                // the loop's thread
 };
 

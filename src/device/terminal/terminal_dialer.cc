@@ -103,6 +103,9 @@ class Dialing final : public std::enable_shared_from_this<Dialing> {
 };
 
 asio::awaitable<void> Dialing::Run(Self self) {
+  // Some addresses are refused without any waiting; the reply still comes after Dial has returned.
+  co_await asio::post(self->socket_.get_executor(), asio::use_awaitable);
+  if (self->ended()) co_return;
   self->SetTimeLimit(self->options_.connect_timeout, "did not accept a connection");
   absl::Status connected = co_await self->Connect();
   if (!connected.ok()) {
