@@ -43,11 +43,19 @@ class FleetTest : public ::testing::Test {
     }
   }
 
-  absl::Status Keep(bool collected = true) {
+  absl::Status Keep() {
     absl::Status result = absl::UnknownError("no reply");
-    fleet_.AddAsync(
-        {{.id = kDevice, .address = FakeTerminals::AddressOf(kDevice), .collected = collected}},
-        [&result](absl::Status status) { result = std::move(status); });
+    fleet_.AddAsync({{.id = kDevice, .address = FakeTerminals::AddressOf(kDevice)}},
+                    [&result](absl::Status status) { result = std::move(status); });
+    Pass(seconds(1));
+    return result;
+  }
+
+  // As `gatelog device add` does, with or without --no-collect.
+  absl::Status AddCollected(bool collected) {
+    absl::Status result = absl::UnknownError("no reply");
+    fleet_.Add(FakeTerminals::AddressOf(kDevice), collected,
+               [&result](const absl::StatusOr<model::DeviceId>& id) { result = id.status(); });
     Pass(seconds(1));
     return result;
   }
@@ -145,9 +153,9 @@ TEST_F(FleetTest, MonitoringOfADeviceThatIsAwayCanBeEndedButNotBegun) {
 
 TEST_F(FleetTest, ADeviceThatIsToBeCollectedAfterAllIsCollectedAtOnce) {
   Record(3);
-  ASSERT_TRUE(Keep(false).ok());
+  ASSERT_TRUE(AddCollected(false).ok());
   EXPECT_THAT(Stored(), IsEmpty());
-  ASSERT_TRUE(Keep(true).ok());
+  ASSERT_TRUE(AddCollected(true).ok());
   Record(1);
   Pass(seconds(1));
   EXPECT_THAT(Stored(), ElementsAre(1, 2, 3, 4));
@@ -155,12 +163,12 @@ TEST_F(FleetTest, ADeviceThatIsToBeCollectedAfterAllIsCollectedAtOnce) {
 
 TEST_F(FleetTest, ADeviceThatIsNoLongerToBeCollectedIsNot) {
   Record(2);
-  ASSERT_TRUE(Keep(true).ok());
-  ASSERT_TRUE(Keep(false).ok());
+  ASSERT_TRUE(AddCollected(true).ok());
+  ASSERT_TRUE(AddCollected(false).ok());
   Record(2);
   Pass(seconds(1));
   EXPECT_THAT(Stored(), ElementsAre(1, 2));
-  ASSERT_TRUE(Keep(true).ok());
+  ASSERT_TRUE(AddCollected(true).ok());
   EXPECT_THAT(Stored(), ElementsAre(1, 2, 3, 4));
 }
 
