@@ -107,6 +107,7 @@ void Fleet::Start() {
 }
 
 void Fleet::Stop() {
+  stopped_ = true;
   tick_timer_.cancel();
   for (const auto& timer : reboot_timers_) {
     if (timer != nullptr) timer->cancel();
@@ -149,7 +150,8 @@ void Fleet::ScheduleNext(std::size_t index, Steady::time_point after, bool in_sc
 void Fleet::StartTick() {
   tick_timer_.expires_after(kTick);
   tick_timer_.async_wait([this](const std::error_code& error) {
-    if (error) return;
+    // A tick that was due when Stop came is not cancelled any more.
+    if (error || stopped_) return;
     Tick();
     StartTick();
   });

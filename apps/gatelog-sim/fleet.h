@@ -78,6 +78,7 @@ class Fleet {
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
   Random random_;  // for the intervals only; what happens comes from each terminal's life
   asio::steady_timer tick_timer_;
+  bool stopped_ = false;
   std::vector<std::unique_ptr<asio::steady_timer>> reboot_timers_;  // by terminal, made when needed
   bool failing_ = false;
 };
