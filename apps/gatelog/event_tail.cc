@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ranges>
 
 #include "apps/gatelog/event_view.h"
 #include "apps/gatelog/failure.h"
@@ -35,6 +34,7 @@ class Tail {
 
  private:
   absl::Status Show(const StoredEvent& event);
+  absl::Status ShowOldestFirst(const std::vector<StoredEvent>& newest_first);
   absl::Status ShowMissed();
   absl::Status FollowOnce(std::uint64_t count);
   absl::Status ShowBatch(const v1::FollowResponse& batch);
@@ -56,6 +56,13 @@ absl::Status Tail::Show(const StoredEvent& event) {
   return writer_.Add(StoredEventRecord(event, session_.zone()));
 }
 
+absl::Status Tail::ShowOldestFirst(const std::vector<StoredEvent>& newest_first) {
+  for (auto event = newest_first.rbegin(); event != newest_first.rend(); ++event) {
+    GATELOG_RETURN_IF_ERROR(Show(*event));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Tail::ShowLast(std::uint64_t count) {
   // With nothing to show, the newest event still says where the past ends.
   const std::uint64_t wanted = std::max<std::uint64_t>(count, 1);
@@ -71,8 +78,7 @@ absl::Status Tail::ShowLast(std::uint64_t count) {
     if (!last.empty()) last_seq_ = last.front().seq();
     last.clear();
   }
-  for (const StoredEvent& event : last | std::views::reverse) GATELOG_RETURN_IF_ERROR(Show(event));
-  return absl::OkStatus();
+  return ShowOldestFirst(last);
 }
 
 // Whether the stream began before or after the last events were read cannot be told from its first
@@ -90,10 +96,7 @@ absl::Status Tail::ShowMissed() {
       missed.push_back(event);
     }
   }
-  for (const StoredEvent& event : missed | std::views::reverse) {
-    GATELOG_RETURN_IF_ERROR(Show(event));
-  }
-  return absl::OkStatus();
+  return ShowOldestFirst(missed);
 }
 
 absl::Status Tail::ShowBatch(const v1::FollowResponse& batch) {

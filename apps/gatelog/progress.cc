@@ -100,7 +100,8 @@ std::vector<std::string> ProgressLines(const std::vector<v1::Device>& devices,
   const std::size_t room = std::max<std::size_t>(height, 2);
   const bool all = shown.size() <= room;
   if (!all) {
-    std::ranges::stable_partition(shown, [](const v1::Device* d) { return !IsStored(*d); });
+    std::stable_partition(shown.begin(), shown.end(),
+                          [](const v1::Device* d) { return !IsStored(*d); });
     shown.resize(room - 1);
   }
   std::vector<std::string> lines;
