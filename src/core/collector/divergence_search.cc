@@ -22,7 +22,7 @@ Comparison Compare(std::span<const model::Anchor> device, std::span<const model:
       ++s;
       continue;
     }
-    if (d->fingerprint == s->fingerprint) {
+    if (model::SameRecord(*d, *s)) {
       result.last_equal = d->id;
     } else if (!model::IsUnreadable(*d)) {
       result.difference = d->id;

@@ -12,18 +12,28 @@ namespace {
 
 constexpr std::size_t kPeopleCachedMax = 200'000;
 
-constexpr std::int64_t kHasImage = 1;
-constexpr std::int64_t kChangedOnDevice = 2;
-
 std::int64_t FlagsOf(const model::Event& event) {
-  return (event.has_image ? kHasImage : 0) | (event.changed_on_device ? kChangedOnDevice : 0);
+  return (event.has_image ? kFlagHasImage : 0) |
+         (event.changed_on_device ? kFlagChangedOnDevice : 0);
 }
 
 bool OpensEpoch(const ports::Batch& batch) { return batch.after.epoch != batch.expected_epoch; }
 
+ports::Phase PhaseOf(const ports::Batch& batch, const model::Event& event) {
+  return event.id < batch.live_from ? ports::Phase::kBacklog : ports::Phase::kLive;
+}
+
+evidence::EventPlace PlaceOf(const ports::Batch& batch, const model::Event& event,
+                             std::uint64_t seq) {
+  return {.seq = seq,
+          .log_device = batch.log_device,
+          .epoch = batch.after.epoch,
+          .id = event.id,
+          .arrival_ms = batch.arrival.time_since_epoch().count(),
+          .phase = static_cast<std::uint8_t>(PhaseOf(batch, event))};
+}
+
 void BindEvent(const ports::Batch& batch, const model::Event& event, Statement& insert) {
-  const ports::Phase phase =
-      event.id < batch.live_from ? ports::Phase::kBacklog : ports::Phase::kLive;
   insert.Bind(2, batch.log_device);
   insert.Bind(3, batch.after.epoch);
   insert.Bind(4, event.id);
@@ -36,36 +46,67 @@ void BindEvent(const ports::Batch& batch, const model::Event& event, Statement& 
   insert.Bind(12, FlagsOf(event));
   insert.Bind(13, event.temperature);
   insert.Bind(14, batch.arrival.time_since_epoch().count());
-  insert.Bind(15, static_cast<int>(phase));
+  insert.Bind(15, static_cast<int>(PhaseOf(batch, event)));
   insert.BindBlob(16, event.payload);
 }
 
 }  // namespace
 
+evidence::GapEntry GapEntryOf(const model::Gap& gap, ChainWriter& chain) {
+  return {.log_device = gap.log_device,
+          .epoch = gap.epoch,
+          .first = gap.first,
+          .last = gap.last,
+          .reason = static_cast<std::uint8_t>(gap.reason),
+          .found_ms = gap.found.time_since_epoch().count(),
+          .raw = chain.leaves().GapRaw(chain.store_salt(), {gap.log_device, gap.epoch, gap.first},
+                                       gap.raw)};
+}
+
 absl::Status EventWriter::Write(const ports::Batch& batch, std::uint64_t& seq,
                                 absl::Status& refusal) {
   refusal = CheckBatch(batch);
   if (!refusal.ok()) return absl::OkStatus();
-  GATELOG_RETURN_IF_ERROR(CheckFence(batch, refusal));
+  model::Generation generation = 0;
+  GATELOG_RETURN_IF_ERROR(CheckFence(batch, generation, refusal));
   if (!refusal.ok()) return absl::OkStatus();
 
   LogChange change{.events = batch.events.size(), .gaps = batch.gaps.size()};
   for (const model::Gap& gap : batch.gaps)
     change.missing += std::uint64_t{gap.last} - gap.first + 1;
-  if (OpensEpoch(batch)) GATELOG_RETURN_IF_ERROR(OpenEpoch(batch));
+  if (OpensEpoch(batch)) {
+    GATELOG_RETURN_IF_ERROR(OpenEpoch(batch));
+  } else if (generation != batch.after.generation) {
+    GATELOG_RETURN_IF_ERROR(
+        chain_.AddEntry(evidence::GenerationEntry{.log_device = batch.log_device,
+                                                  .epoch = batch.after.epoch,
+                                                  .generation = batch.after.generation}));
+  }
   GATELOG_RETURN_IF_ERROR(WriteEvents(batch, seq));
   GATELOG_RETURN_IF_ERROR(WriteGaps(batch));
-  return WriteLogState(database_, batch.after, OpensEpoch(batch), change);
+  chain_.Touch(batch.log_device, batch.after.epoch);
+  ports::LogState after = batch.after;
+  GATELOG_ASSIGN_OR_RETURN(after.anchors, erased_anchors_.Clean(database_, batch));
+  return WriteLogState(database_, after, OpensEpoch(batch), change);
 }
 
-absl::Status EventWriter::CheckFence(const ports::Batch& batch, absl::Status& refusal) {
+absl::StatusOr<ports::Erased> EventWriter::Erase(const std::string& user_id,
+                                                 const std::string& by) {
+  // Also if the transaction fails later: then it is read again.
+  people_.erase(user_id);
+  return EraseUser(database_, chain_, erased_anchors_, user_id, by);
+}
+
+absl::Status EventWriter::CheckFence(const ports::Batch& batch, model::Generation& generation,
+                                     absl::Status& refusal) {
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
-      database_.Prepare("SELECT epoch, next FROM log_state WHERE log_device = ?1"));
+      database_.Prepare("SELECT epoch, next, generation FROM log_state WHERE log_device = ?1"));
   select.Bind(1, batch.log_device);
   GATELOG_ASSIGN_OR_RETURN(const bool known, select.Step());
   const std::int64_t epoch = known ? select.Integer(0) : 0;
   const std::int64_t next = known ? select.Integer(1) : 0;
+  generation = known ? static_cast<model::Generation>(select.Integer(2)) : 0;
   if (epoch != batch.expected_epoch || next != batch.expected_next) {
     refusal = absl::FailedPreconditionError(absl::StrCat(
         "Log device ", batch.log_device, " stands at epoch ", epoch, ", next ID ", next,
@@ -79,8 +120,9 @@ absl::Status EventWriter::OpenEpoch(const ports::Batch& batch) {
   GATELOG_ASSIGN_OR_RETURN(
       Statement end,
       database_.Prepare(
-          "UPDATE epoch SET (next, generation) = (SELECT next, generation FROM log_state "
-          "WHERE log_device = ?1) WHERE log_device = ?1 AND epoch = ?2"));
+          "UPDATE epoch SET (next, generation, events, gaps, missing) = (SELECT next, generation, "
+          "epoch_events, epoch_gaps, epoch_missing FROM log_state WHERE log_device = ?1) "
+          "WHERE log_device = ?1 AND epoch = ?2"));
   end.Bind(1, batch.log_device);
   end.Bind(2, batch.expected_epoch);
   GATELOG_RETURN_IF_ERROR(end.Run());
@@ -93,7 +135,13 @@ absl::Status EventWriter::OpenEpoch(const ports::Batch& batch) {
   insert.Bind(3, batch.after.epoch_first);
   insert.Bind(4, static_cast<std::int64_t>(batch.after.generation));
   insert.Bind(5, batch.arrival.time_since_epoch().count());
-  return insert.Run();
+  GATELOG_RETURN_IF_ERROR(insert.Run());
+  return chain_.AddEntry(
+      evidence::EpochEntry{.log_device = batch.log_device,
+                           .epoch = batch.after.epoch,
+                           .first = batch.after.epoch_first,
+                           .generation = batch.after.generation,
+                           .opened_ms = batch.arrival.time_since_epoch().count()});
 }
 
 absl::Status EventWriter::WriteEvents(const ports::Batch& batch, std::uint64_t& seq) {
@@ -101,16 +149,19 @@ absl::Status EventWriter::WriteEvents(const ports::Batch& batch, std::uint64_t& 
       Statement insert,
       database_.Prepare(
           "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-          "?14, ?15, ?16)"));
+          "?14, ?15, ?16, ?17)"));
   for (const model::Event& event : batch.events) {
     insert.Bind(1, static_cast<std::int64_t>(seq + 1));
     BindEvent(batch, event, insert);
+    std::string_view salt = chain_.store_salt();
     if (event.user_id.empty()) {
       insert.BindNull(9);
     } else {
-      GATELOG_ASSIGN_OR_RETURN(const std::int64_t person, PersonOf(event.user_id));
-      insert.Bind(9, person);
+      GATELOG_ASSIGN_OR_RETURN(const Person* person, PersonOf(event.user_id));
+      insert.Bind(9, person->id);
+      salt = person->salt;
     }
+    insert.Bind(17, chain_.AddEvent(PlaceOf(batch, event, seq + 1), event.payload, salt));
     GATELOG_RETURN_IF_ERROR(insert.Run());
     ++seq;
   }
@@ -130,33 +181,35 @@ absl::Status EventWriter::WriteGaps(const ports::Batch& batch) {
     insert.Bind(6, gap.found.time_since_epoch().count());
     insert.BindBlob(7, gap.raw);
     GATELOG_RETURN_IF_ERROR(insert.Run());
+    GATELOG_RETURN_IF_ERROR(chain_.AddEntry(GapEntryOf(gap, chain_)));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::int64_t> EventWriter::PersonOf(const std::string& user_id) {
+absl::StatusOr<const EventWriter::Person*> EventWriter::PersonOf(const std::string& user_id) {
   const auto cached = people_.find(user_id);
-  if (cached != people_.end()) return cached->second;
+  if (cached != people_.end()) return &cached->second;
 
   GATELOG_ASSIGN_OR_RETURN(Statement select,
-                           database_.Prepare("SELECT id FROM person WHERE user_id = ?1"));
+                           database_.Prepare("SELECT id, salt FROM person WHERE user_id = ?1"));
   select.BindText(1, user_id);
   GATELOG_ASSIGN_OR_RETURN(const bool known, select.Step());
-  std::int64_t person = 0;
+  Person person;
   if (known) {
-    person = select.Integer(0);
+    person = {select.Integer(0), std::string(select.Bytes(1))};
   } else {
     GATELOG_ASSIGN_OR_RETURN(
         Statement insert,
-        database_.Prepare("INSERT INTO person (user_id) VALUES (?1) RETURNING id"));
+        database_.Prepare("INSERT INTO person (user_id, salt) VALUES (?1, ?2) RETURNING id"));
+    person.salt = evidence::NewSalt();
     insert.BindText(1, user_id);
+    insert.BindBlob(2, person.salt);
     GATELOG_RETURN_IF_ERROR(insert.Step().status());
-    person = insert.Integer(0);
+    person.id = insert.Integer(0);
     new_people_.push_back(user_id);
   }
   if (people_.size() >= kPeopleCachedMax) people_.clear();
-  people_.emplace(user_id, person);
-  return person;
+  return &people_.emplace(user_id, std::move(person)).first->second;
 }
 
 void EventWriter::OnRolledBack() {
@@ -179,32 +232,76 @@ absl::Status EventWriter::WriteImages(const ports::ImageBatch& batch, absl::Stat
                      batch.epoch, ", next ID ", batch.expected_image_next, "."));
     return absl::OkStatus();
   }
-  // An image whose event is another one belongs to another epoch; one that is there stays as it is.
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement insert,
-      database_.Prepare(
-          "INSERT OR IGNORE INTO image SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM "
-          "event "
-          "WHERE log_device = ?1 AND epoch = ?2 AND id = ?3 AND timestamp = ?4 AND code = ?5)"));
-  std::int64_t stored = 0;
-  for (const model::Image& image : batch.images) {
-    insert.Bind(1, batch.log_device);
-    insert.Bind(2, batch.epoch);
-    insert.Bind(3, image.id);
-    insert.Bind(4, image.timestamp);
-    insert.Bind(5, image.code);
-    insert.BindBlob(6, image.payload);
-    GATELOG_RETURN_IF_ERROR(insert.Run());
-    stored += database_.rows_changed();
-  }
+  GATELOG_ASSIGN_OR_RETURN(std::vector<evidence::ImagesEntry::Image> stored, InsertImages(batch));
   GATELOG_ASSIGN_OR_RETURN(
       Statement update,
       database_.Prepare(
           "UPDATE log_state SET image_next = ?2, images = images + ?3 WHERE log_device = ?1"));
   update.Bind(1, batch.log_device);
   update.Bind(2, batch.image_next);
-  update.Bind(3, stored);
-  return update.Run();
+  update.Bind(3, static_cast<std::int64_t>(stored.size()));
+  GATELOG_RETURN_IF_ERROR(update.Run());
+  return AddImagesEntries(batch, std::move(stored));
+}
+
+absl::StatusOr<std::vector<evidence::ImagesEntry::Image>> EventWriter::InsertImages(
+    const ports::ImageBatch& batch) {
+  // An image whose event is another one belongs to another epoch; that of an event whose person was
+  // erased is not kept; one that is there stays as it is.
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement owner,
+      database_.Prepare("SELECT e.person, p.salt FROM event AS e LEFT JOIN person AS p ON p.id = "
+                        "e.person WHERE e.log_device = ?1 AND e.epoch = ?2 AND e.id = ?3 AND "
+                        "e.timestamp = ?4 AND e.code = ?5 AND e.flags & ?6 = 0"));
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement insert,
+      database_.Prepare("INSERT OR IGNORE INTO image (log_device, epoch, id, timestamp, code, "
+                        "payload, person) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
+  std::vector<evidence::ImagesEntry::Image> stored;
+  for (const model::Image& image : batch.images) {
+    for (Statement* statement : {&owner, &insert}) {
+      statement->Bind(1, batch.log_device);
+      statement->Bind(2, batch.epoch);
+      statement->Bind(3, image.id);
+      statement->Bind(4, image.timestamp);
+      statement->Bind(5, image.code);
+    }
+    owner.Bind(6, kFlagErased);
+    GATELOG_ASSIGN_OR_RETURN(const bool matches, owner.Step());
+    if (matches) {
+      const std::string salt(owner.Bytes(1));
+      insert.BindBlob(6, image.payload);
+      salt.empty() ? insert.BindNull(7) : insert.Bind(7, owner.Integer(0));
+      GATELOG_RETURN_IF_ERROR(insert.Run());
+      if (database_.rows_changed() > 0) {
+        stored.push_back({.id = image.id,
+                          .timestamp = image.timestamp,
+                          .code = image.code,
+                          .commitment = chain_.leaves().Image(
+                              salt.empty() ? chain_.store_salt() : salt,
+                              {batch.log_device, batch.epoch, image.id}, image.payload)});
+      }
+    }
+    owner.Reset();
+  }
+  return stored;
+}
+
+absl::Status EventWriter::AddImagesEntries(const ports::ImageBatch& batch,
+                                           std::vector<evidence::ImagesEntry::Image> images) {
+  evidence::ImagesEntry entry{.log_device = batch.log_device,
+                              .epoch = batch.epoch,
+                              .from = batch.expected_image_next,
+                              .next = batch.expected_image_next};
+  const auto most = static_cast<std::ptrdiff_t>(evidence::kImagesPerEntryMax);
+  while (images.end() - images.begin() > most) {
+    entry.images.assign(images.begin(), images.begin() + most);
+    images.erase(images.begin(), images.begin() + most);
+    GATELOG_RETURN_IF_ERROR(chain_.AddEntry(entry));
+  }
+  entry.next = batch.image_next;
+  entry.images = std::move(images);
+  return chain_.AddEntry(entry);
 }
 
 }  // namespace gatelog::store
