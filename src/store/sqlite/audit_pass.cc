@@ -173,6 +173,12 @@ absl::Status AuditPass::CheckManifest(const evidence::Seal& seal) {
                     .events = static_cast<std::uint64_t>(select.Integer(4)),
                     .gaps = static_cast<std::uint64_t>(select.Integer(5)),
                     .missing = static_cast<std::uint64_t>(select.Integer(6))});
+    const bool fits =
+        select.Integer(0) == rows.back().log_device && select.Integer(1) == rows.back().epoch &&
+        select.Integer(2) == rows.back().first && select.Integer(3) == rows.back().next;
+    if (!fits) {
+      return Finding(absl::StrCat("seal ", seal.number, ": its manifest is not what was signed"));
+    }
     digest.Add(rows.back());
   }
   if (digest.Finish() != seal.manifest) {

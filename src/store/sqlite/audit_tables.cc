@@ -245,6 +245,11 @@ absl::Status AuditPass::CheckPeople() {
 
 absl::Status AuditPass::CheckMeta() {
   GATELOG_ASSIGN_OR_RETURN(
+      const std::int64_t unknown,
+      database_.QueryInteger("SELECT (SELECT count(*) FROM secret WHERE name <> 'salt') + (SELECT "
+                             "count(*) FROM meta WHERE key NOT IN ('incarnation', 'created_ms'))"));
+  if (unknown != 0) return Finding("a row was added to the table meta or secret");
+  GATELOG_ASSIGN_OR_RETURN(
       const std::int64_t incarnation,
       database_.QueryInteger("SELECT value FROM meta WHERE key = 'incarnation'"));
   if (incarnation != Number(ledger_.incarnation())) {
