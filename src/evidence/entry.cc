@@ -15,7 +15,7 @@ void Encode(const StoreEntry& entry, Encoder& out) {
 }
 void Encode(const EpochEntry& entry, Encoder& out) {
   out.U32(entry.log_device).U32(entry.epoch).U32(entry.first).U64(entry.generation);
-  out.U64(Bits(entry.opened_ms));
+  out.U64(Bits(entry.opened_ms)).U64(entry.images_unsettled);
 }
 void Encode(const GapEntry& entry, Encoder& out) {
   out.U32(entry.log_device).U32(entry.epoch).U32(entry.first).U32(entry.last);
@@ -26,6 +26,9 @@ void Encode(const ImagesEntry& entry, Encoder& out) {
   out.U32(static_cast<std::uint32_t>(entry.images.size()));
   for (const ImagesEntry::Image& image : entry.images)
     out.U32(image.id).U32(image.timestamp).U32(image.code).Raw(image.commitment);
+  out.U32(static_cast<std::uint32_t>(entry.absences.size()));
+  for (const ImagesEntry::Absence& absence : entry.absences)
+    out.U32(absence.id).U8(absence.reason).U64(Bits(absence.found_ms));
 }
 void Encode(const GenerationEntry& entry, Encoder& out) {
   out.U32(entry.log_device).U32(entry.epoch).U64(entry.generation);
@@ -53,7 +56,8 @@ Entry DecodeEpoch(Decoder& in) {
                     .epoch = in.U32(),
                     .first = in.U32(),
                     .generation = in.U64(),
-                    .opened_ms = Signed(in.U64())};
+                    .opened_ms = Signed(in.U64()),
+                    .images_unsettled = in.U64()};
 }
 Entry DecodeGap(Decoder& in) {
   return GapEntry{.log_device = in.U32(),
@@ -65,12 +69,18 @@ Entry DecodeGap(Decoder& in) {
                   .raw = in.TakeDigest()};
 }
 Entry DecodeImages(Decoder& in) {
-  ImagesEntry entry{
-      .log_device = in.U32(), .epoch = in.U32(), .from = in.U32(), .next = in.U32(), .images = {}};
+  ImagesEntry entry;
+  entry.log_device = in.U32();
+  entry.epoch = in.U32();
+  entry.from = in.U32();
+  entry.next = in.U32();
   // Ends with the bytes, whatever the count says.
   for (std::uint32_t left = in.U32(); left > 0 && in.ok(); --left) {
     entry.images.push_back(
         {.id = in.U32(), .timestamp = in.U32(), .code = in.U32(), .commitment = in.TakeDigest()});
+  }
+  for (std::uint32_t left = in.U32(); left > 0 && in.ok(); --left) {
+    entry.absences.push_back({.id = in.U32(), .reason = in.U8(), .found_ms = Signed(in.U64())});
   }
   return entry;
 }

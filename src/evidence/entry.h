@@ -44,6 +44,8 @@ struct EpochEntry {
   model::EventId first = 0;
   model::Generation generation = 0;
   std::int64_t opened_ms = 0;
+  // Events of the epoch that ends, whose images will not be collected any more.
+  std::uint64_t images_unsettled = 0;
 
   bool operator==(const EpochEntry&) const = default;
 };
@@ -60,8 +62,7 @@ struct GapEntry {
   bool operator==(const GapEntry&) const = default;
 };
 
-// The images of the events [from, next) were looked for. Those that are not listed here were not
-// there, whatever the event says.
+// What was found out about the images of some events. Those below `next` are settled now.
 struct ImagesEntry {
   struct Image {
     model::EventId id = 0;
@@ -71,12 +72,21 @@ struct ImagesEntry {
 
     bool operator==(const Image&) const = default;
   };
+  // An event that says it has an image, of which none will be stored.
+  struct Absence {
+    model::EventId id = 0;
+    std::uint8_t reason = 0;  // model::ImageAbsenceReason
+    std::int64_t found_ms = 0;
+
+    bool operator==(const Absence&) const = default;
+  };
 
   model::DeviceId log_device = 0;
   model::Epoch epoch = 0;
   model::EventId from = 0;
   model::EventId next = 0;
   std::vector<Image> images = {};
+  std::vector<Absence> absences = {};
 
   bool operator==(const ImagesEntry&) const = default;
 };
@@ -148,6 +158,6 @@ std::string EncodeEntry(const Entry& entry);
 std::optional<Entry> DecodeEntry(std::uint8_t kind, std::string_view body);
 
 inline constexpr std::size_t kEntryTextMax = 256;         // bytes of `by`; longer ones are cut
-inline constexpr std::size_t kImagesPerEntryMax = 4'096;  // more become several entries
+inline constexpr std::size_t kImagesPerEntryMax = 4'096;  // of an older store; more become several
 
 }  // namespace gatelog::evidence

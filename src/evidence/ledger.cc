@@ -42,7 +42,8 @@ absl::Status Ledger::Open(const EpochEntry& entry) {
                   .opened_with = entry.generation,
                   .generation = entry.generation,
                   .opened_ms = entry.opened_ms,
-                  .image_next = entry.first};
+                  .image_next = entry.first,
+                  .images_unsettled = entry.images_unsettled};
   changed_.insert(key);
   return absl::OkStatus();
 }
@@ -60,7 +61,9 @@ absl::Status Ledger::Take(const Entry& entry) {
     if (account == nullptr) return UnknownEpoch("an image", images->log_device, images->epoch);
     account->image_next = images->next;
     account->images += images->images.size();
+    account->images_absent += images->absences.size();
     images_ += images->images.size();
+    absences_ += images->absences.size();
   } else if (const auto* generation = std::get_if<GenerationEntry>(&entry)) {
     EpochAccount* account = FindChanged(generation->log_device, generation->epoch);
     if (account == nullptr) {
@@ -76,10 +79,11 @@ absl::Status Ledger::Take(const Entry& entry) {
   return absl::OkStatus();
 }
 
-absl::Status Ledger::TakeEvent(model::DeviceId log_device, model::Epoch epoch) {
+absl::Status Ledger::TakeEvent(model::DeviceId log_device, model::Epoch epoch, bool has_image) {
   EpochAccount* account = FindChanged(log_device, epoch);
   if (account == nullptr) return UnknownEpoch("an event", log_device, epoch);
   ++account->events;
+  if (has_image) ++account->images_wanted;
   return absl::OkStatus();
 }
 

@@ -24,7 +24,10 @@ struct EpochAccount {
   std::uint64_t gaps = 0;
   std::uint64_t missing = 0;
   model::EventId image_next = 0;
+  std::uint64_t images_wanted = 0;  // events that say they have one
   std::uint64_t images = 0;
+  std::uint64_t images_absent = 0;
+  std::uint64_t images_unsettled = 0;  // of the epoch before, which were not collected any more
 
   // The lowest ID neither stored nor in a gap.
   std::uint64_t next() const { return first + events + missing; }
@@ -38,7 +41,7 @@ class Ledger {
 
   // A finding, kDataLoss, if the chain contradicts itself here.
   absl::Status Take(const Entry& entry);
-  absl::Status TakeEvent(model::DeviceId log_device, model::Epoch epoch);
+  absl::Status TakeEvent(model::DeviceId log_device, model::Epoch epoch, bool has_image);
   // A block whose events are gone: until the seal that covers the last such block, the manifests
   // say how many there were.
   void TakePruned() { counting_ = false; }
@@ -51,9 +54,10 @@ class Ledger {
   // Nothing: the chain does not know the epoch.
   const EpochAccount* Find(model::DeviceId log_device, model::Epoch epoch) const;
   const std::map<Key, EpochAccount>& epochs() const { return epochs_; }
-  // How many rows the tables of gaps and images have, unless some were taken away.
+  // How many rows the tables of gaps, images and absences have, unless some were taken away.
   std::uint64_t gaps() const { return gaps_; }
   std::uint64_t images() const { return images_; }
+  std::uint64_t absences() const { return absences_; }
   model::Incarnation incarnation() const { return incarnation_; }
   std::int64_t created_ms() const { return created_ms_; }
 
@@ -67,6 +71,7 @@ class Ledger {
   bool counting_ = true;
   std::uint64_t gaps_ = 0;
   std::uint64_t images_ = 0;
+  std::uint64_t absences_ = 0;
   model::Incarnation incarnation_ = 0;
   std::int64_t created_ms_ = 0;
 };

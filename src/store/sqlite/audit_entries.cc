@@ -119,8 +119,30 @@ absl::Status AuditPass::CompareImages(const evidence::ImagesEntry& images) {
   for (const evidence::ImagesEntry::Image& image : images.images) {
     GATELOG_RETURN_IF_ERROR(CompareImage({images.log_device, images.epoch, image.id}, image));
   }
+  for (const evidence::ImagesEntry::Absence& absence : images.absences) {
+    GATELOG_RETURN_IF_ERROR(CompareAbsence({images.log_device, images.epoch, absence.id}, absence));
+  }
   if (Contains(images_pruned_, report_.blocks + 1)) images_pruned_count_ += images.images.size();
   return absl::OkStatus();
+}
+
+absl::Status AuditPass::CompareAbsence(const model::RecordKey& key,
+                                       const evidence::ImagesEntry::Absence& absence) {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      database_.Prepare("SELECT reason, found_ms FROM image_absence WHERE log_device = ?1 AND "
+                        "epoch = ?2 AND id = ?3"));
+  select.Bind(1, key.log_device);
+  select.Bind(2, key.epoch);
+  select.Bind(3, key.id);
+  GATELOG_ASSIGN_OR_RETURN(const bool found, select.Step());
+  const std::string name = absl::StrCat("absence of the image of device ", key.log_device,
+                                        " epoch ", key.epoch, " ID ", key.id);
+  if (!found) return Finding(absl::StrCat(name, " is missing"));
+  if (select.Integer(0) == absence.reason && select.Integer(1) == absence.found_ms) {
+    return absl::OkStatus();
+  }
+  return Finding(absl::StrCat(name, ": the reason or the time is not what was committed"));
 }
 
 absl::Status AuditPass::CompareImage(const model::RecordKey& key,

@@ -153,7 +153,8 @@ absl::Status AuditPass::CheckEvent(const Statement& row, std::uint64_t seq) {
         absl::StrCat(NameOf(row), ": ", WhatIsWrong(row, place), " is not what was committed");
     suspect_mark_ = absl::StrCat(NameOf(row), ": the mark is not what was committed");
   }
-  return ledger_.TakeEvent(place.log_device, place.epoch);
+  return ledger_.TakeEvent(place.log_device, place.epoch,
+                           (row.Integer(kFlags) & kFlagHasImage) != 0);
 }
 
 std::string AuditPass::WhatIsWrong(const Statement& row, const evidence::EventPlace& place) const {

@@ -65,6 +65,8 @@ class AuditPass {
   absl::Status CompareGap(const evidence::GapEntry& gap);
   absl::Status CompareEpoch(const evidence::EpochEntry& epoch);
   absl::Status CompareImages(const evidence::ImagesEntry& images);
+  absl::Status CompareAbsence(const model::RecordKey& key,
+                              const evidence::ImagesEntry::Absence& absence);
   absl::Status CompareImage(const model::RecordKey& key, const evidence::ImagesEntry::Image& image);
 
   // audit_tables.cc

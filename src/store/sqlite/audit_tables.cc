@@ -139,6 +139,12 @@ absl::Status AuditPass::CheckCounts() {
   if (gaps != Number(ledger_.gaps())) {
     return Finding(absl::StrCat("there are ", gaps, " gaps; the chain knows ", ledger_.gaps()));
   }
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t absences,
+                           database_.QueryInteger("SELECT count(*) FROM image_absence"));
+  if (absences != Number(ledger_.absences())) {
+    return Finding(absl::StrCat("there are ", absences, " absences of images; the chain knows ",
+                                ledger_.absences()));
+  }
   GATELOG_ASSIGN_OR_RETURN(const std::int64_t images,
                            database_.QueryInteger("SELECT count(*) FROM image"));
   // An image that was erased and then pruned is in both counts.
@@ -184,21 +190,25 @@ absl::Status AuditPass::CheckEpochs() {
 absl::Status AuditPass::CheckLogs() {
   struct Totals {
     model::Epoch epoch = 0;
-    std::uint64_t events = 0, images = 0, gaps = 0, missing = 0;
+    std::uint64_t events = 0, images_wanted = 0, images = 0, images_absent = 0;
+    std::uint64_t gaps = 0, missing = 0;
   };
   std::map<model::DeviceId, Totals> expected;
   for (const auto& [key, account] : ledger_.epochs()) {
     Totals& totals = expected[key.first];
     totals.epoch = std::max(totals.epoch, key.second);
     totals.events += account.events;
+    totals.images_wanted += account.images_wanted;
     totals.images += account.images;
+    totals.images_absent += account.images_absent + account.images_unsettled;
     totals.gaps += account.gaps;
     totals.missing += account.missing;
   }
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
       database_.Prepare("SELECT log_device, epoch, epoch_first, generation, next, image_next, "
-                        "events, images, gaps, missing, epoch_events, epoch_gaps, epoch_missing "
+                        "events, images, gaps, missing, epoch_events, epoch_gaps, epoch_missing, "
+                        "images_wanted, images_absent "
                         "FROM log_state ORDER BY log_device"));
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());

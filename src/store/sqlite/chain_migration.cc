@@ -107,7 +107,7 @@ UPDATE epoch SET
             WHERE g.log_device = epoch.log_device AND g.epoch = epoch.epoch)
   WHERE next IS NOT NULL;
 
-DROP VIEW events;
+DROP VIEW IF EXISTS events;
 CREATE VIEW events AS
   SELECT e.seq, e.log_device, e.epoch, e.id,
          datetime(e.timestamp, 'unixepoch') AS time_utc, e.timestamp,
@@ -118,6 +118,22 @@ CREATE VIEW events AS
          CASE e.phase WHEN 1 THEN 'live' ELSE 'backlog' END AS phase, e.payload,
          (e.flags >> 2) & 1 AS erased
   FROM event AS e LEFT JOIN person AS p ON p.id = e.person;
+
+DROP VIEW IF EXISTS image_absences;
+CREATE VIEW image_absences AS
+  SELECT e.log_device, e.epoch, e.id,
+         CASE WHEN x.id IS NOT NULL THEN 'erased' ELSE
+           CASE a.reason WHEN 1 THEN 'absent' WHEN 2 THEN 'mismatched' WHEN 3 THEN 'unreadable'
+                         WHEN 5 THEN 'erased' ELSE 'epoch_over' END END AS reason,
+         a.found_ms
+  FROM event AS e JOIN log_state AS s ON s.log_device = e.log_device
+    LEFT JOIN image_absence AS a
+      ON a.log_device = e.log_device AND a.epoch = e.epoch AND a.id = e.id
+    LEFT JOIN erased_image AS x
+      ON x.log_device = e.log_device AND x.epoch = e.epoch AND x.id = e.id
+  WHERE e.flags & 1 AND (a.id IS NOT NULL OR x.id IS NOT NULL OR e.epoch < s.epoch) AND NOT EXISTS
+    (SELECT 1 FROM image AS i
+     WHERE i.log_device = e.log_device AND i.epoch = e.epoch AND i.id = e.id);
 )sql";
 
 absl::Status MakeSalts(Database& database) {
@@ -219,9 +235,16 @@ absl::Status AddStoreEntry(Database& database, ChainWriter& chain) {
 absl::Status AddEpochEntries(Database& database, ChainWriter& chain) {
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
-      database.Prepare("SELECT e.log_device, e.epoch, e.first, e.generation, e.opened_ms, "
-                       "s.generation FROM epoch AS e LEFT JOIN log_state AS s ON s.log_device = "
-                       "e.log_device AND s.epoch = e.epoch ORDER BY e.log_device, e.epoch"));
+      database.Prepare(
+          "SELECT e.log_device, e.epoch, e.first, e.generation, e.opened_ms, s.generation, "
+          "(SELECT count(*) FROM event AS v WHERE v.log_device = e.log_device "
+          "AND v.epoch = e.epoch - 1 AND v.flags & 1 "
+          "AND NOT EXISTS (SELECT 1 FROM image AS i WHERE i.log_device = v.log_device "
+          "AND i.epoch = v.epoch AND i.id = v.id) "
+          "AND NOT EXISTS (SELECT 1 FROM image_absence AS a WHERE a.log_device = v.log_device "
+          "AND a.epoch = v.epoch AND a.id = v.id)) "
+          "FROM epoch AS e LEFT JOIN log_state AS s ON s.log_device = "
+          "e.log_device AND s.epoch = e.epoch ORDER BY e.log_device, e.epoch"));
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
     if (!row) return absl::OkStatus();
@@ -230,7 +253,8 @@ absl::Status AddEpochEntries(Database& database, ChainWriter& chain) {
         .epoch = static_cast<model::Epoch>(select.Integer(1)),
         .first = static_cast<model::EventId>(select.Integer(2)),
         .generation = static_cast<model::Generation>(select.Integer(3)),
-        .opened_ms = select.Integer(4)};
+        .opened_ms = select.Integer(4),
+        .images_unsettled = static_cast<std::uint64_t>(select.Integer(6))};
     GATELOG_RETURN_IF_ERROR(chain.AddEntry(epoch));
     if (select.IsNull(5) || select.Integer(5) == select.Integer(3)) continue;
     GATELOG_RETURN_IF_ERROR(chain.AddEntry(evidence::GenerationEntry{
@@ -284,8 +308,21 @@ absl::Status AddImagesOf(Database& database, ChainWriter& chain, evidence::Image
                                 salt, {entry.log_device, entry.epoch, id}, select.Bytes(3))});
   }
   entry.next = next;
-  return entry.images.empty() && entry.next == entry.from ? absl::OkStatus()
-                                                          : chain.AddEntry(entry);
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement absences,
+      database.Prepare("SELECT id, reason, found_ms FROM image_absence WHERE log_device = ?1 AND "
+                       "epoch = ?2 ORDER BY id"));
+  absences.Bind(1, entry.log_device);
+  absences.Bind(2, entry.epoch);
+  while (true) {
+    GATELOG_ASSIGN_OR_RETURN(const bool row, absences.Step());
+    if (!row) break;
+    entry.absences.push_back({.id = static_cast<model::EventId>(absences.Integer(0)),
+                              .reason = static_cast<std::uint8_t>(absences.Integer(1)),
+                              .found_ms = absences.Integer(2)});
+  }
+  const bool nothing = entry.images.empty() && entry.absences.empty() && entry.next == entry.from;
+  return nothing ? absl::OkStatus() : chain.AddEntry(entry);
 }
 
 absl::Status AddImagesEntries(Database& database, ChainWriter& chain) {

@@ -9,7 +9,7 @@ namespace gatelog::store {
 // Events per block where older ones are put under the chain.
 inline constexpr std::uint32_t kOldEventsPerBlock = 4'096;
 
-// The step of the schema from version 1 to 2, inside the transaction that is open: the chain's
+// The step of the schema from version 2 to 3, inside the transaction that is open: the chain's
 // tables, and its first block with all that the store holds besides events.
 absl::Status AddChain(Database& database, const Clock& clock);
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "store/sqlite/batch_check.h"
+#include "store/sqlite/image_tables.h"
 #include "store/sqlite/log_state_table.h"
 
 namespace gatelog::store {
@@ -74,8 +75,11 @@ absl::Status EventWriter::Write(const ports::Batch& batch, std::uint64_t& seq,
   LogChange change{.events = batch.events.size(), .gaps = batch.gaps.size()};
   for (const model::Gap& gap : batch.gaps)
     change.missing += std::uint64_t{gap.last} - gap.first + 1;
+  for (const model::Event& event : batch.events) change.images_wanted += event.has_image ? 1 : 0;
   if (OpensEpoch(batch)) {
-    GATELOG_RETURN_IF_ERROR(OpenEpoch(batch));
+    GATELOG_ASSIGN_OR_RETURN(change.images_absent,
+                             CountUnsettledImages(database_, batch.log_device));
+    GATELOG_RETURN_IF_ERROR(OpenEpoch(batch, change.images_absent));
   } else if (generation != batch.after.generation) {
     GATELOG_RETURN_IF_ERROR(
         chain_.AddEntry(evidence::GenerationEntry{.log_device = batch.log_device,
@@ -115,7 +119,7 @@ absl::Status EventWriter::CheckFence(const ports::Batch& batch, model::Generatio
   return absl::OkStatus();
 }
 
-absl::Status EventWriter::OpenEpoch(const ports::Batch& batch) {
+absl::Status EventWriter::OpenEpoch(const ports::Batch& batch, std::uint64_t images_unsettled) {
   // Before the new state is written: the epoch that ends keeps where it stood.
   GATELOG_ASSIGN_OR_RETURN(
       Statement end,
@@ -136,12 +140,12 @@ absl::Status EventWriter::OpenEpoch(const ports::Batch& batch) {
   insert.Bind(4, static_cast<std::int64_t>(batch.after.generation));
   insert.Bind(5, batch.arrival.time_since_epoch().count());
   GATELOG_RETURN_IF_ERROR(insert.Run());
-  return chain_.AddEntry(
-      evidence::EpochEntry{.log_device = batch.log_device,
-                           .epoch = batch.after.epoch,
-                           .first = batch.after.epoch_first,
-                           .generation = batch.after.generation,
-                           .opened_ms = batch.arrival.time_since_epoch().count()});
+  return chain_.AddEntry(evidence::EpochEntry{.log_device = batch.log_device,
+                                              .epoch = batch.after.epoch,
+                                              .first = batch.after.epoch_first,
+                                              .generation = batch.after.generation,
+                                              .opened_ms = batch.arrival.time_since_epoch().count(),
+                                              .images_unsettled = images_unsettled});
 }
 
 absl::Status EventWriter::WriteEvents(const ports::Batch& batch, std::uint64_t& seq) {
@@ -232,76 +236,7 @@ absl::Status EventWriter::WriteImages(const ports::ImageBatch& batch, absl::Stat
                      batch.epoch, ", next ID ", batch.expected_image_next, "."));
     return absl::OkStatus();
   }
-  GATELOG_ASSIGN_OR_RETURN(std::vector<evidence::ImagesEntry::Image> stored, InsertImages(batch));
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement update,
-      database_.Prepare(
-          "UPDATE log_state SET image_next = ?2, images = images + ?3 WHERE log_device = ?1"));
-  update.Bind(1, batch.log_device);
-  update.Bind(2, batch.image_next);
-  update.Bind(3, static_cast<std::int64_t>(stored.size()));
-  GATELOG_RETURN_IF_ERROR(update.Run());
-  return AddImagesEntries(batch, std::move(stored));
-}
-
-absl::StatusOr<std::vector<evidence::ImagesEntry::Image>> EventWriter::InsertImages(
-    const ports::ImageBatch& batch) {
-  // An image whose event is another one belongs to another epoch; that of an event whose person was
-  // erased is not kept; one that is there stays as it is.
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement owner,
-      database_.Prepare("SELECT e.person, p.salt FROM event AS e LEFT JOIN person AS p ON p.id = "
-                        "e.person WHERE e.log_device = ?1 AND e.epoch = ?2 AND e.id = ?3 AND "
-                        "e.timestamp = ?4 AND e.code = ?5 AND e.flags & ?6 = 0"));
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement insert,
-      database_.Prepare("INSERT OR IGNORE INTO image (log_device, epoch, id, timestamp, code, "
-                        "payload, person) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
-  std::vector<evidence::ImagesEntry::Image> stored;
-  for (const model::Image& image : batch.images) {
-    for (Statement* statement : {&owner, &insert}) {
-      statement->Bind(1, batch.log_device);
-      statement->Bind(2, batch.epoch);
-      statement->Bind(3, image.id);
-      statement->Bind(4, image.timestamp);
-      statement->Bind(5, image.code);
-    }
-    owner.Bind(6, kFlagErased);
-    GATELOG_ASSIGN_OR_RETURN(const bool matches, owner.Step());
-    if (matches) {
-      const std::string salt(owner.Bytes(1));
-      insert.BindBlob(6, image.payload);
-      salt.empty() ? insert.BindNull(7) : insert.Bind(7, owner.Integer(0));
-      GATELOG_RETURN_IF_ERROR(insert.Run());
-      if (database_.rows_changed() > 0) {
-        stored.push_back({.id = image.id,
-                          .timestamp = image.timestamp,
-                          .code = image.code,
-                          .commitment = chain_.leaves().Image(
-                              salt.empty() ? chain_.store_salt() : salt,
-                              {batch.log_device, batch.epoch, image.id}, image.payload)});
-      }
-    }
-    owner.Reset();
-  }
-  return stored;
-}
-
-absl::Status EventWriter::AddImagesEntries(const ports::ImageBatch& batch,
-                                           std::vector<evidence::ImagesEntry::Image> images) {
-  evidence::ImagesEntry entry{.log_device = batch.log_device,
-                              .epoch = batch.epoch,
-                              .from = batch.expected_image_next,
-                              .next = batch.expected_image_next};
-  const auto most = static_cast<std::ptrdiff_t>(evidence::kImagesPerEntryMax);
-  while (images.end() - images.begin() > most) {
-    entry.images.assign(images.begin(), images.begin() + most);
-    images.erase(images.begin(), images.begin() + most);
-    GATELOG_RETURN_IF_ERROR(chain_.AddEntry(entry));
-  }
-  entry.next = batch.image_next;
-  entry.images = std::move(images);
-  return chain_.AddEntry(entry);
+  return WriteImageBatch(database_, chain_, batch);
 }
 
 }  // namespace gatelog::store

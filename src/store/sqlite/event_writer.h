@@ -56,11 +56,7 @@ class EventWriter {
                           absl::Status& refusal);
   absl::Status WriteEvents(const ports::Batch& batch, std::uint64_t& seq);
   absl::Status WriteGaps(const ports::Batch& batch);
-  absl::Status OpenEpoch(const ports::Batch& batch);
-  absl::StatusOr<std::vector<evidence::ImagesEntry::Image>> InsertImages(
-      const ports::ImageBatch& batch);
-  absl::Status AddImagesEntries(const ports::ImageBatch& batch,
-                                std::vector<evidence::ImagesEntry::Image> images);
+  absl::Status OpenEpoch(const ports::Batch& batch, std::uint64_t images_unsettled);
   // What stands for a user ID in the event table; made if there is none. Valid until the next call.
   absl::StatusOr<const Person*> PersonOf(const std::string& user_id);
 

@@ -18,6 +18,8 @@ struct LogChange {
   std::uint64_t events = 0;
   std::uint64_t gaps = 0;
   std::uint64_t missing = 0;
+  std::uint64_t images_wanted = 0;
+  std::uint64_t images_absent = 0;
 };
 
 // As the column `anchors` keeps them; bytes that are no whole anchor are left out.

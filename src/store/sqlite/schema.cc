@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "store/sqlite/chain_migration.h"
+#include "store/sqlite/image_tables.h"
 
 namespace gatelog::store {
 namespace {
@@ -147,7 +148,7 @@ absl::Status CreateVersion1(Database& database, const Clock& clock) {
 
 // kMigrations[n] leads from version n to n + 1.
 using Migration = absl::Status (*)(Database&, const Clock&);
-constexpr Migration kMigrations[] = {CreateVersion1, AddChain};
+constexpr Migration kMigrations[] = {CreateVersion1, AddImageAbsences, AddChain};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 // A database of version 0 must be an empty one: nobody else's tables are touched.
@@ -188,6 +189,19 @@ absl::Status MigrateTables(Database& database, const Clock& clock) {
 absl::Status MigrateSchema(Database& database, const Clock& clock) {
   GATELOG_RETURN_IF_ERROR(MigrateTables(database, clock));
   return ChainOldEvents(database, clock);
+}
+
+absl::Status CheckSchemaVersion(Database& database) {
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t version,
+                           database.QueryInteger("PRAGMA user_version"));
+  GATELOG_RETURN_IF_ERROR(CheckOurs(database, version));
+  if (version == kSchemaVersion) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      version == 0
+          ? absl::StrCat(database.path(), " is an empty database and no store.")
+          : absl::StrCat(database.path(), " was written by an older gatelog (its version is ",
+                         version, ", this program knows ", kSchemaVersion,
+                         "); start the gateway on it, which brings it up to date."));
 }
 
 absl::StatusOr<model::Incarnation> ReadIncarnation(Database& database) {

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "store/sqlite/sqlite_store.h"
+#include "tests/support/older_store.h"
 #include "tests/support/records.h"
 #include "tests/support/temp_directory.h"
 
@@ -69,6 +70,10 @@ class StoreAuditTest : public ::testing::Test {
                             .image_next = through + 1};
     for (model::EventId id = state.image_next; id <= through; id += 3) {
       batch.images.push_back(testing::ImageOf(testing::SomeEvent(log_device, id)));
+    }
+    batch.found = Timestamp(std::chrono::milliseconds(1'700'000'000'777));
+    for (model::EventId id = state.image_next; id <= through; ++id) {
+      if (id % 3 == 0) batch.absences.push_back({id, model::ImageAbsenceReason::kMismatched});
     }
     const auto results = store_->CommitImages(std::span(&batch, 1));
     ASSERT_TRUE(results.ok() && results->at(0).ok()) << results.status();
@@ -260,6 +265,93 @@ TEST_F(StoreAuditTest, AnImageThatComesAfterTheErasureIsNotKept) {
   EXPECT_TRUE(Audit().ok()) << Audit().status();
 }
 
+// As version 1 and 2 of the tables knew a record: one FNV-1a over everything, 63 bits.
+std::string OldAnchor(const model::Event& event) {
+  std::string bytes;
+  for (const std::uint32_t number :
+       {event.timestamp, event.code, event.sub_code, event.entity_id}) {
+    for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(number >> shift));
+  }
+  bytes += event.user_id;
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  hash &= ~(std::uint64_t{1} << 63);
+  std::string anchor;
+  for (int i = 0; i < 4; ++i) anchor.push_back(static_cast<char>(event.id >> (8 * i)));
+  for (int i = 0; i < 8; ++i) anchor.push_back(static_cast<char>(hash >> (8 * i)));
+  return anchor;
+}
+
+TEST_F(StoreAuditTest, AnOlderStoreIsPutUnderTheChain) {
+  constexpr int kEvents = 10'000;  // more than two blocks of old events
+  const ports::Batch batch =
+      Next(kDoor).AddGap(2, model::GapReason::kOverwritten).AddSome(kEvents).Make();
+  Commit({batch});
+  CommitImages(kDoor, 100);
+  Commit({Next(kDoor).OpenEpoch(5, 3).AddGap(1, model::GapReason::kUnreadable).Make()});
+  Commit({Next(kGate).AddSome(3).Make()});
+  const std::vector<model::Anchor> anchors = State(kGate).anchors;
+  Close();
+  std::string old_anchors;
+  for (model::EventId id = 1; id <= 3; ++id) {
+    old_anchors += OldAnchor(testing::SomeEvent(kGate, id));
+  }
+  {
+    auto database = Database::Open({.path = file()});
+    ASSERT_TRUE(database.ok());
+    ASSERT_TRUE((*database)->Execute(testing::BackToVersion1()).ok());
+    ASSERT_TRUE(
+        (*database)
+            ->Execute(absl::StrCat("UPDATE log_state SET anchors = x'", evidence::Hex(old_anchors),
+                                   "' WHERE log_device = ", kGate))
+            .ok());
+  }
+  EXPECT_EQ(Audit().status().code(), absl::StatusCode::kFailedPrecondition)
+      << "says which program brings it up to date";
+  Open();
+  auto report = Audit();
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->events, static_cast<std::uint64_t>(kEvents + 3));
+  EXPECT_EQ(report->blocks, 4u);
+  EXPECT_EQ(State(kGate).anchors, anchors) << "a device would look like a stranger";
+  Seal();
+  EXPECT_TRUE(Audit().ok()) << Audit().status();
+
+  // As if the first start had been cut short after the first block of events.
+  Close();
+  {
+    auto database = Database::Open({.path = file()});
+    ASSERT_TRUE((*database)
+                    ->Execute("DELETE FROM block WHERE number > 2; DELETE FROM seal; DELETE FROM "
+                              "seal_manifest; UPDATE event SET mark = 0 WHERE seq > 4096")
+                    .ok());
+  }
+  Open();
+  report = Audit();
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->blocks, 4u);
+  Commit({Next(kDoor).AddSome(5).Make()});
+  EXPECT_TRUE(Audit().ok()) << Audit().status();
+}
+
+// What is added behind the gateway's back is not taken up as if it had been there before the chain.
+TEST_F(StoreAuditTest, AnEventThatSomebodyAddedIsNotChainedLater) {
+  Commit({Next(kDoor).AddSome(5).Make()});
+  Close();
+  {
+    auto database = Database::Open({.path = file()});
+    ASSERT_TRUE(
+        (*database)
+            ->Execute("INSERT INTO event SELECT 6, log_device, epoch, 6, timestamp, device, "
+                      "code, sub_code, person, entity, tna_key, flags, temperature, "
+                      "arrival_ms, phase, payload, mark FROM event WHERE seq = 5")
+            .ok());
+  }
+  Open();
+  const absl::Status found = Audit().status();
+  EXPECT_EQ(std::string(found.message()), "event seq 6 is in no block");
+}
+
 // One change to a copy of a store, in SQL.
 struct Change {
   std::string what;
@@ -419,6 +511,7 @@ TEST_F(Tampering, EveryChangeOfOneValueIsFound) {
       {"gap", {}},
       {"epoch", {}},
       {"image", {}},
+      {"image_absence", {}},
       {"log_state", {"anchors"}},  // what a collector compares with; not evidence
       {"block", {}},
       {"entry", {}},
