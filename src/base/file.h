@@ -20,4 +20,7 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, std::siz
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content,
                                  mode_t mode);
 
+// Appends a line and syncs it; makes the file with permissions `mode`. Blocking.
+absl::Status AppendLine(const std::filesystem::path& path, std::string_view line, mode_t mode);
+
 }  // namespace gatelog

@@ -165,15 +165,21 @@ void LogAccess::TryClear(std::shared_ptr<Clearing> clearing) {
           finish(*clearing, stored.ok() ? link.status() : stored.status());
           return;
         }
-        (*link)->ClearLog(stored->last,
-                          [this, clearing, finish](const absl::StatusOr<model::LogStatus>& after) {
-                            if (after.status().code() == absl::StatusCode::kFailedPrecondition &&
-                                ++clearing->attempts < options_.clear_attempts) {
-                              TryClear(clearing);
-                              return;
-                            }
-                            finish(*clearing, after.status());
-                          });
+        (*link)->ClearLog(stored->last, [this, clearing, finish, last = stored->last](
+                                            const absl::StatusOr<model::LogStatus>& after) {
+          if (after.status().code() == absl::StatusCode::kFailedPrecondition &&
+              ++clearing->attempts < options_.clear_attempts) {
+            TryClear(clearing);
+            return;
+          }
+          if (after.ok() && on_cleared_) {
+            on_cleared_(clearing->device, last, [clearing, finish](absl::Status recorded) {
+              finish(*clearing, std::move(recorded));
+            });
+            return;
+          }
+          finish(*clearing, after.status());
+        });
       });
 }
 

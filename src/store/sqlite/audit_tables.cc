@@ -221,8 +221,14 @@ absl::Status AuditPass::CheckLogs() {
     }
     const Totals& totals = known->second;
     const EpochAccount& now = *ledger_.Find(log_device, totals.epoch);
+    // How many of the events that were pruned said that they have an image, nobody knows any more.
+    const bool all_there = report_.pruned_events == 0;
     GATELOG_RETURN_IF_ERROR(Comparison(select)
                                 .Is(1, totals.epoch, "the epoch")
+                                .Is(all_there ? 13 : 6,
+                                    all_there ? totals.images_wanted : totals.events,
+                                    "the number of events with an image")
+                                .Is(14, totals.images_absent, "the number of absent images")
                                 .Is(2, now.first, "the epoch's first ID")
                                 .Is(3, now.generation, "the generation")
                                 .Is(4, now.next(), "the next ID")
