@@ -126,6 +126,29 @@ void Ingest::LoadState(model::DeviceId device,
   });
 }
 
+void Ingest::LoadKnown(model::DeviceId device,
+                       absl::AnyInvocable<void(absl::StatusOr<Known>)> reply) {
+  writer_.Post([this, device, reply = std::move(reply)]() mutable {
+    absl::StatusOr<Known> known = ReadKnown(device);
+    loop_.Post([reply = std::move(reply), known = std::move(known)]() mutable {
+      reply(std::move(known));
+    });
+  });
+}
+
+absl::StatusOr<Ingest::Known> Ingest::ReadKnown(model::DeviceId device) {
+  GATELOG_ASSIGN_OR_RETURN(std::vector<ports::LogState> states, store_.LoadLogStates());
+  GATELOG_ASSIGN_OR_RETURN(const std::vector<ports::LogTotals> totals, store_.ReadTotals());
+  Known known{.state = {.log_device = device}, .totals = {.log_device = device}};
+  for (ports::LogState& state : states) {
+    if (state.log_device == device) known.state = std::move(state);
+  }
+  for (const ports::LogTotals& of_log : totals) {
+    if (of_log.log_device == device) known.totals = of_log;
+  }
+  return known;
+}
+
 void Ingest::LoadAnchors(
     model::DeviceId device, std::vector<ports::RecordRange> ranges,
     absl::AnyInvocable<void(absl::StatusOr<std::vector<model::Anchor>>)> reply) {
@@ -147,6 +170,22 @@ void Ingest::LoadEventsWithImage(
   query.filter.last_id = range.last;
   query.filter.has_image = true;
   query.limit = limit;
+  LoadEvents(std::move(query), std::move(reply));
+}
+
+void Ingest::LoadNewest(
+    model::DeviceId device,
+    absl::AnyInvocable<void(absl::StatusOr<std::vector<ports::StoredEvent>>)> reply) {
+  ports::EventQuery query;
+  query.filter.log_devices = {device};
+  query.order = ports::Order::kNewestFirst;
+  query.limit = 1;
+  LoadEvents(std::move(query), std::move(reply));
+}
+
+void Ingest::LoadEvents(
+    ports::EventQuery query,
+    absl::AnyInvocable<void(absl::StatusOr<std::vector<ports::StoredEvent>>)> reply) {
   writer_.Post([this, query = std::move(query), reply = std::move(reply)]() mutable {
     absl::StatusOr<ports::EventPage> page = store_.Read(query);
     loop_.Post([reply = std::move(reply), page = std::move(page)]() mutable {

@@ -37,6 +37,15 @@ class Ingest {
                  absl::AnyInvocable<void(absl::StatusOr<ports::LogState>)> reply);
   void LoadAnchors(model::DeviceId device, std::vector<ports::RecordRange> ranges,
                    absl::AnyInvocable<void(absl::StatusOr<std::vector<model::Anchor>>)> reply);
+  // Everything that a log goes on from.
+  struct Known {
+    ports::LogState state = {};  // of a log that the store does not know only log_device is set
+    ports::LogTotals totals = {};
+  };
+  void LoadKnown(model::DeviceId device, absl::AnyInvocable<void(absl::StatusOr<Known>)> reply);
+  // The log's newest event; empty if it has none.
+  void LoadNewest(model::DeviceId device,
+                  absl::AnyInvocable<void(absl::StatusOr<std::vector<ports::StoredEvent>>)> reply);
   // Events of a stretch that say they have an image, oldest first, `limit` at most.
   void LoadEventsWithImage(
       model::DeviceId device, ports::RecordRange range, std::uint32_t limit,
@@ -71,6 +80,9 @@ class Ingest {
   std::vector<Pending> TakeWaiting() GATELOG_REQUIRES(mutex_);
   absl::StatusOr<std::vector<model::Anchor>> ReadAnchors(
       model::DeviceId device, const std::vector<ports::RecordRange>& ranges);
+  absl::StatusOr<Known> ReadKnown(model::DeviceId device);
+  void LoadEvents(ports::EventQuery query,
+                  absl::AnyInvocable<void(absl::StatusOr<std::vector<ports::StoredEvent>>)> reply);
   void SetHealth(const absl::Status& status);
 
   ports::EventStore& store_;
