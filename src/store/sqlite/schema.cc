@@ -187,6 +187,19 @@ absl::Status MigrateSchema(Database& database) {
   return transaction.Commit();
 }
 
+absl::Status CheckSchemaVersion(Database& database) {
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t version,
+                           database.QueryInteger("PRAGMA user_version"));
+  GATELOG_RETURN_IF_ERROR(CheckOurs(database, version));
+  if (version == kSchemaVersion) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      version == 0
+          ? absl::StrCat(database.path(), " is an empty database and no store.")
+          : absl::StrCat(database.path(), " was written by an older gatelog (its version is ",
+                         version, ", this program knows ", kSchemaVersion,
+                         "); start the gateway on it, which brings it up to date."));
+}
+
 absl::StatusOr<model::Incarnation> ReadIncarnation(Database& database) {
   GATELOG_ASSIGN_OR_RETURN(
       const std::int64_t value,

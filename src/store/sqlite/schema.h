@@ -16,6 +16,10 @@ inline constexpr std::int64_t kSchemaVersion = 2;
 // file was written by a newer gatelog, or belongs to another program.
 absl::Status MigrateSchema(Database& database);
 
+// Whether the database is a store of kSchemaVersion; changes nothing. Errors as above, and of an
+// older one.
+absl::Status CheckSchemaVersion(Database& database);
+
 // Chosen when the database was made.
 absl::StatusOr<model::Incarnation> ReadIncarnation(Database& database);
 

@@ -14,9 +14,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "store/sqlite/failing_vfs.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/sqlite_registry.h"
+#include "tests/support/disk_vfs.h"
 #include "tests/support/records.h"
 #include "tests/support/temp_directory.h"
 
@@ -243,9 +243,9 @@ TEST_F(SqliteStoreTest, OtherProgramsReadTheViewsMeanwhile) {
 }
 
 TEST_F(SqliteStoreTest, SyncsBeforeItAcknowledges) {
-  testing::FailingVfs vfs;
+  testing::DiskVfs vfs;
   SqliteStore::Options options = OptionsFor(directory_.path());
-  options.vfs = testing::FailingVfs::kName;
+  options.vfs = vfs.name();
   auto store = Open(options);
   for (int i = 0; i < 5; ++i) {
     const int before = vfs.wal_syncs();
@@ -264,16 +264,16 @@ TEST_F(SqliteStoreTest, SyncsBeforeItAcknowledges) {
 }
 
 TEST_F(SqliteStoreTest, FailedSyncEndsAcknowledgementUntilOpenedAnew) {
-  testing::FailingVfs vfs;
+  testing::DiskVfs vfs;
   SqliteStore::Options options = OptionsFor(directory_.path());
-  options.vfs = testing::FailingVfs::kName;
+  options.vfs = vfs.name();
   auto store = Open(options);
   ASSERT_TRUE(Commit(*store, NextBatch(*store, 10)).ok());
 
-  vfs.FailSyncs(true);
+  vfs.FailNow(testing::DiskVfs::Fault::kIoError);
   const ports::Batch batch = NextBatch(*store, 10);
   EXPECT_EQ(Commit(*store, batch).code(), absl::StatusCode::kUnavailable);
-  vfs.FailSyncs(false);
+  vfs.Heal();
   EXPECT_EQ(Commit(*store, batch).code(), absl::StatusCode::kUnavailable)
       << "tried as if nothing was";
   EXPECT_EQ(store->last_seq(), 10u);
@@ -288,19 +288,19 @@ TEST_F(SqliteStoreTest, FailedSyncEndsAcknowledgementUntilOpenedAnew) {
 }
 
 TEST_F(SqliteStoreTest, FullDiskIsRetriedWhenThereIsSpace) {
-  testing::FailingVfs vfs;
+  testing::DiskVfs vfs;
   SqliteStore::Options options = OptionsFor(directory_.path());
-  options.vfs = testing::FailingVfs::kName;
+  options.vfs = vfs.name();
   auto store = Open(options);
   ASSERT_TRUE(Commit(*store, NextBatch(*store, 10)).ok());
 
-  vfs.FillDisk(true);
+  vfs.FailNow(testing::DiskVfs::Fault::kNoSpace);
   const ports::Batch batch = NextBatch(*store, 500);
   const absl::Status full = Commit(*store, batch);
   EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(full.message()), HasSubstr("No space is left"));
   EXPECT_EQ(CountEvents(*store), 10u);
-  vfs.FillDisk(false);
+  vfs.Heal();
   EXPECT_TRUE(Commit(*store, batch).ok());
   EXPECT_EQ(CountEvents(*store), 510u);
   const auto page = store->Read({.filter = {.users = {"user-11"}}});
