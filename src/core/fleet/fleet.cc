@@ -43,7 +43,25 @@ void Fleet::Start(std::vector<ports::Registration> registrations,
     of_log.state.log_device = of_log.totals.log_device = registration.id;
     MakeCollection(registration.id, std::move(of_log));
   }
-  for (const ports::Registration& registration : registrations) Keep(registration);
+  std::vector<model::DeviceId> logs;
+  for (const ports::Registration& registration : registrations) {
+    Keep(registration);
+    logs.push_back(registration.id);
+  }
+  LoadNewestOf(std::move(logs));
+}
+
+void Fleet::LoadNewestOf(std::vector<model::DeviceId> logs) {
+  while (!logs.empty()) {
+    const auto found = collections_.find(logs.back());
+    logs.pop_back();
+    if (found == collections_.end()) continue;
+    const LogCollection& log = *found->second;
+    if (log.totals().events == 0 || log.newest()) continue;
+    found->second->LoadNewest(
+        [this, logs = std::move(logs)]() mutable { LoadNewestOf(std::move(logs)); });
+    return;
+  }
 }
 
 ports::DeviceDialer* Fleet::DialerFor(const ports::DeviceAddress& address) const {

@@ -160,6 +160,8 @@ class Fleet {
   absl::StatusOr<ManagedDevice*> FindDevice(model::DeviceId id) const;
   ManagedDevice* FindByAddress(const ports::DeviceAddress& address);
   ManagedDevice& Obtain(model::DeviceId id, const ports::DeviceAddress& address);
+  // One after another, so that commits need not wait for all of them.
+  void LoadNewestOf(std::vector<model::DeviceId> logs);
   // The device's, made if there is none.
   LogCollection& MakeCollection(model::DeviceId id, std::optional<Ingest::Known> known);
   absl::Status CheckRegistrations(const std::vector<ports::Registration>& registrations) const;

@@ -41,11 +41,7 @@ LogCollection::LogCollection(Parts parts, model::DeviceId log_device,
       images_(log_device, collector_.state(), options.images),
       totals_(known ? known->totals : ports::LogTotals{.log_device = log_device}),
       known_(known.has_value()) {
-  if (known_) {
-    if (totals_.events > 0) LoadNewest();
-  } else {
-    LoadKnown();
-  }
+  if (!known_) LoadKnown();
 }
 
 LogCollection::~LogCollection() {
@@ -67,19 +63,27 @@ void LogCollection::LoadKnown() {
                             totals_ = known->totals;
                             CarryOut(images_.OnReloaded(known->state));
                             CarryOut(collector_.OnReloaded(std::move(known->state)));
-                            if (totals_.events > 0) LoadNewest();
+                            LoadNewest([] {});
                             if (link_ != nullptr) Begin();
                           }));
 }
 
-// Once: what comes later is known from the commits.
-void LogCollection::LoadNewest() {
+void LogCollection::LoadNewest(Task then) {
+  if (totals_.events == 0 || newest_) {
+    then();
+    return;
+  }
+  auto take = IfAlive([this](absl::StatusOr<std::vector<ports::StoredEvent>> events) {
+    if (!events.ok() || events->empty() || newest_) return;
+    newest_ = std::move(events->front());
+    newest_->event.payload.clear();
+  });
   parts_.ingest.LoadNewest(totals_.log_device,
-                           IfAlive([this](absl::StatusOr<std::vector<ports::StoredEvent>> events) {
-                             if (!events.ok() || events->empty() || newest_) return;
-                             newest_ = std::move(events->front());
-                             newest_->event.payload.clear();
-                           }));
+                           [take = std::move(take), then = std::move(then)](
+                               absl::StatusOr<std::vector<ports::StoredEvent>> events) mutable {
+                             take(std::move(events));
+                             then();
+                           });
 }
 
 void LogCollection::Attach(ports::DeviceLink& link, const model::LogStatus& status) {
@@ -157,7 +161,7 @@ void LogCollection::Read(const Collector::ReadRequest& request) {
 }
 
 void LogCollection::OnReadFailed(const absl::Status& status) {
-  LogWarn("A device did not give its log; it is asked again.",
+  LogWarn("A device did not give its log or its images; it is asked again.",
           {{"device", totals_.log_device}, {"error", std::string(status.message())}});
   ++reads_repeated_;
   on_read_error_(status);

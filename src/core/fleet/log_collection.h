@@ -77,6 +77,10 @@ class LogCollection {
     on_read_error_ = std::move(listener);
   }
 
+  // Asks the store for newest(); `then` comes afterwards, also when this object is gone. Once: what
+  // comes later is known from the commits.
+  void LoadNewest(Task then);
+
   // Whether a commit is under way: then what totals() says is about to change.
   bool committing() const { return commits_ > 0; }
   // Called, from the loop, once nothing is being committed any more.
@@ -108,7 +112,6 @@ class LogCollection {
   void Later(std::chrono::milliseconds delay, void (LogCollection::*work)());
 
   void LoadKnown();
-  void LoadNewest();
   void Begin();
   void CarryOut(Collector::Output output);
   void Read(const Collector::ReadRequest& request);
