@@ -20,6 +20,7 @@ LogCollection::LogCollection(TimedExecutor& loop, const Clock& clock, Ingest& in
 void LogCollection::Attach(ports::DeviceLink& link, const model::LogStatus& status) {
   link_ = &link;
   ++links_;
+  ++reads_;
   images_wanted_ = link.identity().image_logs;
   images_under_way_ = false;
   CarryOut(collector_.OnConnected(status));
@@ -57,8 +58,10 @@ void LogCollection::CarryOut(Collector::Output output) {
 
 void LogCollection::Read(const Collector::ReadRequest& request) {
   link_->ReadLog(
-      request.from, request.max, [this, link = links_](absl::StatusOr<ports::LogPage> page) {
-        if (link != links_ || link_ == nullptr) return;
+      request.from, request.max, [this, read = ++reads_](absl::StatusOr<ports::LogPage> page) {
+        // One of an older link, or one that has come before.
+        if (read != reads_ || link_ == nullptr) return;
+        ++reads_;
         if (!page.ok()) {
           LogWarn(
               "A device did not give its log; it is asked again.",
@@ -84,6 +87,13 @@ void LogCollection::Load(const Collector::LoadRequest& request) {
 }
 
 void LogCollection::Commit(ports::Batch batch) {
+  Log(LogLevel::kTrace, "A batch goes to the store.",
+      {{"device", totals_.log_device},
+       {"epoch", batch.after.epoch},
+       {"from", batch.expected_next},
+       {"next", batch.after.next},
+       {"events", batch.events.size()},
+       {"gaps", batch.gaps.size()}});
   ports::LogTotals added;
   added.events = batch.events.size();
   added.gaps = batch.gaps.size();

@@ -75,6 +75,7 @@ class LogCollection {
   absl::AnyInvocable<void(absl::Status)> on_broken_;
   ports::DeviceLink* link_ = nullptr;
   std::uint64_t links_ = 0;  // links so far: tells replies of this one from older ones
+  std::uint64_t reads_ = 0;  // tells the reply to the read that is under way from any other
   bool images_wanted_ =
       false;  // an event with an image was stored, or none has been looked for on this link
   bool images_under_way_ = false;
