@@ -1,13 +1,16 @@
 // Loaded into gatelogd by LD_PRELOAD: the disk under one directory fails as a file beside it says,
-// from one call to the next. A full or broken disk can so be switched on and off under the running
-// program, without mounting anything.
+// from one call to the next. So a full or broken disk comes and goes under the running program,
+// without mounting anything.
 //
-//   GATELOG_FAILING_DISK=DIR   the files in DIR are concerned; DIR.fault holds one word, and no
-//   such file is a sound disk:
-//     full        what makes a file larger fails with ENOSPC; what lies inside a file can be
-//     written full-late   everything can be written, but syncing fails with ENOSPC, as on a file
-//     system that allocates late write-error writing fails with EIO sync-error  syncing fails with
-//     EIO read-only   opening for writing and making anything fails with EROFS
+// GATELOG_FAILING_DISK=DIR names the directory. DIR.fault says what is wrong; while there is no
+// such file, all is well.
+//
+//   full         What makes a file larger fails with ENOSPC; what lies inside it can be written.
+//   full N       The same, from N bytes of size on.
+//   full-late    Everything can be written, but syncing fails with ENOSPC.
+//   write-error  Writing fails with EIO.
+//   sync-error   Syncing fails with EIO.
+//   read-only    Opening for writing and making anything fails with EROFS.
 //
 // Only the calls that SQLite and gatelogd use are here. Any thread may call them; nothing is kept
 // between calls.
