@@ -16,7 +16,7 @@ import urllib.request
 from harness import BUILD, EndToEndTest, Gateway, subscribe, wait_for  # first: finds the generated contracts
 
 import grpc
-from gatelog.v1 import devices_pb2, events_pb2
+from gatelog.v1 import events_pb2
 from gsdk import event_pb2
 
 import compare

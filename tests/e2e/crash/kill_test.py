@@ -1,12 +1,11 @@
 """gatelogd is killed at random moments while its terminals produce events and their links break.
 
-  kill_test.py [--kills N] [--seed S]    the seed repeats the moments and the faults; GATELOG_KILLS also sets N
+  script/crash [--kills N] [--seed S]    the seed repeats the moments and the faults; GATELOG_KILLS also sets N
 
 At the end the store must equal the terminals' own logs, record by record, and a client of Follow must have received every
 event once and in order. Terminals keep all their records here, so there must be no gap.
 """
 
-import argparse
 import collections
 import contextlib
 import dataclasses
@@ -15,15 +14,15 @@ import random
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 import unittest
 
-from harness import EndToEndTest, Gateway, Process, Simulator, wait_for  # first: finds the generated contracts
+from harness import Gateway, Process, wait_for  # first: finds the generated contracts
 
 import compare
 from fault_proxy import FAULTS, FaultProxy
 from follower import Follower
+from seeded import SeededTest, take_arguments
 
 DEVICES = 50
 HISTORY = 400            # records of each terminal when it is first seen
@@ -65,9 +64,8 @@ def draw_moment(seed, number):
     return Moment(when, delay_s=draw.uniform(0, {STARTING: 0.3, RUNNING: 1.0, STOPPING: 0.05}[when]))
 
 
-class KillTest(EndToEndTest):
+class KillTest(SeededTest):
     kills = int(os.environ.get("GATELOG_KILLS", 200))
-    seed = random.SystemRandom().randrange(1_000_000)
 
     def setUp(self):
         super().setUp()
@@ -81,7 +79,6 @@ class KillTest(EndToEndTest):
         self.moments = collections.Counter()
 
     def test_nothing_is_lost_or_doubled(self):
-        print(f"seed {self.seed}, {self.kills} kills; the same again: kill_test.py --kills {self.kills} --seed {self.seed}")
         start = time.monotonic()
         self.start()
         self.gw.add_all(self.sim, self.proxy.port)
@@ -181,9 +178,5 @@ class KillTest(EndToEndTest):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--kills", type=int, default=KillTest.kills)
-    parser.add_argument("--seed", type=int, default=KillTest.seed)
-    chosen, rest = parser.parse_known_args()
-    KillTest.kills, KillTest.seed = chosen.kills, chosen.seed
-    unittest.main(argv=[sys.argv[0], *rest])
+    KillTest.kills = take_arguments(kills=KillTest.kills).kills
+    unittest.main()

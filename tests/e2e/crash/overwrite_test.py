@@ -3,18 +3,15 @@
   overwrite_test.py [--seed S]    the seed repeats the numbers of records and the moments
 """
 
-import argparse
-import os
-import random
-import sys
 import unittest
 
-from harness import EndToEndTest, wait_for  # first: finds the generated contracts
+from harness import wait_for  # first: finds the generated contracts
 
 from gatelog.v1 import events_pb2
 
 import compare
 from fault_proxy import FaultProxy
+from seeded import SeededTest, take_arguments
 
 CAPACITY = 100           # records; the least that gatelog-sim takes
 DOOR_OPENED = 0x5200
@@ -30,14 +27,7 @@ GATEWAY_ENVIRONMENT = {
 }
 
 
-class OverwriteTest(EndToEndTest):
-    seed = random.SystemRandom().randrange(1_000_000)
-
-    def setUp(self):
-        super().setUp()
-        print(f"seed {self.seed}; the same again: overwrite_test.py --seed {self.seed}")
-        self.random = random.Random(self.seed)
-
+class OverwriteTest(SeededTest):
     def start(self):
         return self.gateway(env=GATEWAY_ENVIRONMENT)
 
@@ -114,8 +104,10 @@ class OverwriteTest(EndToEndTest):
         gw.add_all(sim, proxy.port)
         sim.set_rate(EVENTS_PER_S)
         for _ in range(KILLS):
-            until = {device: terminal.last_id + self.random.randint(1, 2 * CAPACITY) for device, terminal in sim.terminals().items()}
-            wait_for(lambda: all(t.last_id >= until[device] for device, t in sim.terminals().items()), "more events", every=0.002)
+            until = {device: terminal.last_id + self.random.randint(1, 2 * CAPACITY)
+                     for device, terminal in sim.terminals().items()}
+            wait_for(lambda: all(terminal.last_id >= until[device] for device, terminal in sim.terminals().items()),
+                     "more events", every=0.002)
             gw.kill()
             gw = self.start()
         proxy.quiet()
@@ -126,13 +118,11 @@ class OverwriteTest(EndToEndTest):
         for device, terminal in sim.terminals().items():
             for first, last in gaps[device]:
                 self.assertLess(last, terminal.first_id)
-        print(f"{sum(len(found) for found in gaps.values())} gaps, {sum(gw.info(device).missing for device in sim.ids)} records")
+        missing = sum(gw.info(device).missing for device in sim.ids)
+        print(f"{sum(len(found) for found in gaps.values())} gaps, {missing} records")
         self.assertTrue(any(gaps.values()), "no ring ran over: nothing was tested")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--seed", type=int, default=int(os.environ.get("GATELOG_CRASH_SEED", OverwriteTest.seed)))
-    chosen, rest = parser.parse_known_args()
-    OverwriteTest.seed = chosen.seed
-    unittest.main(argv=[sys.argv[0], *rest])
+    take_arguments()
+    unittest.main()

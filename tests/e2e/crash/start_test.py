@@ -3,20 +3,17 @@
   start_test.py [--seed S]    the seed repeats the moments
 """
 
-import argparse
 import contextlib
-import os
-import random
 import shutil
 import sqlite3
 import stat
 import subprocess
-import sys
 import unittest
 
 from harness import EndToEndTest, Gateway, Process, wait_for  # first: finds the generated contracts
 
 import compare
+from seeded import SeededTest, take_arguments
 
 KILLS_IN_TIME = 40
 START_S_MAX = 0.15       # of a random kill, after the start of the program
@@ -27,12 +24,9 @@ MADE = ("gatelog.lock", "gatelog.db", "gatelog.db-wal", "cert", "cert/ca.key.tmp
         "cert/ca.crt", "cert/server.key.tmp", "cert/server.key", "cert/server.crt.tmp", "cert/server.crt")
 
 
-class FirstStartTest(EndToEndTest):
-    seed = random.SystemRandom().randrange(1_000_000)
-
+class FirstStartTest(SeededTest):
     def setUp(self):
         super().setUp()
-        print(f"seed {self.seed}; the same again: start_test.py --seed {self.seed}")
         self.data_dir = self.folder / "gateway"
 
     def begin(self):
@@ -66,9 +60,8 @@ class FirstStartTest(EndToEndTest):
                 self.assert_next_start_works()
 
     def test_killed_at_random(self):
-        moments = random.Random(self.seed)
         for _ in range(KILLS_IN_TIME):
-            starting, delay = self.begin(), moments.uniform(0, START_S_MAX)
+            starting, delay = self.begin(), self.random.uniform(0, START_S_MAX)
             with self.subTest(delay=delay), contextlib.suppress(subprocess.TimeoutExpired):
                 status = starting.process.wait(delay)
                 self.fail(f"gatelogd ended by itself with {status}:\n{starting.errors()}")
@@ -106,8 +99,5 @@ class SecondGatewayTest(EndToEndTest):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--seed", type=int, default=int(os.environ.get("GATELOG_CRASH_SEED", FirstStartTest.seed)))
-    chosen, rest = parser.parse_known_args()
-    FirstStartTest.seed = chosen.seed
-    unittest.main(argv=[sys.argv[0], *rest])
+    take_arguments()
+    unittest.main()
