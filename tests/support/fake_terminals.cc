@@ -38,6 +38,10 @@ class FakeLink final : public ports::DeviceLink {
 
   void ReadImages(model::EventId from, std::uint32_t max,
                   ports::Reply<absl::StatusOr<std::vector<std::string>>> reply) override {
+    if (!terminal_.images_answered) {
+      unanswered_.emplace_back([reply = std::move(reply)] {});
+      return;
+    }
     std::vector<std::string> images;
     for (const std::string& image : terminal_.images) {
       if (model::ParseEventId(image) >= from && images.size() < max) images.push_back(image);
@@ -116,6 +120,14 @@ void FakeTerminals::Record(model::DeviceId id, model::Event event) {
   if (event.device == 0) event.device = id;
   terminal.log[event.id] = Encoded(event).payload;
   if (terminal.link != nullptr) terminal.link->Push(event.id);
+}
+
+void FakeTerminals::ShowImage(model::DeviceId id, const model::Event& event) {
+  std::vector<std::string>& images = at(id).images;
+  const auto after = std::find_if(images.begin(), images.end(), [&](const std::string& image) {
+    return model::ParseEventId(image) > event.id;
+  });
+  images.insert(after, EncodedImageOf(event));
 }
 
 void FakeTerminals::Lose(model::DeviceId id) {

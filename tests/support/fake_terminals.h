@@ -26,6 +26,7 @@ class FakeTerminals final : public ports::DeviceDialer {
     model::EventId last = 0;
     bool reachable = true;
     bool answers = true;  // else requests are never answered
+    bool images_answered = true;
     std::uint32_t largest_read = 0;
     FakeLink* link = nullptr;
   };
@@ -37,6 +38,8 @@ class FakeTerminals final : public ports::DeviceDialer {
 
   // Appends to the log and pushes the record if asked to.
   void Record(model::DeviceId id, model::Event event);
+  // The device has the event's image from now on.
+  void ShowImage(model::DeviceId id, const model::Event& event);
   // Breaks the link.
   void Lose(model::DeviceId id);
 

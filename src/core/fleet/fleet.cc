@@ -24,7 +24,8 @@ struct Fleet::Introduction {
   Introduced done;
 };
 
-Fleet::Fleet(Parts parts, Options options) : parts_(std::move(parts)), options_(options) {}
+Fleet::Fleet(Parts parts, Options options)
+    : parts_(std::move(parts)), options_(options), image_turns_(options.image_reads) {}
 
 Fleet::~Fleet() = default;
 
@@ -36,8 +37,9 @@ void Fleet::Start(std::vector<ports::Registration> registrations,
     const model::DeviceId id = state.log_device;
     ports::LogTotals total = totals_of[id];
     total.log_device = id;
-    collections_[id] = std::make_unique<LogCollection>(
-        parts_.loop, parts_.clock, parts_.ingest, std::move(state), total, options_.collection);
+    collections_[id] =
+        std::make_unique<LogCollection>(parts_.loop, parts_.clock, parts_.ingest, image_turns_,
+                                        std::move(state), total, options_.collection);
   }
   for (const ports::Registration& registration : registrations) Keep(registration);
 }
@@ -53,8 +55,8 @@ LogCollection& Fleet::CollectionOf(model::DeviceId id) {
     ports::LogTotals totals;
     totals.log_device = id;
     collection = std::make_unique<LogCollection>(parts_.loop, parts_.clock, parts_.ingest,
-                                                 ports::LogState{.log_device = id}, totals,
-                                                 options_.collection);
+                                                 image_turns_, ports::LogState{.log_device = id},
+                                                 totals, options_.collection);
   }
   return *collection;
 }

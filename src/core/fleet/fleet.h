@@ -44,7 +44,10 @@ struct DeviceSnapshot {
   std::uint64_t stored = 0;
   std::uint64_t gaps = 0;
   std::uint64_t missing = 0;
-  std::uint64_t images = 0;
+  std::uint64_t images_wanted = 0;  // events that say they have an image
+  std::uint64_t images = 0;         // stored
+  std::uint64_t images_absent = 0;  // that will not be stored any more
+  std::uint64_t images_lag = 0;     // neither: still to be collected
 
   std::string last_error;  // in words; empty: none since the last success
   std::uint32_t failed_attempts = 0;
@@ -69,7 +72,8 @@ class Fleet {
   struct Options {
     Backoff::Options reconnect;
     LogCollection::Options collection;
-    bool collect = true;  // the logs of devices that come by Connect and AddAsync
+    bool collect = true;           // the logs of devices that come by Connect and AddAsync
+    std::size_t image_reads = 64;  // devices that give images at a time
   };
 
   struct Parts {  // all outlive the fleet
@@ -154,6 +158,7 @@ class Fleet {
 
   Parts parts_;
   Options options_;
+  ImageTurns image_turns_;
   // Outlive the devices' links: commits come back to them.
   std::map<model::DeviceId, std::unique_ptr<LogCollection>> collections_;
   std::map<model::DeviceId, std::unique_ptr<ManagedDevice>> devices_;

@@ -14,6 +14,7 @@ namespace gatelog::core {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::minutes;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 using testing::FakeTerminals;
@@ -25,6 +26,7 @@ constexpr std::uint64_t kStepsMax = 100'000;
 
 Fleet::Options QuickOptions() {
   Fleet::Options options;
+  options.image_reads = 1;
   options.reconnect = {.delay_min = milliseconds(10), .delay_max = milliseconds(50)};
   return options;
 }
@@ -43,9 +45,18 @@ class FleetTest : public ::testing::Test {
     }
   }
 
-  absl::Status Keep() {
+  void ShowImage(model::EventId id) { terminals_.ShowImage(kDevice, SomeEvent(kDevice, id)); }
+
+  // Of all devices.
+  std::vector<model::EventId> Images() const {
+    std::vector<model::EventId> ids;
+    for (const auto& [key, image] : store_.images()) ids.push_back(key.id);
+    return ids;
+  }
+
+  absl::Status Keep(model::DeviceId id = kDevice) {
     absl::Status result = absl::UnknownError("no reply");
-    fleet_.AddAsync({{.id = kDevice, .address = FakeTerminals::AddressOf(kDevice)}},
+    fleet_.AddAsync({{.id = id, .address = FakeTerminals::AddressOf(id)}},
                     [&result](absl::Status status) { result = std::move(status); });
     Pass(seconds(1));
     return result;
@@ -173,15 +184,59 @@ TEST_F(FleetTest, ADeviceThatIsNoLongerToBeCollectedIsNot) {
 }
 
 TEST_F(FleetTest, ImagesThatTheStoreDidNotTakeAreFetchedAgain) {
-  Record(3);
   ASSERT_TRUE(Keep().ok());
-  terminals_.at(kDevice).identity.image_logs = true;
+  Record(3);  // the third says that it has an image
+  Pass(seconds(1));
+  EXPECT_THAT(Images(), IsEmpty());
+  ShowImage(3);
   store_.FailNextCommit(absl::UnavailableError("the disk is gone"),
                         testing::Outcome::kNothingWritten);
-  terminals_.Lose(kDevice);
-  Pass(seconds(5));
-  EXPECT_EQ(store_.LoadLogStates()->front().image_next, 4u);
+  Pass(seconds(10));
+  EXPECT_THAT(Images(), ElementsAre(3));
   EXPECT_TRUE(ingest_.health().ok());
+}
+
+TEST_F(FleetTest, ImagesAreCountedAsTheyAreWantedStoredAndAbsent) {
+  ASSERT_TRUE(Keep().ok());
+  Record(9);  // 3, 6 and 9 say that they have an image
+  ShowImage(6);
+  Pass(seconds(5));
+  EXPECT_EQ(fleet_.Find(kDevice)->images_wanted, 3u);
+  EXPECT_EQ(fleet_.Find(kDevice)->images, 1u);
+  EXPECT_EQ(fleet_.Find(kDevice)->images_absent, 1u);
+  EXPECT_EQ(fleet_.Find(kDevice)->images_lag, 1u);
+  Pass(ImageCollector::kFinalAfter + minutes(1));
+  EXPECT_EQ(fleet_.Find(kDevice)->images_absent, 2u);
+  EXPECT_EQ(fleet_.Find(kDevice)->images_lag, 0u);
+}
+
+TEST_F(FleetTest, ImagesThatAreNotThereYetAreAskedForAfterAReconnect) {
+  ASSERT_TRUE(Keep().ok());
+  Record(3);
+  terminals_.Lose(kDevice);
+  ShowImage(3);
+  Pass(seconds(1));
+  EXPECT_THAT(Images(), ElementsAre(3));
+}
+
+TEST_F(FleetTest, AFewDevicesAtATimeGiveImages) {
+  constexpr model::DeviceId kOther = kDevice + 1;
+  terminals_.Add(kOther);
+  terminals_.at(kDevice).images_answered = false;
+  ASSERT_TRUE(Keep().ok());
+  ASSERT_TRUE(Keep(kOther).ok());
+  Record(3);
+  for (model::EventId id = 1; id <= 3; ++id) {
+    terminals_.Record(kOther, SomeEvent(kOther, id));
+    Pass(milliseconds(0));
+  }
+  terminals_.ShowImage(kOther, SomeEvent(kOther, 3));
+  Pass(seconds(30));
+  EXPECT_THAT(Images(), IsEmpty()) << "one device at a time here, and the first does not answer";
+  terminals_.Lose(kDevice);
+  terminals_.at(kDevice).reachable = false;
+  Pass(seconds(1));
+  EXPECT_THAT(Images(), ElementsAre(3));
 }
 
 TEST_F(FleetTest, ADeviceThatIsRemovedAndAddedAgainGoesOnWhereTheStoreIs) {

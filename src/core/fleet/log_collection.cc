@@ -9,19 +9,27 @@
 namespace gatelog::core {
 
 LogCollection::LogCollection(TimedExecutor& loop, const Clock& clock, Ingest& ingest,
-                             ports::LogState state, ports::LogTotals totals, Options options)
+                             ImageTurns& turns, ports::LogState state, ports::LogTotals totals,
+                             Options options)
     : loop_(loop),
       clock_(clock),
       ingest_(ingest),
+      turns_(turns),
       options_(options),
       collector_(totals.log_device, std::move(state), options.collector),
+      images_(totals.log_device, collector_.state(), options.images),
       totals_(totals) {}
+
+LogCollection::~LogCollection() {
+  if (ask_again_) loop_.Cancel(*ask_again_);
+  EndImageTurn();
+}
 
 void LogCollection::Attach(ports::DeviceLink& link, const model::LogStatus& status) {
   link_ = &link;
   ++links_;
-  images_wanted_ = link.identity().image_logs;
-  images_under_way_ = false;
+  recognised_ = false;
+  CarryOut(images_.OnConnected());
   CarryOut(collector_.OnConnected(status));
 }
 
@@ -29,6 +37,8 @@ void LogCollection::Detach() {
   if (link_ == nullptr) return;
   link_ = nullptr;
   collector_.OnLinkLost();
+  images_.OnLinkLost();
+  EndImageTurn();
   for (auto& reply : std::exchange(waiting_, {})) {
     reply(absl::UnavailableError("the link to the device was lost before its log was stored"));
   }
@@ -52,7 +62,7 @@ void LogCollection::CarryOut(Collector::Output output) {
   if (output.read && link_ != nullptr) Read(*output.read);
   if (!output.drop_link.ok()) on_broken_(output.drop_link);
   AnswerWaiting();
-  FetchImages();
+  CarryOut(images_.OnEvents(collector_.state(), ImagesMayBeRead()));
 }
 
 void LogCollection::Read(const Collector::ReadRequest& request) {
@@ -93,8 +103,7 @@ void LogCollection::Commit(ports::Batch batch) {
     LogInfo("A device's log has begun anew; its records belong to a new epoch from here on.",
             {{"device", totals_.log_device}, {"epoch", batch.after.epoch}});
   }
-  const bool with_images = std::any_of(batch.events.begin(), batch.events.end(),
-                                       [](const model::Event& event) { return event.has_image; });
+  for (const model::Event& event : batch.events) added.images_wanted += event.has_image ? 1 : 0;
   for (const model::Gap& gap : batch.gaps) {
     LogWarn("Records could not be stored; the gap is recorded.",
             {{"device", gap.log_device},
@@ -103,19 +112,27 @@ void LogCollection::Commit(ports::Batch batch) {
              {"last", gap.last},
              {"reason", model::GapReasonName(gap.reason)}});
   }
-  ingest_.Submit(std::move(batch), [this, added, with_images](const absl::Status& status) {
-    OnCommitted(added, with_images, status);
-  });
+  ImageCollector::Stored stored = ImageCollector::StoredBy(batch);
+  ingest_.Submit(std::move(batch),
+                 [this, added, stored = std::move(stored)](const absl::Status& status) mutable {
+                   OnCommitted(added, std::move(stored), status);
+                 });
 }
 
-void LogCollection::OnCommitted(const ports::LogTotals& added, bool with_images,
+void LogCollection::OnCommitted(const ports::LogTotals& added, ImageCollector::Stored stored,
                                 const absl::Status& status) {
   if (status.ok()) {
+    // With its epoch an image that was not stored is absent for good.
+    if (added.epochs > 0) {
+      totals_.images_absent =
+          std::max(totals_.images_absent, totals_.images_wanted - totals_.images);
+    }
+    totals_.images_wanted += added.images_wanted;
     totals_.events += added.events;
     totals_.gaps += added.gaps;
     totals_.missing += added.missing;
     totals_.epochs += added.epochs;
-    images_wanted_ |= with_images;
+    images_.OnStored(std::move(stored));
   } else {
     for (auto& reply : std::exchange(waiting_, {})) {
       reply(absl::FailedPreconditionError("the store does not take the device's log: " +
@@ -139,64 +156,88 @@ void LogCollection::Reload() {
   });
 }
 
-void LogCollection::FetchImages() {
-  if (link_ == nullptr || !images_wanted_ || images_under_way_ || !collector_.caught_up()) return;
-  const ports::LogState& state = collector_.state();
-  if (!link_->identity().image_logs || state.image_next >= state.next) {
-    images_wanted_ = false;
-    return;
-  }
-  images_under_way_ = true;
-  images_wanted_ = false;
-  link_->ReadImages(state.image_next, options_.images_per_read,
-                    [this, link = links_, from = state.image_next,
-                     limit = state.next](absl::StatusOr<std::vector<std::string>> images) {
-                      if (link != links_ || link_ == nullptr) return;
-                      OnImages(from, limit, std::move(images));
-                    });
-}
-
-// `limit`: events from here on were not stored when the images were asked for.
-void LogCollection::OnImages(model::EventId from, model::EventId limit,
-                             absl::StatusOr<std::vector<std::string>> images) {
-  const ports::LogState& state = collector_.state();
-  if (!images.ok() || state.image_next != from) {
-    images_under_way_ = false;
-    images_wanted_ = true;
-    return;
-  }
-  const bool all = images->size() < options_.images_per_read;
-  ports::ImageBatch batch{totals_.log_device, state.epoch, from, all ? limit : from, {}};
-  for (const std::string& payload : *images) {
-    absl::StatusOr<model::Image> image = model::ParseImage(payload);
-    if (!image.ok() || image->id < from || image->id >= limit) continue;
-    if (!all) batch.image_next = image->id + 1;
-    batch.images.push_back(*std::move(image));
-  }
-  if (batch.image_next == from) batch.image_next = limit;
-  const auto count = batch.images.size();
-  const auto next = batch.image_next;
-  images_wanted_ |= !all;
-  ingest_.SubmitImages(std::move(batch), [this, link = links_, count, next,
-                                          epoch = state.epoch](const absl::Status& status) {
-    if (status.ok()) totals_.images += count;
-    if (status.ok() && collector_.state().epoch == epoch) {
-      collector_.OnImagesCommitted(next);
-    }
-    if (link != links_) return;
-    images_under_way_ = false;
-    if (status.ok()) {
-      FetchImages();
-      return;
-    }
-    images_wanted_ = true;
-    loop_.PostAfter(options_.retry_store, [this] { FetchImages(); });
-  });
-}
-
 void LogCollection::AnswerWaiting() {
   if (waiting_.empty() || !collector_.caught_up()) return;
   for (auto& reply : std::exchange(waiting_, {})) reply(collector_.log());
+}
+
+void LogCollection::CarryOut(ImageCollector::Output output) {
+  if (output.commit) CommitImages(*std::move(output.commit));
+  if (output.load) LoadImageEvents(*output.load);
+  if (output.reload) loop_.PostAfter(options_.retry_store, [this] { ReloadImages(); });
+  if (output.ask_again) {
+    if (ask_again_) loop_.Cancel(*ask_again_);
+    ask_again_ = loop_.PostAfter(*output.ask_again, [this] {
+      ask_again_.reset();
+      CarryOut(images_.OnTick());
+    });
+  }
+  if (output.read) ReadImages(*output.read);
+}
+
+bool LogCollection::ImagesMayBeRead() {
+  recognised_ |= collector_.caught_up();
+  return link_ != nullptr && recognised_ && collector_.lag() <= options_.images_wait_records;
+}
+
+void LogCollection::ReadImages(const ImageCollector::ReadRequest& request) {
+  image_turn_ = turns_.Take([this, request] {
+    const auto answer = [this, link = links_](absl::StatusOr<std::vector<std::string>> images) {
+      if (link != links_ || link_ == nullptr) return;
+      if (!images.ok()) {
+        EndImageTurn();
+        CarryOut(images_.OnReadFailed());
+        return;
+      }
+      ImageCollector::Output output = images_.OnImages(*images, clock_.Now());
+      // The turn lasts until what was read is stored.
+      if (!output.commit) EndImageTurn();
+      CarryOut(std::move(output));
+    };
+    link_->ReadImages(request.from, request.max, answer);
+  });
+}
+
+void LogCollection::EndImageTurn() {
+  if (image_turn_) turns_.End(*std::exchange(image_turn_, std::nullopt));
+}
+
+void LogCollection::LoadImageEvents(const ImageCollector::LoadRequest& request) {
+  ingest_.LoadEventsWithImage(
+      totals_.log_device, {request.epoch, request.first, request.last}, request.limit,
+      [this, request](absl::StatusOr<std::vector<ports::StoredEvent>> events) {
+        if (events.ok()) {
+          CarryOut(images_.OnLoaded(*std::move(events)));
+          return;
+        }
+        loop_.PostAfter(options_.retry_store, [this, request] { LoadImageEvents(request); });
+      });
+}
+
+void LogCollection::CommitImages(ports::ImageBatch batch) {
+  const auto stored = batch.images.size();
+  const auto absent = batch.absences.size();
+  ingest_.SubmitImages(std::move(batch), [this, stored, absent](const absl::Status& status) {
+    EndImageTurn();
+    if (status.ok()) {
+      totals_.images += stored;
+      totals_.images_absent += absent;
+    }
+    CarryOut(images_.OnCommitted(status));
+    if (collector_.state().epoch == images_.epoch()) {
+      collector_.OnImagesCommitted(images_.image_next());
+    }
+  });
+}
+
+void LogCollection::ReloadImages() {
+  ingest_.LoadState(totals_.log_device, [this](absl::StatusOr<ports::LogState> state) {
+    if (state.ok()) {
+      CarryOut(images_.OnReloaded(*state));
+      return;
+    }
+    loop_.PostAfter(options_.retry_store, [this] { ReloadImages(); });
+  });
 }
 
 }  // namespace gatelog::core

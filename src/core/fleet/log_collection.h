@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,8 @@
 #include "base/clock.h"
 #include "base/executor.h"
 #include "core/collector/collector.h"
+#include "core/collector/image_collector.h"
+#include "core/fleet/image_turns.h"
 #include "core/ingest/ingest.h"
 #include "model/log_status.h"
 #include "ports/device_link.h"
@@ -17,21 +20,25 @@
 
 namespace gatelog::core {
 
-// One log device's way into the store: carries out what its Collector decides, on the link while
-// there is one, and fetches the images of stored events. Lives as long as the process, because
-// commits outlast links.
+// One log device's way into the store: carries out what its Collector and its ImageCollector
+// decide, on the link while there is one. Lives as long as the process, because commits outlast
+// links.
 //
 // Threads: the loop's.
 class LogCollection {
  public:
   struct Options {
     Collector::Options collector;
+    ImageCollector::Options images;
     std::chrono::milliseconds retry_store{1'000};
-    std::uint32_t images_per_read = 16;
+    // Images wait while more records than this are still to be stored.
+    std::uint32_t images_wait_records = 1'000;
   };
 
-  LogCollection(TimedExecutor& loop, const Clock& clock, Ingest& ingest, ports::LogState state,
-                ports::LogTotals totals, Options options);
+  // `turns` outlives the collection.
+  LogCollection(TimedExecutor& loop, const Clock& clock, Ingest& ingest, ImageTurns& turns,
+                ports::LogState state, ports::LogTotals totals, Options options);
+  ~LogCollection();
 
   // From now until Detach, `link` is there and has its pushes armed; `status` is the log after
   // that.
@@ -58,26 +65,34 @@ class LogCollection {
   void Read(const Collector::ReadRequest& request);
   void Load(const Collector::LoadRequest& request);
   void Commit(ports::Batch batch);
-  void OnCommitted(const ports::LogTotals& added, bool with_images, const absl::Status& status);
+  void OnCommitted(const ports::LogTotals& added, ImageCollector::Stored stored,
+                   const absl::Status& status);
   void ReloadLater();
   void Reload();
-  void FetchImages();
-  void OnImages(model::EventId from, model::EventId limit,
-                absl::StatusOr<std::vector<std::string>> images);
   void AnswerWaiting();
+
+  void CarryOut(ImageCollector::Output output);
+  bool ImagesMayBeRead();
+  void ReadImages(const ImageCollector::ReadRequest& request);
+  void EndImageTurn();
+  void LoadImageEvents(const ImageCollector::LoadRequest& request);
+  void CommitImages(ports::ImageBatch batch);
+  void ReloadImages();
 
   TimedExecutor& loop_;
   const Clock& clock_;
   Ingest& ingest_;
+  ImageTurns& turns_;
   const Options options_;
   Collector collector_;
+  ImageCollector images_;
   ports::LogTotals totals_;
   absl::AnyInvocable<void(absl::Status)> on_broken_;
   ports::DeviceLink* link_ = nullptr;
   std::uint64_t links_ = 0;  // links so far: tells replies of this one from older ones
-  bool images_wanted_ =
-      false;  // an event with an image was stored, or none has been looked for on this link
-  bool images_under_way_ = false;
+  bool recognised_ = false;  // the log on this link, at least once
+  std::optional<ImageTurns::Turn> image_turn_;
+  std::optional<TimerId> ask_again_;
   std::vector<ports::Reply<absl::StatusOr<model::LogStatus>>> waiting_;
 };
 

@@ -233,7 +233,12 @@ DeviceSnapshot ManagedDevice::Snapshot() const {
   snapshot.stored = collection_.totals().events;
   snapshot.gaps = collection_.totals().gaps;
   snapshot.missing = collection_.totals().missing;
-  snapshot.images = collection_.totals().images;
+  const ports::LogTotals& totals = collection_.totals();
+  snapshot.images_wanted = totals.images_wanted;
+  snapshot.images = totals.images;
+  snapshot.images_absent = totals.images_absent;
+  const std::uint64_t settled = totals.images + totals.images_absent;
+  snapshot.images_lag = totals.images_wanted > settled ? totals.images_wanted - settled : 0;
   snapshot.last_error = last_error_;
   snapshot.failed_attempts = failed_attempts_;
   return snapshot;

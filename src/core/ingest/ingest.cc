@@ -137,6 +137,28 @@ void Ingest::LoadAnchors(
   });
 }
 
+void Ingest::LoadEventsWithImage(
+    model::DeviceId device, ports::RecordRange range, std::uint32_t limit,
+    absl::AnyInvocable<void(absl::StatusOr<std::vector<ports::StoredEvent>>)> reply) {
+  ports::EventQuery query;
+  query.filter.log_devices = {device};
+  query.filter.epoch = range.epoch;
+  query.filter.first_id = range.first;
+  query.filter.last_id = range.last;
+  query.filter.has_image = true;
+  query.limit = limit;
+  writer_.Post([this, query = std::move(query), reply = std::move(reply)]() mutable {
+    absl::StatusOr<ports::EventPage> page = store_.Read(query);
+    loop_.Post([reply = std::move(reply), page = std::move(page)]() mutable {
+      if (page.ok()) {
+        reply(std::move(page->events));
+      } else {
+        reply(page.status());
+      }
+    });
+  });
+}
+
 absl::StatusOr<std::vector<model::Anchor>> Ingest::ReadAnchors(
     model::DeviceId device, const std::vector<ports::RecordRange>& ranges) {
   std::vector<model::Anchor> anchors;

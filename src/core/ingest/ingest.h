@@ -37,6 +37,10 @@ class Ingest {
                  absl::AnyInvocable<void(absl::StatusOr<ports::LogState>)> reply);
   void LoadAnchors(model::DeviceId device, std::vector<ports::RecordRange> ranges,
                    absl::AnyInvocable<void(absl::StatusOr<std::vector<model::Anchor>>)> reply);
+  // Events of a stretch that say they have an image, oldest first, `limit` at most.
+  void LoadEventsWithImage(
+      model::DeviceId device, ports::RecordRange range, std::uint32_t limit,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<ports::StoredEvent>>)> reply);
 
   // Called on the writer's thread after each commit that wrote events, with the store's newest seq;
   // for Follow. Set before the first Submit.

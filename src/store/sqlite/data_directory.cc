@@ -100,17 +100,4 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Lock(const std::st
 
 DataDirectory::~DataDirectory() { close(lock_); }
 
-absl::Status DataDirectory::SyncWriteAheadLog() const {
-  const std::string path = database_path() + "-wal";
-  const int descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC);
-  if (descriptor < 0) {
-    return errno == ENOENT ? absl::OkStatus()
-                           : Failed(absl::StrCat(path, " cannot be opened"), errno);
-  }
-  const int result = fsync(descriptor);
-  const int error = errno;
-  close(descriptor);
-  return result == 0 ? absl::OkStatus() : Failed(absl::StrCat(path, " cannot be synced"), error);
-}
-
 }  // namespace gatelog::store

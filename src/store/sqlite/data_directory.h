@@ -20,11 +20,6 @@ class DataDirectory {
 
   std::string database_path() const { return path_ + "/gatelog.db"; }
 
-  // Syncs what a process that died may have left unsynced in the write-ahead log. SQLite replays
-  // such a log when it opens the database; without this, events would be shown that a power cut can
-  // still take away.
-  absl::Status SyncWriteAheadLog() const;
-
  private:
   DataDirectory(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
 

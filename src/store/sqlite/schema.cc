@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "store/sqlite/image_tables.h"
 
 namespace gatelog::store {
 namespace {
@@ -148,7 +149,7 @@ absl::Status CreateVersion1(Database& database) {
 
 // kMigrations[n] leads from version n to n + 1.
 using Migration = absl::Status (*)(Database&);
-constexpr Migration kMigrations[] = {CreateVersion1};
+constexpr Migration kMigrations[] = {CreateVersion1, AddImageAbsences};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 // A database of version 0 must be an empty one: nobody else's tables are touched.
@@ -184,6 +185,19 @@ absl::Status MigrateSchema(Database& database) {
   }
   GATELOG_RETURN_IF_ERROR(database.Execute(absl::StrCat("PRAGMA user_version = ", kSchemaVersion)));
   return transaction.Commit();
+}
+
+absl::Status CheckSchemaVersion(Database& database) {
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t version,
+                           database.QueryInteger("PRAGMA user_version"));
+  GATELOG_RETURN_IF_ERROR(CheckOurs(database, version));
+  if (version == kSchemaVersion) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      version == 0
+          ? absl::StrCat(database.path(), " is an empty database and no store.")
+          : absl::StrCat(database.path(), " was written by an older gatelog (its version is ",
+                         version, ", this program knows ", kSchemaVersion,
+                         "); start the gateway on it, which brings it up to date."));
 }
 
 absl::StatusOr<model::Incarnation> ReadIncarnation(Database& database) {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 
@@ -16,6 +17,10 @@ constexpr std::size_t kCachedStatementsMax = 128;
 std::string SystemReason(int system_error) {
   return system_error == 0 ? std::string() : absl::StrCat(": ", std::strerror(system_error));
 }
+
+bool IsOutOfSpace(int system_error) { return system_error == ENOSPC || system_error == EDQUOT; }
+
+bool IsSyncError(int code) { return code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC; }
 
 absl::Status NoSpace(const std::string& path) {
   return absl::ResourceExhaustedError(absl::StrCat(
@@ -31,8 +36,8 @@ absl::Status StatusOf(int code, int system_error, const std::string& path, const
           absl::StrCat("Not enough memory to use ", path,
                        "; give the gateway more or make its caches smaller."));
     case SQLITE_IOERR:
-      // SQLite says so when a full disk shows in a sync or in the shared-memory file.
-      if (system_error == ENOSPC || system_error == EDQUOT) return NoSpace(path);
+      // SQLite says so when a full disk shows in the shared-memory file.
+      if (IsOutOfSpace(system_error) && !IsSyncError(code)) return NoSpace(path);
       return absl::UnavailableError(absl::StrCat("Reading or writing ", path, " failed (", words,
                                                  " ", code, SystemReason(system_error),
                                                  "); check the disk, then restart the gateway."));
@@ -66,6 +71,21 @@ absl::Status StatusOf(int code, int system_error, const std::string& path, const
     default:
       return absl::InternalError(absl::StrCat("SQLite on ", path, ": ", words, " (", code, ")."));
   }
+}
+
+// Only so can SQLite be told.
+std::string ImmutableUri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    const bool plain = absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                       std::string_view("/._-~").find(c) != std::string_view::npos;
+    if (plain) {
+      uri.push_back(c);
+    } else {
+      absl::StrAppend(&uri, "%", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+    }
+  }
+  return uri + "?immutable=1";
 }
 
 }  // namespace
@@ -143,9 +163,10 @@ std::string_view Statement::Bytes(int column) const {
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const Options& options) {
   std::unique_ptr<Database> database(new Database(options.path));
   const int flags =
-      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (options.immutable ? SQLITE_OPEN_URI : 0) |
       (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-  const int code = sqlite3_open_v2(options.path.c_str(), &database->handle_, flags,
+  const std::string name = options.immutable ? ImmutableUri(options.path) : options.path;
+  const int code = sqlite3_open_v2(name.c_str(), &database->handle_, flags,
                                    options.vfs.empty() ? nullptr : options.vfs.c_str());
   if (code != SQLITE_OK) return database->Error(code);
   sqlite3_busy_timeout(database->handle_, options.busy_ms_max);
@@ -194,8 +215,33 @@ absl::StatusOr<std::int64_t> Database::QueryInteger(std::string_view sql) {
   return row ? statement.Integer(0) : 0;
 }
 
+bool Database::disk_failed() const {
+  return (last_error_ & 0xFF) == SQLITE_IOERR && (IsSyncError(last_error_) || !out_of_space_);
+}
+
+void Database::CountLogPages() {
+  sqlite3_wal_hook(
+      handle_,
+      [](void* database, sqlite3*, const char*, int pages) {
+        static_cast<Database*>(database)->log_pages_ = pages;
+        return SQLITE_OK;
+      },
+      this);
+}
+
+absl::Status Database::Checkpoint() {
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  return code == SQLITE_OK || (code & 0xFF) == SQLITE_BUSY ? absl::OkStatus() : Error(code);
+}
+
+void Database::KeepLogWhenClosed() {
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
 absl::Status Database::Error(int code) {
   last_error_ = code;
+  out_of_space_ = handle_ != nullptr && IsOutOfSpace(sqlite3_system_errno(handle_));
   const bool known = handle_ != nullptr && sqlite3_errcode(handle_) == code;
   return StatusOf(code, handle_ == nullptr ? 0 : sqlite3_system_errno(handle_), path_,
                   known ? sqlite3_errmsg(handle_) : sqlite3_errstr(code));

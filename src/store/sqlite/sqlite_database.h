@@ -81,6 +81,8 @@ class Database {
     std::int64_t cache_kib = 16 * 1024;
     int busy_ms_max = 10'000;  // how long to wait for a lock of another connection
     std::string vfs = {};      // of SQLite; empty: its default
+    // Read-only, of a file that nobody writes: without locks and without any file beside it.
+    bool immutable = false;
   };
 
   static absl::StatusOr<std::unique_ptr<Database>> Open(const Options& options);
@@ -100,7 +102,22 @@ class Database {
   // SQLite's extended code of the last error that this connection reported; SQLITE_OK before the
   // first.
   int last_error() const { return last_error_; }
+  // The last error was a write or sync that did not do what it should, and not for want of space
+  // that a later try may find. A sync that fails is always one: what it was for may be lost for
+  // good, whatever the next sync says.
+  bool disk_failed() const;
   const std::string& path() const { return path_; }
+
+  // From here on log_pages() is how long the write-ahead log was after this connection's last
+  // commit.
+  void CountLogPages();
+  int log_pages() const { return log_pages_; }
+  // Brings into the main file what no reader needs to remain in the write-ahead log. That readers
+  // or writers are in the way is no error.
+  absl::Status Checkpoint();
+  // Closing this connection, should it be the last one, will not bring the write-ahead log into the
+  // main file.
+  void KeepLogWhenClosed();
 
   // The status of a code that a call on this connection returned.
   absl::Status Error(int code);
@@ -111,6 +128,8 @@ class Database {
   std::string path_;
   sqlite3* handle_ = nullptr;
   int last_error_ = SQLITE_OK;
+  bool out_of_space_ = false;  // the last error's cause
+  int log_pages_ = 0;
   std::unordered_map<std::string, internal::CachedStatement> statements_;
 };
 

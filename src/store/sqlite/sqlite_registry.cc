@@ -18,7 +18,7 @@ absl::StatusOr<std::unique_ptr<SqliteRegistry>> SqliteRegistry::Open(SqliteStore
   // Checkpoints are the store's; one here would make a caller wait for it.
   GATELOG_RETURN_IF_ERROR(
       database->Execute("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0"));
-  return std::unique_ptr<SqliteRegistry>(new SqliteRegistry(std::move(database)));
+  return std::unique_ptr<SqliteRegistry>(new SqliteRegistry(std::move(database), store.disk_));
 }
 
 absl::StatusOr<std::vector<ports::Registration>> SqliteRegistry::Load() {
@@ -55,14 +55,21 @@ absl::Status SqliteRegistry::Save(const ports::Registration& registration) {
   replace.BindBlob(5, registration.address.key);
   replace.Bind(6, registration.collected ? 1 : 0);
   replace.Bind(7, registration.monitored ? 1 : 0);
-  return replace.Run();
+  return Write(replace);
 }
 
 absl::Status SqliteRegistry::Remove(model::DeviceId id) {
   GATELOG_ASSIGN_OR_RETURN(Statement remove,
                            database_->Prepare("DELETE FROM device WHERE id = ?1"));
   remove.Bind(1, id);
-  return remove.Run();
+  return Write(remove);
+}
+
+absl::Status SqliteRegistry::Write(Statement& statement) {
+  GATELOG_RETURN_IF_ERROR(disk_.status());
+  absl::Status written = statement.Run();
+  if (!written.ok() && database_->disk_failed()) disk_.Fail(written);
+  return written;
 }
 
 }  // namespace gatelog::store

@@ -24,9 +24,14 @@ class SqliteRegistry final : public ports::DeviceRegistry {
   absl::Status Remove(model::DeviceId id) override;
 
  private:
-  explicit SqliteRegistry(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+  SqliteRegistry(std::unique_ptr<Database> database, DiskHealth& disk)
+      : database_(std::move(database)), disk_(disk) {}
+
+  // Runs the statement, unless the disk has failed; if it fails now, the store learns of it.
+  absl::Status Write(Statement& statement);
 
   std::unique_ptr<Database> database_;
+  DiskHealth& disk_;
 };
 
 }  // namespace gatelog::store

@@ -5,9 +5,11 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "store/sqlite/event_query.h"
+#include "store/sqlite/image_tables.h"
 #include "store/sqlite/json_list.h"
 #include "store/sqlite/log_state_table.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/write_ahead_log.h"
 
 namespace gatelog::store {
 namespace {
@@ -67,7 +69,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(Options options) 
   }
   GATELOG_ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> directory,
                            DataDirectory::Lock(options.directory));
-  GATELOG_RETURN_IF_ERROR(directory->SyncWriteAheadLog());
+  GATELOG_RETURN_IF_ERROR(MakeWriteAheadLogDurable(directory->database_path(), options.vfs));
   std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(options), std::move(directory)));
   GATELOG_RETURN_IF_ERROR(store->OpenWriter());
   GATELOG_RETURN_IF_ERROR(MigrateSchema(*store->database_));
@@ -100,12 +102,14 @@ absl::Status SqliteStore::OpenWriter() {
                            Database::Open(ConnectionOptions(false, options_.writer_cache_kib)));
   // With a write-ahead log, FULL syncs it in every commit, before readers see anything of it (G3).
   GATELOG_RETURN_IF_ERROR(database_->Execute(absl::StrCat(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ",
-      options_.checkpoint_pages)));
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = ", options_.synchronous_for_test,
+      // CheckpointIfDue does it: SQLite would not tell that a checkpoint has failed.
+      "; PRAGMA wal_autocheckpoint = 0")));
+  database_->CountLogPages();
   GATELOG_ASSIGN_OR_RETURN(const std::int64_t synchronous,
                            database_->QueryInteger("PRAGMA synchronous"));
   constexpr std::int64_t kFull = 2;
-  if (synchronous != kFull) {
+  if (synchronous != kFull && options_.synchronous_for_test == kSynchronous) {
     return absl::InternalError(
         absl::StrCat(database_->path(), " cannot be used with synced commits."));
   }
@@ -132,28 +136,60 @@ absl::Status SqliteStore::CommitTransaction(Transaction& transaction) {
 absl::Status SqliteStore::AfterFailure(
     const absl::Status& error, bool committing,
     const std::function<absl::StatusOr<bool>(Database&)>& took_effect) {
-  const bool no_space = absl::IsResourceExhausted(error);
+  refused_ = true;
+  if (database_->disk_failed()) {
+    // Reading back what the commit did would show what the system has cached, not what is synced.
+    disk_.Fail(error);
+    writer_.reset();
+    database_->KeepLogWhenClosed();
+    database_.reset();
+    return disk_.status();
+  }
   const bool unknown = committing && (IsIoError(*database_) || absl::IsUnavailable(error));
-  if (!unknown && (no_space || !IsIoError(*database_))) {
+  if (!unknown) {
     writer_->OnRolledBack();
     return error;
   }
   // A new connection knows nothing but what is in the files.
   writer_.reset();
   database_.reset();
-  failed_ = absl::IsUnavailable(error) ? error : absl::UnavailableError(error.message());
-  if (!unknown) return error;
-  if (!OpenWriter().ok()) return error;
-  const absl::StatusOr<bool> effect = took_effect(*database_);
-  if (!effect.ok()) return error;
-  if (*effect || no_space) failed_ = absl::OkStatus();
-  return *effect ? absl::OkStatus() : error;
+  const absl::Status opened = OpenWriter();
+  const absl::StatusOr<bool> effect = opened.ok() ? took_effect(*database_) : opened;
+  if (effect.ok() && *effect) return absl::OkStatus();
+  if (!effect.ok() || !absl::IsResourceExhausted(error)) disk_.Fail(error);
+  return error;
+}
+
+absl::Status SqliteStore::TryDisk() {
+  GATELOG_RETURN_IF_ERROR(disk_.status());
+  if (!refused_) return absl::OkStatus();
+  const auto write = [&]() -> absl::Status {
+    GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
+    GATELOG_RETURN_IF_ERROR(
+        database_->Execute("UPDATE meta SET value = value WHERE key = 'created_ms'"));
+    return transaction.Commit();
+  };
+  if (absl::Status error = write(); !error.ok()) {
+    return AfterFailure(error, false, nullptr);
+  }
+  refused_ = false;
+  return absl::OkStatus();
+}
+
+void SqliteStore::CheckpointIfDue() {
+  if (database_->log_pages() < options_.checkpoint_pages) return;
+  const absl::Status done = database_->Checkpoint();
+  if (!done.ok() && database_->disk_failed()) disk_.Fail(done);
 }
 
 template <typename Batch, typename Write>
 absl::StatusOr<std::vector<absl::Status>> SqliteStore::CommitTogether(
     std::span<const Batch> batches, Write write_one) {
-  GATELOG_RETURN_IF_ERROR(failed_);
+  GATELOG_RETURN_IF_ERROR(disk_.status());
+  if (batches.empty()) {
+    GATELOG_RETURN_IF_ERROR(TryDisk());
+    return std::vector<absl::Status>();
+  }
   std::vector<absl::Status> results(batches.size());
   bool committing = false;
   const auto write = [&]() -> absl::Status {
@@ -170,6 +206,8 @@ absl::StatusOr<std::vector<absl::Status>> SqliteStore::CommitTogether(
       return TookEffect(database, batches, results);
     }));
   }
+  refused_ = false;
+  CheckpointIfDue();
   return results;
 }
 
@@ -242,31 +280,7 @@ absl::StatusOr<std::vector<model::Gap>> SqliteStore::ReadGaps(
 absl::StatusOr<std::pair<model::RecordKey, model::Image>> SqliteStore::ReadImage(
     const model::RecordKey& key) {
   ReaderPool::Lease database(*readers_);
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement select,
-      (*database).Prepare(
-          "SELECT epoch, timestamp, code, payload FROM image WHERE log_device = ?1 AND id = ?3 AND "
-          "epoch BETWEEN coalesce(?2, 0) AND coalesce(?2, 4294967295) ORDER BY epoch DESC LIMIT "
-          "1"));
-  select.Bind(1, key.log_device);
-  if (key.epoch == 0) {
-    select.BindNull(2);
-  } else {
-    select.Bind(2, key.epoch);
-  }
-  select.Bind(3, key.id);
-  GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
-  if (!row) {
-    return absl::NotFoundError(absl::StrCat("No image is stored for event ", key.id,
-                                            " of log device ", key.log_device, "."));
-  }
-  model::RecordKey found = key;
-  found.epoch = static_cast<model::Epoch>(select.Integer(0));
-  model::Image image{.id = key.id,
-                     .timestamp = static_cast<std::uint32_t>(select.Integer(1)),
-                     .code = static_cast<std::uint32_t>(select.Integer(2)),
-                     .payload = std::string(select.Bytes(3))};
-  return std::make_pair(found, std::move(image));
+  return FindImage(*database, key);
 }
 
 absl::StatusOr<std::vector<ports::LogTotals>> SqliteStore::ReadTotals() {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "ports/event_store.h"
 #include "store/sqlite/data_directory.h"
+#include "store/sqlite/disk_health.h"
 #include "store/sqlite/event_writer.h"
 #include "store/sqlite/reader_pool.h"
 #include "store/sqlite/sqlite_database.h"
@@ -22,10 +23,13 @@ namespace gatelog::store {
 // The event store in one SQLite file, DIR/gatelog.db, that other programs may read while it is in
 // use; docs/formats/store.md describes it. Threads and errors: as the port says.
 //
-// A commit that fails for want of space changes nothing and may be tried again. After an I/O error
-// nobody knows what a disk holds, so nothing is committed any more until the store is opened anew.
+// A commit that fails for want of space changes nothing and may be tried again. After a write or
+// sync that failed, also one of a checkpoint or of the registry, nobody knows what the disk holds,
+// so nothing is committed any more until the store is opened anew.
 class SqliteStore final : public ports::EventStore {
  public:
+  static constexpr char kSynchronous[] = "FULL";
+
   struct Options {
     std::string directory = {};
     int readers = 4;                             // connections for reads, 1 to kReadersMax
@@ -36,6 +40,8 @@ class SqliteStore final : public ports::EventStore {
     std::string vfs = {};      // of SQLite; empty: its default
     // What COMMIT is taken to have returned.
     std::function<absl::Status(absl::Status)> commit_result_for_test = {};
+    // Anything else loses commits that were acknowledged, which a test must notice.
+    std::string synchronous_for_test = kSynchronous;
   };
   static constexpr int kReadersMax = 64;
 
@@ -75,6 +81,12 @@ class SqliteStore final : public ports::EventStore {
   absl::StatusOr<std::vector<absl::Status>> CommitTogether(std::span<const Batch> batches,
                                                            Write write_one);
   absl::Status CommitTransaction(Transaction& transaction);
+  // What a commit of no batches asks: whether the next one can succeed. Writes only after a
+  // failure.
+  absl::Status TryDisk();
+  // Brings the write-ahead log into the main file if it has grown long; the commit before it stands
+  // whatever becomes of this.
+  void CheckpointIfDue();
   // Ends a commit that failed. Returns OK if the transaction turns out to have taken effect.
   absl::Status AfterFailure(const absl::Status& error, bool committing,
                             const std::function<absl::StatusOr<bool>(Database&)>& took_effect);
@@ -87,7 +99,8 @@ class SqliteStore final : public ports::EventStore {
   // The committing thread's.
   std::unique_ptr<Database> database_;
   std::optional<EventWriter> writer_;
-  absl::Status failed_;  // not OK: an I/O error came, nothing is committed any more
+  bool refused_ = false;  // the last commit failed
+  DiskHealth disk_;       // any thread's
 
   std::optional<ReaderPool> readers_;
 };

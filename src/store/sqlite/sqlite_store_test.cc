@@ -14,9 +14,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "store/sqlite/failing_vfs.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/sqlite_registry.h"
+#include "tests/support/disk_vfs.h"
 #include "tests/support/records.h"
 #include "tests/support/temp_directory.h"
 
@@ -184,6 +184,40 @@ TEST_F(SqliteStoreTest, NewerSchemaAndForeignDatabasesAreRefused) {
   EXPECT_THAT(std::string(foreign.message()), HasSubstr("another program"));
 }
 
+// Version 1 kept no trace of images that were looked for and not found.
+TEST_F(SqliteStoreTest, AnOlderStoreLearnsWhichImagesAreAbsent) {
+  {
+    auto store = Open();
+    const ports::Batch batch = NextBatch(*store, 12);  // 3, 6, 9 and 12 say they have an image
+    ASSERT_TRUE(Commit(*store, batch).ok());
+    const ports::ImageBatch images{.log_device = kDoor,
+                                   .epoch = 1,
+                                   .expected_image_next = 1,
+                                   .image_next = 8,
+                                   .images = {testing::ImageOf(batch.events[2])}};
+    ASSERT_TRUE(store->CommitImages(std::span(&images, 1)).ok());
+  }
+  {
+    auto database = Database::Open({.path = file()});
+    ASSERT_TRUE(database.ok());
+    ASSERT_TRUE((*database)
+                    ->Execute("DROP VIEW image_absences; DROP TABLE image_absence; DROP INDEX "
+                              "event_image; ALTER TABLE log_state DROP COLUMN images_wanted; ALTER "
+                              "TABLE log_state DROP COLUMN images_absent; PRAGMA user_version = 1")
+                    .ok());
+  }
+  auto store = Open();
+  const ports::LogTotals totals = store->ReadTotals()->at(0);
+  EXPECT_EQ(totals.images_wanted, 4u);
+  EXPECT_EQ(totals.images, 1u);
+  EXPECT_EQ(totals.images_absent, 1u);
+  const auto why = [&](model::EventId id) {
+    return std::string(store->ReadImage({kDoor, 1, id}).status().message());
+  };
+  EXPECT_EQ(why(6), model::ImageAbsentSentence({kDoor, 1, 6}, model::ImageAbsenceReason::kAbsent));
+  EXPECT_EQ(why(9), model::ImageAwaitedSentence({kDoor, 1, 9}));
+}
+
 TEST_F(SqliteStoreTest, OtherProgramsReadTheViewsMeanwhile) {
   auto store = Open();
   ports::Batch batch = NextBatch(*store, 40);
@@ -209,9 +243,9 @@ TEST_F(SqliteStoreTest, OtherProgramsReadTheViewsMeanwhile) {
 }
 
 TEST_F(SqliteStoreTest, SyncsBeforeItAcknowledges) {
-  testing::FailingVfs vfs;
+  testing::DiskVfs vfs;
   SqliteStore::Options options = OptionsFor(directory_.path());
-  options.vfs = testing::FailingVfs::kName;
+  options.vfs = vfs.name();
   auto store = Open(options);
   for (int i = 0; i < 5; ++i) {
     const int before = vfs.wal_syncs();
@@ -230,16 +264,16 @@ TEST_F(SqliteStoreTest, SyncsBeforeItAcknowledges) {
 }
 
 TEST_F(SqliteStoreTest, FailedSyncEndsAcknowledgementUntilOpenedAnew) {
-  testing::FailingVfs vfs;
+  testing::DiskVfs vfs;
   SqliteStore::Options options = OptionsFor(directory_.path());
-  options.vfs = testing::FailingVfs::kName;
+  options.vfs = vfs.name();
   auto store = Open(options);
   ASSERT_TRUE(Commit(*store, NextBatch(*store, 10)).ok());
 
-  vfs.FailSyncs(true);
+  vfs.FailNow(testing::DiskVfs::Fault::kIoError);
   const ports::Batch batch = NextBatch(*store, 10);
   EXPECT_EQ(Commit(*store, batch).code(), absl::StatusCode::kUnavailable);
-  vfs.FailSyncs(false);
+  vfs.Heal();
   EXPECT_EQ(Commit(*store, batch).code(), absl::StatusCode::kUnavailable)
       << "tried as if nothing was";
   EXPECT_EQ(store->last_seq(), 10u);
@@ -254,19 +288,19 @@ TEST_F(SqliteStoreTest, FailedSyncEndsAcknowledgementUntilOpenedAnew) {
 }
 
 TEST_F(SqliteStoreTest, FullDiskIsRetriedWhenThereIsSpace) {
-  testing::FailingVfs vfs;
+  testing::DiskVfs vfs;
   SqliteStore::Options options = OptionsFor(directory_.path());
-  options.vfs = testing::FailingVfs::kName;
+  options.vfs = vfs.name();
   auto store = Open(options);
   ASSERT_TRUE(Commit(*store, NextBatch(*store, 10)).ok());
 
-  vfs.FillDisk(true);
+  vfs.FailNow(testing::DiskVfs::Fault::kNoSpace);
   const ports::Batch batch = NextBatch(*store, 500);
   const absl::Status full = Commit(*store, batch);
   EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(full.message()), HasSubstr("No space is left"));
   EXPECT_EQ(CountEvents(*store), 10u);
-  vfs.FillDisk(false);
+  vfs.Heal();
   EXPECT_TRUE(Commit(*store, batch).ok());
   EXPECT_EQ(CountEvents(*store), 510u);
   const auto page = store->Read({.filter = {.users = {"user-11"}}});
