@@ -17,7 +17,7 @@ import subprocess
 import time
 import unittest
 
-from harness import Gateway, Process, wait_for  # first: finds the generated contracts
+from harness import Gateway, Process, Simulator, wait_for  # first: finds the generated contracts
 
 import compare
 from fault_proxy import FAULTS, FaultProxy
@@ -44,6 +44,10 @@ GATEWAY_ENVIRONMENT = {
 }
 
 STARTING, RUNNING, COMMITTED, WRITING, STOPPING = "starting", "running", "committed", "writing", "stopping"
+WEIGHTS = {STARTING: 20, RUNNING: 20, COMMITTED: 30, WRITING: 20, STOPPING: 10}
+DELAYS_S_MAX = {STARTING: 0.3, RUNNING: 1.0, STOPPING: 0.05}
+EVENTS_MAX, WRITES_MAX = 500, 20
+POWER_LOSS_CHANCE = 0.05  # that the terminals lose power, too, after the gateway has started
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,16 +56,18 @@ class Moment:
     when: str
     delay_s: float = 0  # from the start of the program, from when it was ready, or from SIGTERM
     count: int = 0      # of events committed, or of writes to the write-ahead log, since it was ready
+    terminals: bool = False  # lose power while it starts
 
 
 def draw_moment(seed, number):
     draw = random.Random(f"{seed}/kill/{number}")
-    when = draw.choices((STARTING, RUNNING, COMMITTED, WRITING, STOPPING), (20, 20, 30, 20, 10))[0]
+    when = draw.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    terminals = draw.random() < POWER_LOSS_CHANCE
     if when == COMMITTED:
-        return Moment(when, count=draw.randint(1, 500))
+        return Moment(when, count=draw.randint(1, EVENTS_MAX), terminals=terminals)
     if when == WRITING:
-        return Moment(when, count=draw.randint(1, 20))
-    return Moment(when, delay_s=draw.uniform(0, {STARTING: 0.3, RUNNING: 1.0, STOPPING: 0.05}[when]))
+        return Moment(when, count=draw.randint(1, WRITES_MAX), terminals=terminals)
+    return Moment(when, delay_s=draw.uniform(0, DELAYS_S_MAX[when]), terminals=terminals)
 
 
 class KillTest(SeededTest):
@@ -70,13 +76,16 @@ class KillTest(SeededTest):
     def setUp(self):
         super().setUp()
         self.data_dir = self.folder / "gateway"
-        self.sim = self.simulator(devices=DEVICES, history=HISTORY, capacity=CAPACITY, images=True, seed=self.seed)
+        self.sim = None
+        self.addCleanup(lambda: self.sim and self.sim.kill())
+        self.start_terminals()
         self.proxy = FaultProxy(self.sim.host, self.sim.port, DEVICES, self.seed)
         self.addCleanup(self.proxy.close)
         self.follower = Follower()
         self.gw = None
         self.addCleanup(lambda: self.gw and self.gw.kill())
         self.moments = collections.Counter()
+        self.power_losses = 0
 
     def test_nothing_is_lost_or_doubled(self):
         start = time.monotonic()
@@ -95,10 +104,16 @@ class KillTest(SeededTest):
         self.start()
         disturbed = time.monotonic() - start
         figures = self.finish()
-        print(f"kills: {dict(sorted(self.moments.items()))}")
+        print(f"kills: {dict(sorted(self.moments.items()))}, terminals' power losses: {self.power_losses}")
         print(f"links: {dict(sorted(self.proxy.count.items()))}")
         print(f"{figures}, {figures.compared} records compared; {disturbed:.0f} s of faults, "
               f"{time.monotonic() - start:.0f} s in all")
+
+    def start_terminals(self):
+        """The first time, or again where they were when they lost power."""
+        port = self.sim.port if self.sim else 0
+        self.sim = Simulator(self.folder / "sim", devices=DEVICES, history=HISTORY, capacity=CAPACITY, images=True,
+                             seed=self.seed, port=port)
 
     def start(self):
         self.gw = Gateway(self.data_dir, env=GATEWAY_ENVIRONMENT)
@@ -110,6 +125,11 @@ class KillTest(SeededTest):
             self.gw = Process(Gateway.command(self.data_dir), f"{self.data_dir}.log", GATEWAY_ENVIRONMENT)
         else:
             self.start()
+        if moment.terminals:
+            self.power_losses += 1
+            self.sim.kill()
+            self.start_terminals()
+            self.sim.set_rate(EVENTS_PER_S)
         if moment.when in (STARTING, RUNNING):
             self.run_for(moment.delay_s)
         elif moment.when == COMMITTED:
@@ -177,6 +197,16 @@ class KillTest(SeededTest):
         return figures
 
 
+class Ended(Exception):
+    """Ctrl-C, or somebody asked the run to end; unlike KeyboardInterrupt, it lets the test end what it has started."""
+
+
+def end(signal_number, frame):
+    raise Ended
+
+
 if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
     KillTest.kills = take_arguments(kills=KillTest.kills).kills
     unittest.main()
