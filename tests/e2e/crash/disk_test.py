@@ -1,5 +1,7 @@
 """The disk under the store is full, or fails: nothing is acknowledged that is not kept, the people are told, live goes on.
 
+  disk_test.py [--seed S]    the seed repeats the moments of the tests that are random
+
 failing_disk.cc, loaded into gatelogd, plays the disk; the fault is switched on and off while the gateway runs.
 """
 
@@ -21,10 +23,14 @@ from gsdk import event_pb2
 
 import compare
 from follower import Follower
+from seeded import SeededTest, take_arguments
 
 DEVICES = 3
 HISTORY = 300
 EVENTS_PER_S = 40     # of each terminal
+ROUNDS = 15           # each ends with a kill
+RUN_S_MAX = 0.3       # between two changes
+FAULTS = ("full", "full-late", "write-error", "sync-error")
 MISSED_MIN = 60       # events of each terminal that must come while the store takes nothing
 SHIM = BUILD / "tests" / "failing_disk.so"
 HTTP_SECONDS = 10
@@ -239,6 +245,34 @@ class RunningTest(FailingDiskTest):
         self.assert_everything_stored(again, self.sim)
 
 
+class RandomTest(SeededTest, FailingDiskTest):
+    """The disk fails and recovers at random moments, and the gateway is killed at others."""
+
+    def test_faults_and_kills(self):
+        sim = self.simulator(devices=DEVICES, history=HISTORY, images=True)
+        self.environment["GATELOG_DEVICE_PAGE_RECORDS"] = "16"
+        gw = self.start()
+        gw.add_all(sim)
+        sim.set_rate(EVENTS_PER_S)
+        for _ in range(ROUNDS):
+            for fault in self.random.choices(FAULTS, k=self.random.randint(1, 3)):
+                self.run_for(gw, self.random.uniform(0, RUN_S_MAX))
+                self.fault(fault)
+                self.run_for(gw, self.random.uniform(0, RUN_S_MAX))
+                self.fault(None)
+            self.run_for(gw, self.random.choice((0, 0.01, RUN_S_MAX)))
+            gw.kill()
+            self.follower.detach()
+            self.assertEqual([], self.follower.problems)
+            gw = self.start()
+        self.assert_everything_stored(gw, sim)
+
+    def run_for(self, gw, seconds):
+        """The gateway must not end by itself meanwhile."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.fail(f"gatelogd ended by itself with {gw.process.wait(seconds)}:\n{gw.errors()[-3000:]}")
+
+
 class StartingTest(FailingDiskTest):
     """The gateway is started on a disk that fails."""
 
@@ -293,9 +327,10 @@ class StartingTest(FailingDiskTest):
 
     def test_a_start_with_a_store(self):
         sim = self.filled()
-        self.assert_starts_fail(("full", "full-late", "write-error", "sync-error"))
+        self.assert_starts_fail(FAULTS)
         self.assert_everything_stored(self.start(), sim)
 
 
 if __name__ == "__main__":
+    take_arguments()
     unittest.main()
