@@ -1,4 +1,4 @@
-"""gatelogd is killed while it clears logs: what it has cleared on a terminal is stored.
+"""gatelogd is killed while it clears logs: what it has cleared on a terminal is stored, images too.
 
   clear_test.py [--seed S]    the seed repeats the moments
 """
@@ -19,13 +19,13 @@ DEVICES = 5
 HISTORY = 500
 EVENTS_PER_S = 100       # of each terminal: also while its log is being cleared
 KILLS = 25
-DELAY_S_MAX = 0.1        # of a kill, after the clearing was asked for
+DELAY_S_MAX = 0.3        # of a kill, after the clearing was asked for
 
 
 class ClearTest(SeededTest):
     def test_killed_while_logs_are_cleared(self):
         follower = Follower()
-        sim = self.simulator(devices=DEVICES, history=HISTORY, capacity=1_000_000)
+        sim = self.simulator(devices=DEVICES, history=HISTORY, capacity=1_000_000, images=True)
         gw = self.gateway()
         gw.add_all(sim)
         sim.set_rate(EVENTS_PER_S)
@@ -49,6 +49,10 @@ class ClearTest(SeededTest):
         for device in sim.ids:
             self.assertEqual(list(range(1, last[device] + 1)), compare.stored_ids(gw.data_dir, device))
         wait_for(lambda: follower.count >= sum(last.values()), "Follow gave every event")
+        # Every event that says it has an image had one on its terminal.
+        with compare.open_store(gw.data_dir) as store:
+            with_image = store.execute("SELECT count(*) FROM event WHERE flags & 1").fetchone()[0]
+        wait_for(lambda: sum(device.images for device in gw.list().values()) >= with_image, f"{with_image} images stored")
         self.assertEqual(0, gw.stop(), gw.errors())
         follower.detach()
         self.assertEqual([], follower.compare(gw.data_dir))
