@@ -123,7 +123,8 @@ void LogCollection::OnStatus(const model::LogStatus& status) {
 
 void LogCollection::WhenStored(ports::Reply<absl::StatusOr<model::LogStatus>> reply) {
   waiting_.push_back(std::move(reply));
-  AnswerWaiting();
+  // An image may have come since the device was last asked.
+  CarryOut(images_.OnTick());
 }
 
 void LogCollection::WhenCommitted(Task then) {
@@ -144,7 +145,6 @@ void LogCollection::CarryOut(Collector::Output output) {
   if (output.load) Load(*output.load);
   if (output.read && link_ != nullptr) Read(*output.read);
   if (!output.drop_link.ok()) on_broken_(output.drop_link);
-  AnswerWaiting();
   CarryOut(images_.OnEvents(collector_.state(), ImagesMayBeRead()));
 }
 
@@ -228,13 +228,17 @@ void LogCollection::OnCommitted(Added added, const absl::Status& status) {
     if (added.newest) newest_ = std::move(added.newest);
     images_.OnStored(std::move(added.images));
   } else {
-    for (auto& reply : std::exchange(waiting_, {})) {
-      reply(absl::FailedPreconditionError("the store does not take the device's log: " +
-                                          std::string(status.message())));
-    }
+    RefuseWaiting(status);
   }
   CarryOut(collector_.OnCommitted(status));
   EndCommit();
+}
+
+void LogCollection::RefuseWaiting(const absl::Status& status) {
+  for (auto& reply : std::exchange(waiting_, {})) {
+    reply(absl::FailedPreconditionError("the store does not take the device's log: " +
+                                        std::string(status.message())));
+  }
 }
 
 void LogCollection::Reload() {
@@ -250,6 +254,8 @@ void LogCollection::Reload() {
 
 void LogCollection::AnswerWaiting() {
   if (waiting_.empty() || !collector_.caught_up()) return;
+  const bool with_images = link_ != nullptr && link_->identity().image_logs;
+  if (with_images && !images_.caught_up()) return;
   for (auto& reply : std::exchange(waiting_, {})) reply(collector_.log());
 }
 
@@ -265,6 +271,7 @@ void LogCollection::CarryOut(ImageCollector::Output output) {
     });
   }
   if (output.read) ReadImages(*output.read);
+  AnswerWaiting();
 }
 
 bool LogCollection::ImagesMayBeRead() {
@@ -318,6 +325,8 @@ void LogCollection::CommitImages(ports::ImageBatch batch) {
                                if (status.ok()) {
                                  totals_.images += stored;
                                  totals_.images_absent += absent;
+                               } else {
+                                 RefuseWaiting(status);
                                }
                                CarryOut(images_.OnCommitted(status));
                                if (collector_.state().epoch == images_.epoch()) {
