@@ -89,6 +89,7 @@ void LogCollection::LoadNewest(Task then) {
 void LogCollection::Attach(ports::DeviceLink& link, const model::LogStatus& status) {
   link_ = &link;
   ++links_;
+  ++reads_;
   recognised_ = false;
   attached_ = status;
   if (known_) Begin();
@@ -149,8 +150,10 @@ void LogCollection::CarryOut(Collector::Output output) {
 
 void LogCollection::Read(const Collector::ReadRequest& request) {
   link_->ReadLog(request.from, request.max,
-                 IfAlive([this, link = links_](absl::StatusOr<ports::LogPage> page) {
-                   if (link != links_ || link_ == nullptr) return;
+                 IfAlive([this, read = ++reads_](absl::StatusOr<ports::LogPage> page) {
+                   // One of an older link, or one that has come before.
+                   if (read != reads_ || link_ == nullptr) return;
+                   ++reads_;
                    if (page.ok()) {
                      CarryOut(collector_.OnPage(*page, parts_.clock.Now()));
                      return;
@@ -182,6 +185,13 @@ void LogCollection::Load(const Collector::LoadRequest& request) {
 }
 
 void LogCollection::Commit(ports::Batch batch) {
+  Log(LogLevel::kTrace, "A batch goes to the store.",
+      {{"device", totals_.log_device},
+       {"epoch", batch.after.epoch},
+       {"from", batch.expected_next},
+       {"next", batch.after.next},
+       {"events", batch.events.size()},
+       {"gaps", batch.gaps.size()}});
   Added added{.images = ImageCollector::StoredBy(batch), .newest = NewestOf(batch)};
   added.totals.events = batch.events.size();
   added.totals.gaps = batch.gaps.size();

@@ -143,6 +143,7 @@ class LogCollection {
   ports::DeviceLink* link_ = nullptr;
   model::LogStatus attached_;  // the log when the link came
   std::uint64_t links_ = 0;    // links so far: tells replies of this one from older ones
+  std::uint64_t reads_ = 0;    // tells the reply to the read that is under way from any other
   bool recognised_ = false;    // the log on this link, at least once
   std::optional<ImageTurns::Turn> image_turn_;
   std::optional<TimerId> ask_again_;
