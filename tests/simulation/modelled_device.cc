@@ -142,7 +142,7 @@ void ModelledDevice::AddImage(std::uint32_t code, std::uint64_t serial) {
 }
 
 void ModelledDevice::WriteEarly(std::uint32_t code) {
-  if (log_.records.empty()) return Write(code);
+  if (log_.records.empty() || link_ == nullptr) return Write(code);
   if (log_.hidden_from == 0) log_.hidden_from = log_.next_id;
   if (link_ != nullptr) link_->OnFaults();
   Write(code);

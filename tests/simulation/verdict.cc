@@ -143,7 +143,7 @@ std::string Verdict::CheckLineage(const StoredLog& log, const StoredEpoch& epoch
       if (ancestor != 0 && ledger[ancestor].id == before->first && !ledger[ancestor].readable)
         break;
       if (ancestor != 0 && ledger[ancestor].id < before->first) continue;
-      if (!CanTell(log, epoch, *before, record->first)) break;
+      if (!CanTell(log, epoch, *before, record->first, std::next(record)->first)) break;
       return absl::StrCat("the records ", before->first, " and ", record->first,
                           " were never in one log");
     }
@@ -151,18 +151,20 @@ std::string Verdict::CheckLineage(const StoredLog& log, const StoredEpoch& epoch
   return "";
 }
 
-// Whether a device shows that its record `id` does not follow the stored one `before`. Not when
-// everything stored had been overwritten or cleared by then, if either the device has no
-// generations or it lost its newest records and has not noticed.
+// Whether a device shows that its record `id` does not follow the stored one `before`, where
+// `newest` is the last one stored before it. Not when everything stored had been overwritten or
+// cleared by then, if either the device has no generations or it lost its newest records and has
+// not noticed.
 bool Verdict::CanTell(const StoredLog& log, const StoredEpoch& epoch,
                       const std::pair<const model::EventId, std::uint64_t>& before,
-                      model::EventId id) {
+                      model::EventId id, model::EventId newest) {
   if (log.device->traits().generations && log.device->ledger()[before.second].fate != Fate::kLost) {
     return true;
   }
-  if (before.first + 1 == id) return false;
+  if (newest + 1 == id) return false;
   return std::none_of(epoch.gaps.begin(), epoch.gaps.end(), [&](const model::Gap& gap) {
-    return gap.first > before.first && gap.last < id && gap.reason != model::GapReason::kAbsent;
+    return gap.first > before.first && gap.last < id && gap.reason != model::GapReason::kAbsent &&
+           gap.reason != model::GapReason::kUnreadable;
   });
 }
 
@@ -219,6 +221,12 @@ std::string Verdict::CheckGap(const StoredLog& log, const StoredEpoch& epoch, co
   }
   const auto before = epoch.records.lower_bound(gap.first);
   if (before != epoch.records.begin() && std::prev(before)->second != serial) return "";  // CanTell
+  const bool another_between =
+      std::any_of(epoch.gaps.begin(), epoch.gaps.end(), [&](const model::Gap& other) {
+        return other.first > gap.last && other.reason != GapReason::kUnreadable && following != 0 &&
+               other.last < ledger[following].id;
+      });
+  if (another_between) return "";  // the same
 
   bool cleared = inside.empty();
   for (const std::uint64_t missing : inside) {
@@ -231,7 +239,9 @@ std::string Verdict::CheckGap(const StoredLog& log, const StoredEpoch& epoch, co
     if (record.fate == Fate::kStanding && record.readable) {
       return absl::StrCat("record ", record.id, " stands on the device");
     }
-    if (gap.reason == GapReason::kAbsent) return absl::StrCat("record ", record.id, " was there");
+    if (gap.reason == GapReason::kAbsent)
+      return absl::StrCat("record ", record.id, " was there, written at ", record.at.count(),
+                          " ms");
   }
   if (gap.reason == GapReason::kCleared && !cleared) return "nothing was cleared";
   const bool marked = next != 0 && ledger[next].readable && ledger[next].clear_mark &&

@@ -60,7 +60,7 @@ class Verdict {
   static std::string CheckLineage(const StoredLog& log, const StoredEpoch& epoch);
   static bool CanTell(const StoredLog& log, const StoredEpoch& epoch,
                       const std::pair<const model::EventId, std::uint64_t>& before,
-                      model::EventId id);
+                      model::EventId id, model::EventId newest);
   static std::string CheckNeeded(const StoredLog& log, model::Epoch number);
   static std::string CheckGaps(const StoredLog& log, const StoredEpoch& epoch);
   static std::string CheckGap(const StoredLog& log, const StoredEpoch& epoch, const model::Gap& gap,

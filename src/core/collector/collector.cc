@@ -143,6 +143,9 @@ Collector::Output Collector::Proceed() {
 
 Collector::Output Collector::ReadOn() {
   if (tip_.next > target_ || in_flight_.size() >= kBatchesInFlightMax) return {};
+  // A batch that opens an epoch is waited for: the fence of the one behind it would match the same
+  // epoch opened by another gateway, for another log.
+  if (!in_flight_.empty() && in_flight_.back().epoch != state_.epoch) return {};
   asked_next_ = tip_.next;
   read_ = ReadRequest{tip_.next, options_.page_records};
   // Without generations only the records tell that the counter has not begun anew meanwhile: the

@@ -48,20 +48,35 @@ TEST_F(CollectorTest, ALongLogIsReadPageByPage) {
 
 TEST_F(CollectorTest, TwoBatchesAreUnderWayAtMost) {
   Restart({.page_records = 1});
-  device_.Write(1, 4);
-  Do(collector_->OnConnected(device_.Status()));
+  device_.Write(1, 1);
+  Connect();
+  device_.Write(2, 5);
+  Do(collector_->OnPush(5));
   AnswerRead();
   AnswerRead();
   ASSERT_EQ(commits_.size(), 2u);
   EXPECT_FALSE(read_) << "the store has not answered";
-  EXPECT_EQ(commits_[0].expected_epoch, 0u);
-  EXPECT_EQ(commits_[1].expected_epoch, 1u);
-  EXPECT_EQ(commits_[1].expected_next, 2u);
+  EXPECT_EQ(commits_[0].expected_next, 2u);
+  EXPECT_EQ(commits_[1].expected_next, 3u);
   AnswerCommit();
   ASSERT_TRUE(read_);
-  EXPECT_EQ(read_->from, 3u);
+  EXPECT_EQ(read_->from, 4u);
   Settle();
-  EXPECT_EQ(stored(), (Stored{{1, 1}, {1, 2}, {1, 3}, {1, 4}}));
+  EXPECT_EQ(stored(), (Stored{{1, 1}, {1, 2}, {1, 3}, {1, 4}, {1, 5}}));
+}
+
+TEST_F(CollectorTest, ABatchThatOpensAnEpochIsUnderWayAlone) {
+  Restart({.page_records = 1});
+  device_.Write(1, 2);
+  Do(collector_->OnConnected(device_.Status()));
+  AnswerRead();
+  ASSERT_EQ(commits_.size(), 1u);
+  EXPECT_EQ(commits_[0].expected_epoch, 0u);
+  EXPECT_FALSE(read_);
+  AnswerCommit();
+  EXPECT_TRUE(read_);
+  Settle();
+  EXPECT_EQ(stored(), (Stored{{1, 1}, {1, 2}}));
 }
 
 TEST_F(CollectorTest, APushHasTheRecordRead) {
@@ -201,10 +216,12 @@ TEST_F(CollectorTest, WhatWasOverwrittenBeforeItWasClearedIsNotCalledCleared) {
 
 TEST_F(CollectorTest, ARefusedCommitIsRepeatedFromWhatTheStoreHas) {
   Restart({.page_records = 2});
-  device_.Write(1, 6);
+  device_.Write(1, 2);
+  Connect();
+  device_.Write(3, 6);
   store_.FailNextCommit(absl::ResourceExhaustedError("the disk is full"),
                         testing::Outcome::kNothingWritten);
-  Do(collector_->OnConnected(device_.Status()));
+  Do(collector_->OnPush(6));
   AnswerRead();
   AnswerRead();
   AnswerCommit();
