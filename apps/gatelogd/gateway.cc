@@ -43,7 +43,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kStopGrace{
     1'000};  // for calls that are being answered when the gateway stops
-constexpr milliseconds kFollowTick{1'000};  // how often idle followers are looked at
+constexpr milliseconds kTick{1'000};  // how often idle followers and the store are looked at
 constexpr milliseconds kMetricsTimeout{1'000};
 
 core::Fleet::Options FleetOptions(const config::Config& config) {
@@ -90,7 +90,7 @@ struct Gateway::Parts {
   absl::Status Serve();
   absl::Status ServeGrpc();
   absl::Status ServeHttp();
-  void TickFollowers();
+  void Tick();
   void Stop();
 
   const config::Config config;
@@ -166,14 +166,15 @@ absl::Status Gateway::Parts::MakeCore() {
   loop.Start();
   loop.RunAndWait([&] {
     fleet->Start(std::move(registrations), std::move(states), std::move(totals));
-    TickFollowers();
+    Tick();
   });
   return absl::OkStatus();
 }
 
-void Gateway::Parts::TickFollowers() {
+void Gateway::Parts::Tick() {
   reader->Tick();
-  loop.PostAfter(kFollowTick, [this] { TickFollowers(); });
+  ingest->Tick();
+  loop.PostAfter(kTick, [this] { Tick(); });
 }
 
 absl::Status Gateway::Parts::Serve() {

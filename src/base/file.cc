@@ -86,6 +86,21 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, std::siz
   }
 }
 
+absl::StatusOr<std::string> ReadFileStart(const std::filesystem::path& path, std::size_t size) {
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return FileError("read", path, errno);
+  std::string content(size, '\0');
+  std::size_t read = 0;
+  while (read < size) {
+    const ssize_t got = ::read(fd.get(), content.data() + read, size - read);
+    if (got < 0 && errno != EINTR) return FileError("read", path, errno);
+    if (got == 0) break;
+    read += static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+  }
+  content.resize(read);
+  return content;
+}
+
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content,
                                  mode_t mode) {
   std::filesystem::path temporary = path;

@@ -127,6 +127,10 @@ absl::StatusOr<std::vector<absl::Status>> MemoryStore::CommitAll(const Batches& 
 absl::StatusOr<std::vector<absl::Status>> MemoryStore::Commit(
     std::span<const ports::Batch> batches) {
   MutexLock lock(mutex_);
+  if (batches.empty()) {
+    GATELOG_RETURN_IF_ERROR(failing_);
+    return std::vector<absl::Status>();
+  }
   ++calls_.commits;
   return CommitAll(batches, [this](const ports::Batch& batch)
                                 GATELOG_REQUIRES(mutex_) { return CommitOne(batch); });

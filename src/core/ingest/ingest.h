@@ -49,6 +49,10 @@ class Ingest {
   std::uint64_t failures() const { return failures_; }
   // The store's last answer: OK, or why nothing is acknowledged. Any thread.
   absl::Status health() const;
+  // Once a second or so, any thread: asks the store whether it takes commits, so that health() also
+  // knows of a disk that failed elsewhere, and of one that has space again, when no device has
+  // anything to store.
+  void Tick();
 
  private:
   struct Pending {
@@ -67,6 +71,7 @@ class Ingest {
   std::vector<Pending> TakeWaiting() GATELOG_REQUIRES(mutex_);
   absl::StatusOr<std::vector<model::Anchor>> ReadAnchors(
       model::DeviceId device, const std::vector<ports::RecordRange>& ranges);
+  // The store's answer to a commit, or to being asked for one.
   void SetHealth(const absl::Status& status);
 
   ports::EventStore& store_;
@@ -79,6 +84,7 @@ class Ingest {
   std::deque<Pending> waiting_ GUARDED_BY(mutex_);
   std::deque<PendingImages> waiting_images_ GUARDED_BY(mutex_);
   bool posted_ GUARDED_BY(mutex_) = false;
+  bool asking_ GUARDED_BY(mutex_) = false;  // a Tick waits for the store
   absl::Status health_ GUARDED_BY(mutex_);
 
   std::atomic<std::uint64_t> events_committed_ = 0;

@@ -1,5 +1,6 @@
 #include "store/sqlite/sqlite_database.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -213,6 +214,26 @@ absl::StatusOr<std::int64_t> Database::QueryInteger(std::string_view sql) {
   GATELOG_ASSIGN_OR_RETURN(Statement statement, Prepare(sql));
   GATELOG_ASSIGN_OR_RETURN(const bool row, statement.Step());
   return row ? statement.Integer(0) : 0;
+}
+
+absl::Status Database::CheckPages(std::string_view pragma) {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement check,
+      Prepare(absl::StrCat("PRAGMA ", absl::string_view(pragma.data(), pragma.size()), "(1)")));
+  GATELOG_ASSIGN_OR_RETURN(const bool row, check.Step());
+  std::string answer = row ? std::string(check.Bytes(0)) : "no answer";
+  if (answer == "ok") return absl::OkStatus();
+  std::replace(answer.begin(), answer.end(), '\n', ' ');
+  return absl::DataLossError(
+      absl::StrCat(path_, " is damaged (", answer, "); keep a copy of it and restore a backup."));
+}
+
+absl::StatusOr<std::string> Database::Serialize() {
+  sqlite3_int64 size = 0;
+  const std::unique_ptr<unsigned char, decltype(&sqlite3_free)> bytes(
+      sqlite3_serialize(handle_, "main", &size, 0), sqlite3_free);
+  if (bytes == nullptr) return Error(SQLITE_NOMEM);
+  return std::string(bytes.get(), bytes.get() + size);
 }
 
 bool Database::disk_failed() const {

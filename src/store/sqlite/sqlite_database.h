@@ -97,6 +97,13 @@ class Database {
   // The number in the first column of the first row, 0 if there is none.
   absl::StatusOr<std::int64_t> QueryInteger(std::string_view sql);
 
+  // Whether SQLite finds the file in order, by its pragma "integrity_check" or the faster
+  // "quick_check". kDataLoss names the first fault.
+  absl::Status CheckPages(std::string_view pragma);
+
+  // The bytes of the database as a file would have them.
+  absl::StatusOr<std::string> Serialize();
+
   bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
   std::int64_t rows_changed() const { return sqlite3_changes64(handle_); }
   // SQLite's extended code of the last error that this connection reported; SQLITE_OK before the
