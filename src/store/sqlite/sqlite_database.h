@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -100,6 +101,14 @@ class Database {
   // Whether SQLite finds the file in order, by its pragma "integrity_check" or the faster
   // "quick_check". kDataLoss names the first fault.
   absl::Status CheckPages(std::string_view pragma);
+
+  // Ends what runs on this connection with kCancelled. Any thread.
+  void Interrupt() { sqlite3_interrupt(handle_); }
+
+  // Copies the database as it is at one moment into another, empty one. kCancelled: `progress`,
+  // which is told the bytes that are copied and all of them, said no.
+  absl::Status CopyTo(Database& target,
+                      const std::function<bool(std::uint64_t, std::uint64_t)>& progress);
 
   // The bytes of the database as a file would have them.
   absl::StatusOr<std::string> Serialize();
