@@ -53,6 +53,9 @@ core::Fleet::Options FleetOptions(const config::Config& config) {
   options.reconnect = {config.device_reconnect_min, config.device_reconnect_max};
   options.collection.collector.page_records = config.device_page_records;
   options.collect = config.device_collect;
+  options.collection.images.images_per_read = config.device_images_per_read;
+  options.image_reads = config.device_image_reads;
+  options.clock_drift_limit = config.device_clock_drift_max;
   return options;
 }
 
@@ -194,7 +197,7 @@ absl::Status Gateway::Parts::ServeGrpc() {
   device_service = std::make_unique<api::DeviceService>(loop, *fleet);
   tna_service = std::make_unique<api::TnaService>(loop, *access);
   events_service = std::make_unique<api::EventsService>(*reader);
-  devices_service = std::make_unique<api::DevicesService>(loop, *fleet);
+  devices_service = std::make_unique<api::DevicesService>(loop, *fleet, clock);
   store_service = std::make_unique<api::StoreService>(*upkeep, *upkeep_worker);
   api::GrpcServer::Options options;
   GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(config.grpc_address));
@@ -236,6 +239,7 @@ absl::Status Gateway::Parts::ServeHttp() {
     GATELOG_ASSIGN_OR_RETURN(api::MetricsSample sample,
                              api::SampleCore(loop, *fleet, *ingest, live, kMetricsTimeout));
     sample.follow_streams = events_service->follow_streams();
+    sample.devices_max = config.metrics_devices_max;
     return sample;
   };
   GATELOG_ASSIGN_OR_RETURN(http, api::HttpServer::Start(options, std::move(sources)));

@@ -270,6 +270,21 @@ absl::StatusOr<Image> ParseImage(std::string_view payload) {
   return image;
 }
 
+std::uint32_t ImageSubCode(std::string_view payload) {
+  std::uint64_t sub_code = 0;
+  FieldReader reader(payload);
+  for (Field field; reader.Next(field);) {
+    if (field.number == 6 && field.type == WireFormatLite::WIRETYPE_VARINT) sub_code = field.value;
+  }
+  return sub_code <= kAnyNumber ? static_cast<std::uint32_t>(sub_code) : 0;
+}
+
+bool IsImageOf(const Image& image, const Event& event) {
+  const std::uint32_t sub_code = ImageSubCode(image.payload);
+  return image.id == event.id && image.timestamp == event.timestamp && image.code == event.code &&
+         (sub_code == 0 || sub_code == event.sub_code);
+}
+
 std::string_view ImageJpeg(std::string_view payload) {
   std::string_view jpeg;
   FieldReader reader(payload);

@@ -55,6 +55,13 @@ struct Image {
 // kImageSizeMax.
 absl::StatusOr<Image> ParseImage(std::string_view payload);
 
+// The sub code inside an encoded ImageLog; 0 also if it names none, as older devices do.
+std::uint32_t ImageSubCode(std::string_view payload);
+
+// Whether the image was taken with the event. IDs repeat when a device's counter begins anew; time
+// and code tell the one from the other.
+bool IsImageOf(const Image& image, const Event& event);
+
 // The JPEG bytes inside an encoded ImageLog; a view into `payload`. Empty if there are none.
 std::string_view ImageJpeg(std::string_view payload);
 

@@ -14,6 +14,7 @@
 #include "model/event.h"
 #include "model/gap.h"
 #include "model/identity.h"
+#include "model/image_absence.h"
 
 namespace gatelog::ports {
 
@@ -47,7 +48,9 @@ struct LogState {
   model::EventId epoch_first = 0;    // lowest ID that belongs to it
   model::Generation generation = 0;  // that the device showed in it; 0: none
   model::EventId next = 0;           // lowest ID neither stored nor recorded as a gap
-  model::EventId image_next = 0;     // lowest ID whose image has not been looked for
+  // Every event below it that has an image on the device either has it here too, or is recorded as
+  // without.
+  model::EventId image_next = 0;
   std::vector<model::Anchor> anchors =
       {};  // the newest records stored or unreadable, ascending, kAnchorCount at most
   std::vector<PastEpoch> past = {};  // ascending; a batch that opens an epoch adds the one it ends
@@ -65,7 +68,8 @@ struct Batch {
   model::EventId expected_next = 0;
 
   // The state after it, without image_next, which an opened epoch sets to epoch_first. An epoch
-  // that is expected_epoch + 1 is opened by this batch; no other step is allowed.
+  // that is expected_epoch + 1 is opened by this batch; no other step is allowed. It ends the one
+  // before: images of that which are not stored are absent from then on, as kEpochOver.
   LogState after = {};
 
   // Of after.epoch, events ascending, gaps disjoint from each other and from the events. Together
@@ -76,14 +80,20 @@ struct Batch {
   Timestamp arrival{};
 };
 
-// The images of a stretch of events. Commits only if epoch and image_next are as expected.
+// What has been found out about the images of some events. Commits only if epoch and image_next are
+// as expected.
 struct ImageBatch {
   model::DeviceId log_device = 0;
   model::Epoch epoch = 0;
   model::EventId expected_image_next = 0;
   model::EventId image_next = 0;  // after it
-  // One whose event is not stored with the same timestamp and code is left out.
+  // One whose event is not stored with the same timestamp and code is left out, and so is one that
+  // names another sub code.
   std::vector<model::Image> images = {};
+  // Of events that say they have an image. One that has its image stored, or is recorded already,
+  // is left out.
+  std::vector<model::ImageAbsence> absences = {};
+  Timestamp found{};  // when the absences were
 };
 
 struct StoredEvent {
@@ -108,6 +118,7 @@ struct EventFilter {
   model::EventId last_id = 0;  // inclusive; 0: no bound
   std::int64_t from_s = 0;     // device time, inclusive; 0: no bound
   std::int64_t to_s = 0;       // device time, exclusive; 0: no bound
+  bool has_image = false;      // only events that say they have an image
 
   bool operator==(const EventFilter&) const = default;
 };
@@ -137,7 +148,9 @@ struct EventPage {
 struct LogTotals {
   model::DeviceId log_device = 0;
   std::uint64_t events = 0;
-  std::uint64_t images = 0;
+  std::uint64_t images_wanted = 0;  // events that say they have an image
+  std::uint64_t images = 0;         // stored
+  std::uint64_t images_absent = 0;  // that will not be stored any more
   std::uint64_t gaps = 0;
   std::uint64_t missing = 0;  // records inside gaps
   std::uint64_t epochs = 0;
@@ -185,7 +198,8 @@ class EventStore {
       std::span<const model::DeviceId> log_devices, const model::RecordKey& after,
       std::uint32_t limit) = 0;
 
-  // kNotFound if no image is stored. Epoch 0: the latest epoch that has one.
+  // Epoch 0: the latest epoch that has one. kNotFound if no image is stored: the message is the
+  // sentence of model/image_absence.h that says why, and whether one may still come.
   virtual absl::StatusOr<std::pair<model::RecordKey, model::Image>> ReadImage(
       const model::RecordKey& key) = 0;
 

@@ -76,4 +76,14 @@ class EventStoreReads : public EventStoreConformance {
   void FillAtRandom(std::mt19937& random, int commits);
 };
 
+// Its part about images.
+class EventStoreImages : public EventStoreConformance {
+ protected:
+  // Settles the images of the log's current epoch below `next`.
+  absl::Status Settle(model::EventId next, std::vector<model::Image> images,
+                      std::vector<model::ImageAbsence> absences);
+  std::string WhyNot(const model::RecordKey& key);
+  ports::LogTotals Totals();
+};
+
 }  // namespace gatelog::testing

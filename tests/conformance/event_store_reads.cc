@@ -60,6 +60,7 @@ ports::EventFilter RandomFilter(Random& random) {
   if (Pick(random, 4) == 0) filter.last_id = Pick(random, 100);
   if (Pick(random, 5) == 0) filter.from_s = 1'700'000'000 + static_cast<int>(Pick(random, 1000));
   if (Pick(random, 5) == 0) filter.to_s = 1'700'000'000 + static_cast<int>(Pick(random, 1000));
+  filter.has_image = Pick(random, 5) == 0;
   return filter;
 }
 

@@ -62,6 +62,8 @@ const auto kName = [](const ::testing::TestParamInfo<StoreKind>& kind) { return 
 
 INSTANTIATE_TEST_SUITE_P(Stores, EventStoreConformance, kKinds, kName);
 
+INSTANTIATE_TEST_SUITE_P(Stores, EventStoreImages, kKinds, kName);
+
 INSTANTIATE_TEST_SUITE_P(Stores, EventStoreReads, kKinds, kName);
 
 }  // namespace gatelog::testing

@@ -178,10 +178,13 @@ class Simulator(Process):
 class Gateway(Process):
     """gatelogd, and a channel to it that trusts its CA alone."""
 
+    @staticmethod
+    def command(data_dir, grpc_address="127.0.0.1:0", extra=()):
+        return [BIN / "gatelogd", "--data-dir", data_dir, "--grpc", grpc_address, "--http", "127.0.0.1:0", *extra]
+
     def __init__(self, data_dir, grpc_address="127.0.0.1:0", extra=(), env=None):
         self.data_dir = pathlib.Path(data_dir)
-        super().__init__([BIN / "gatelogd", "--data-dir", data_dir, "--grpc", grpc_address, "--http", "127.0.0.1:0", *extra],
-                         f"{data_dir}.log", env)
+        super().__init__(self.command(data_dir, grpc_address, extra), f"{data_dir}.log", env)
         ready = self.wait_line(r"^gatelogd: ready grpc=(\S+) http=(\S+) ca=(.+)$")
         self.grpc_address, self.http_address, self.ca = ready[1], ready[2], pathlib.Path(ready[3])
         self.channel = grpc.secure_channel(self.grpc_address, grpc.ssl_channel_credentials(self.ca.read_bytes()))
@@ -196,9 +199,9 @@ class Gateway(Process):
     def add(self, address):
         return self.devices.Add(devices_pb2.AddRequest(address=address)).device.device_id
 
-    def add_all(self, simulator):
-        """Adds every terminal of the simulator without waiting for each."""
-        infos = [connect_pb2.AsyncConnectInfo(deviceID=device, IPAddr=simulator.host(number), port=simulator.port)
+    def add_all(self, simulator, port=None):
+        """Adds every terminal of the simulator without waiting for each; `port` if a proxy stands before them."""
+        infos = [connect_pb2.AsyncConnectInfo(deviceID=device, IPAddr=simulator.host(number), port=port or simulator.port)
                  for number, device in enumerate(simulator.ids, 1)]
         self.connect.AddAsyncConnection(connect_pb2.AddAsyncConnectionRequest(connectInfos=infos))
 

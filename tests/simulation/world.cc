@@ -174,9 +174,7 @@ void World::DisturbDevice(ModelledDevice& device, ModelledDevice& spare) {
       device.LoseNewest(1 + Below(random_, 100));
       break;
     case 8:
-      // Two terminals without generations that take turns cannot be told apart from one that was
-      // reset.
-      if (device.generations() && OneIn(random_, 2)) device.SwapWith(spare);
+      if (OneIn(random_, 2)) device.SwapWith(spare);
       break;
     case 9:
       device.JumpClock(OneIn(random_, 2) ? -3'600 : -700'000'000);

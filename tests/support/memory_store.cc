@@ -68,7 +68,8 @@ bool Matches(const ports::EventFilter& filter, const ports::StoredEvent& stored)
          (filter.first_id == 0 || event.id >= filter.first_id) &&
          (filter.last_id == 0 || event.id <= filter.last_id) &&
          (filter.from_s == 0 || event.timestamp >= filter.from_s) &&
-         (filter.to_s == 0 || event.timestamp < filter.to_s);
+         (filter.to_s == 0 || event.timestamp < filter.to_s) &&
+         (!filter.has_image || event.has_image);
 }
 
 void MemoryStore::FailNextCommit(absl::Status status, Outcome outcome) {
@@ -96,6 +97,16 @@ std::vector<model::Gap> MemoryStore::gaps() const {
   std::vector<model::Gap> gaps;
   for (const auto& [key, gap] : gaps_) gaps.push_back(gap);
   return gaps;
+}
+
+std::map<model::RecordKey, model::Image> MemoryStore::images() const {
+  MutexLock lock(mutex_);
+  return images_;
+}
+
+std::map<model::RecordKey, model::ImageAbsenceReason> MemoryStore::absences() const {
+  MutexLock lock(mutex_);
+  return absences_;
 }
 
 std::uint64_t MemoryStore::last_seq() const {
@@ -174,6 +185,11 @@ absl::Status MemoryStore::CommitImagesOne(const ports::ImageBatch& batch) {
   if (batch.epoch == 0 || batch.image_next < batch.expected_image_next) {
     return absl::InvalidArgumentError("no epoch, or the next ID goes back");
   }
+  for (const model::ImageAbsence& absence : batch.absences) {
+    if (absence.reason == model::ImageAbsenceReason::kEpochOver) {
+      return absl::InvalidArgumentError("only events end an epoch");
+    }
+  }
   const auto state = states_.find(batch.log_device);
   if (state == states_.end() || state->second.epoch != batch.epoch ||
       state->second.image_next != batch.expected_image_next) {
@@ -184,7 +200,13 @@ absl::Status MemoryStore::CommitImagesOne(const ports::ImageBatch& batch) {
     const auto seq = seqs_.find(key);
     if (seq == seqs_.end()) continue;
     const model::Event& event = events_[seq->second - 1].event;
-    if (event.timestamp == image.timestamp && event.code == image.code) images_.emplace(key, image);
+    if (IsImageOf(image, event)) images_.emplace(key, image);
+  }
+  for (const model::ImageAbsence& absence : batch.absences) {
+    const model::RecordKey key{batch.log_device, batch.epoch, absence.id};
+    const auto seq = seqs_.find(key);
+    if (seq == seqs_.end() || !events_[seq->second - 1].event.has_image) continue;
+    if (!images_.contains(key)) absences_.emplace(key, absence.reason);
   }
   state->second.image_next = batch.image_next;
   return absl::OkStatus();
@@ -241,7 +263,24 @@ absl::StatusOr<std::pair<model::RecordKey, model::Image>> MemoryStore::ReadImage
       return std::make_pair(found, image->second);
     }
   }
-  return absl::NotFoundError("no image of this event");
+  return absl::NotFoundError(WhyNotStored(key));
+}
+
+std::string MemoryStore::WhyNotStored(const model::RecordKey& key) const {
+  for (auto found = seqs_.rbegin(); found != seqs_.rend(); ++found) {  // later epochs first
+    const model::RecordKey& event = found->first;
+    if (event.log_device != key.log_device || event.id != key.id ||
+        (key.epoch != 0 && event.epoch != key.epoch)) {
+      continue;
+    }
+    if (!events_[found->second - 1].event.has_image) return EventWithoutImageSentence(event);
+    const auto absence = absences_.find(event);
+    if (absence != absences_.end()) return ImageAbsentSentence(event, absence->second);
+    return event.epoch < states_.at(event.log_device).epoch
+               ? ImageAbsentSentence(event, model::ImageAbsenceReason::kEpochOver)
+               : ImageAwaitedSentence(event);
+  }
+  return NoSuchEventSentence(key);
 }
 
 absl::StatusOr<std::vector<ports::LogTotals>> MemoryStore::ReadTotals() {
@@ -253,7 +292,15 @@ absl::StatusOr<std::vector<ports::LogTotals>> MemoryStore::ReadTotals() {
     totals[log_device].log_device = log_device;
     totals[log_device].epochs = state.epoch;
   }
-  for (const ports::StoredEvent& event : events_) ++totals[event.log_device].events;
+  for (const ports::StoredEvent& stored : events_) {
+    const model::RecordKey key{stored.log_device, stored.epoch, stored.event.id};
+    ports::LogTotals& of_log = totals[stored.log_device];
+    ++of_log.events;
+    if (!stored.event.has_image) continue;
+    ++of_log.images_wanted;
+    const bool over = stored.epoch < states_.at(stored.log_device).epoch;
+    if (!images_.contains(key) && (over || absences_.contains(key))) ++of_log.images_absent;
+  }
   for (const auto& [key, image] : images_) ++totals[key.log_device].images;
   for (const auto& [key, gap] : gaps_) {
     ++totals[key.log_device].gaps;

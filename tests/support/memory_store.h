@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -40,6 +41,8 @@ class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry
   // Everything, by seq.
   std::vector<ports::StoredEvent> events() const;
   std::vector<model::Gap> gaps() const;
+  std::map<model::RecordKey, model::Image> images() const;
+  std::map<model::RecordKey, model::ImageAbsenceReason> absences() const;
 
   model::Incarnation incarnation() const override { return incarnation_; }
   std::uint64_t last_seq() const override;
@@ -67,6 +70,7 @@ class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry
 
   absl::Status CommitOne(const ports::Batch& batch) GATELOG_REQUIRES(mutex_);
   absl::Status CommitImagesOne(const ports::ImageBatch& batch) GATELOG_REQUIRES(mutex_);
+  std::string WhyNotStored(const model::RecordKey& key) const GATELOG_REQUIRES(mutex_);
   template <typename Batches, typename CommitBatch>
   absl::StatusOr<std::vector<absl::Status>> CommitAll(const Batches& batches, CommitBatch commit)
       GATELOG_REQUIRES(mutex_);
@@ -77,6 +81,7 @@ class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry
   std::map<model::RecordKey, std::uint64_t> seqs_ GUARDED_BY(mutex_);
   std::map<model::RecordKey, model::Gap> gaps_ GUARDED_BY(mutex_);
   std::map<model::RecordKey, model::Image> images_ GUARDED_BY(mutex_);
+  std::map<model::RecordKey, model::ImageAbsenceReason> absences_ GUARDED_BY(mutex_);
   std::map<model::DeviceId, ports::LogState> states_ GUARDED_BY(mutex_);
   std::map<model::DeviceId, ports::Registration> registrations_ GUARDED_BY(mutex_);
   std::optional<Failure> next_failure_ GUARDED_BY(mutex_);

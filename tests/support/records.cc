@@ -69,6 +69,21 @@ model::Image ImageOf(const model::Event& event) {
   return {.id = event.id, .timestamp = event.timestamp, .code = event.code, .payload = payload};
 }
 
+std::string EncodedImageOf(const model::Event& event) {
+  std::string payload;
+  {
+    StringOutputStream stream(&payload);
+    CodedOutputStream out(&stream);
+    WriteNumber(1, event.id, out);
+    WriteNumber(2, event.timestamp, out);
+    WriteNumber(3, event.device, out);
+    WriteNumber(5, event.code, out);
+    WriteNumber(6, event.sub_code, out);
+    WireFormatLite::WriteBytes(7, "\xFF\xD8 of " + std::to_string(event.id), &out);
+  }
+  return payload;
+}
+
 BatchMaker::BatchMaker(const ports::LogState& before) {
   batch_.log_device = before.log_device;
   batch_.expected_epoch = before.epoch;

@@ -14,8 +14,11 @@ model::Event Encoded(model::Event event);
 // An event in which every field depends on the ID, so that a mix-up shows.
 model::Event SomeEvent(model::DeviceId device, model::EventId id);
 
-// An image that belongs to the event.
+// An image that belongs to the event; its payload is only bytes.
 model::Image ImageOf(const model::Event& event);
+
+// What a device gives as the image of the event: an encoded ImageLog.
+std::string EncodedImageOf(const model::Event& event);
 
 // Puts a valid batch together, as a collector would.
 class BatchMaker {

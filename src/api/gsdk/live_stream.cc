@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "base/happens_before.h"
+
 namespace gatelog::api {
 namespace {
 
@@ -13,8 +15,13 @@ constexpr int kEventCodesMax = 65'536;
 // Shares the payload with gRPC instead of copying it.
 grpc::Slice SliceOf(const core::LivePayload& payload) {
   auto* owner = new core::LivePayload(payload);
+  happens_before::Release(owner);
   return {const_cast<char*>((*owner)->data()), (*owner)->size(),
-          [](void* data) { delete static_cast<core::LivePayload*>(data); }, owner};
+          [](void* data) {
+            happens_before::Acquire(data);
+            delete static_cast<core::LivePayload*>(data);
+          },
+          owner};
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "api/rpc/grpc_status.h"
 #include "base/executor.h"
+#include "base/happens_before.h"
 
 namespace gatelog::api {
 
@@ -28,7 +29,10 @@ class UnaryReactor final : public grpc::ServerUnaryReactor,
  public:
   explicit UnaryReactor(Response* response) : response_(response) {}
 
-  void KeepAlive() { self_ = this->shared_from_this(); }
+  void KeepAlive() {
+    self_ = this->shared_from_this();
+    happens_before::Release(this);
+  }
   bool finished() const { return finished_; }
 
   void FinishOnce(grpc::Status status) {
@@ -41,8 +45,15 @@ class UnaryReactor final : public grpc::ServerUnaryReactor,
   }
 
   // Nobody waits any more; whoever still works for the call finds it finished.
-  void OnCancel() override { FinishOnce({grpc::StatusCode::CANCELLED, "The call was cancelled."}); }
-  void OnDone() override { auto last = std::move(self_); }
+  void OnCancel() override {
+    happens_before::Acquire(this);
+    FinishOnce({grpc::StatusCode::CANCELLED, "The call was cancelled."});
+    happens_before::Release(this);
+  }
+  void OnDone() override {
+    happens_before::Acquire(this);
+    auto last = std::move(self_);
+  }
 
  private:
   Response* const response_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "api/rpc/stream_registry.h"
+#include "base/happens_before.h"
 #include "base/mutex.h"
 
 namespace gatelog::api {
@@ -28,6 +29,7 @@ class ServerStream : public grpc::ServerWriteReactor<Message>,
     if (absl::Status added = registry.Add(this->shared_from_this()); !added.ok()) {
       End(ToGrpcStatus(added));
     }
+    happens_before::Release(this);
     this->StartSendInitialMetadata();
   }
 
@@ -58,8 +60,15 @@ class ServerStream : public grpc::ServerWriteReactor<Message>,
 
   void OnSendInitialMetadataDone(bool ok) override { GoOn(ok); }
   void OnWriteDone(bool ok) override { GoOn(ok); }
-  void OnCancel() override { End({grpc::StatusCode::CANCELLED, "The stream was cancelled."}); }
-  void OnDone() override { auto last = std::move(self_); }
+  void OnCancel() override {
+    happens_before::Acquire(this);
+    End({grpc::StatusCode::CANCELLED, "The stream was cancelled."});
+    happens_before::Release(this);
+  }
+  void OnDone() override {
+    happens_before::Acquire(this);
+    auto last = std::move(self_);
+  }
 
  protected:
   // Fills in the next message; false if there is none now: then Wake must come when there is.
@@ -67,7 +76,9 @@ class ServerStream : public grpc::ServerWriteReactor<Message>,
   virtual bool Next(Message& message, bool& more) = 0;
 
  private:
+  // gRPC calls this after what StartWrite or Start did.
   void GoOn(bool ok) {
+    happens_before::Acquire(this);
     if (!ok) {
       MutexLock lock(mutex_);
       if (!ending_) ending_ = grpc::Status(grpc::StatusCode::CANCELLED, "The client is gone.");
@@ -91,6 +102,7 @@ class ServerStream : public grpc::ServerWriteReactor<Message>,
         // gRPC 1.51 a hint on a stream's first message holds up the stream for ever.
         if (more && !first_) options.set_buffer_hint();
         first_ = false;
+        happens_before::Release(this);
         this->StartWrite(&message_, options);
         return;
       }
@@ -110,6 +122,7 @@ class ServerStream : public grpc::ServerWriteReactor<Message>,
       finished_ = true;
       status = *ending_;
     }
+    happens_before::Release(this);
     this->Finish(std::move(status));
     return true;
   }

@@ -1,6 +1,7 @@
 #include "core/collector/collector.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,13 @@ using model::LogStatus;
 using ports::LogPage;
 
 constexpr std::uint32_t kLogClearedCode = 0x4200;
+
+// The highest ID that can be stored: `next` must be able to follow it.
+constexpr EventId kEventIdMax = std::numeric_limits<EventId>::max() - 1;
+
+// How many epochs, the newest first, are asked for the records of one window. A device that changes
+// lives more often than this is not recognised by what it showed before.
+constexpr std::size_t kEpochsComparedMax = 32;
 
 // Two statuses of one life of the counter, as far as generations tell.
 bool SameLife(model::Generation a, model::Generation b) { return a == b || a == 0 || b == 0; }
@@ -44,12 +52,30 @@ void TrimAnchors(std::vector<Anchor>& anchors) {
 
 // Links promise this; a device family that breaks it must not confuse the store.
 bool InOrder(const LogPage& page, EventId from) {
-  EventId lowest = from;
+  std::uint64_t lowest = from;
   for (std::size_t i = 0; i < page.size(); ++i) {
     if (page[i].id < lowest) return false;
-    lowest = page[i].id + 1;
+    lowest = std::uint64_t{page[i].id} + 1;
   }
   return true;
+}
+
+LogStatus Storable(LogStatus status) {
+  status.last = std::min(status.last, kEventIdMax);
+  return status;
+}
+
+bool EndsBeyondStorable(const LogPage& page) {
+  return !page.empty() && page[page.size() - 1].id > kEventIdMax;
+}
+
+LogPage Storable(const LogPage& page) {
+  LogPage storable;
+  storable.status = page.status;
+  for (std::size_t i = 0; i < page.size() && page[i].id <= kEventIdMax; ++i) {
+    storable.Append(page[i].id, page[i].payload);
+  }
+  return storable;
 }
 
 }  // namespace
@@ -62,9 +88,8 @@ Collector::Collector(model::DeviceId log_device, ports::LogState state, Options 
 Collector::Output Collector::OnConnected(const LogStatus& status) {
   connected_ = true;
   step_ = Step::kVerify;
-  log_ = status;
-  target_ = status.last;
-  live_from_ = status.last + 1;
+  Hear(status);
+  live_from_ = log_.last + 1;
   holes_.clear();
   return Proceed();
 }
@@ -79,7 +104,7 @@ void Collector::OnLinkLost() {
 
 Collector::Output Collector::OnPush(EventId id) {
   if (!connected_) return {};
-  target_ = std::max(target_, id);
+  target_ = std::max(target_, std::min(id, kEventIdMax));
   if (undecided_ && step_ == Step::kVerify) step_ = Step::kProbe;
   return Proceed();
 }
@@ -87,13 +112,19 @@ Collector::Output Collector::OnPush(EventId id) {
 Collector::Output Collector::OnStatus(const LogStatus& status) {
   if (!connected_) return {};
   Learn(status);
+  hearsay_ = true;
   return Proceed();
 }
 
+void Collector::Hear(const LogStatus& status) {
+  log_ = Storable(status);
+  target_ = log_.last;
+  hearsay_ = false;
+}
+
 void Collector::Learn(const LogStatus& status) {
-  log_ = status;
-  target_ = status.last;
-  if (step_ == Step::kFollow && LogRestarted(status)) step_ = Step::kVerify;
+  Hear(status);
+  if (step_ == Step::kFollow && LogRestarted(log_)) step_ = Step::kVerify;
 }
 
 bool Collector::LogRestarted(const LogStatus& status) const {
@@ -121,8 +152,9 @@ Collector::Output Collector::Proceed() {
   return {};
 }
 
-// A push says that something has changed; a page tells what.
+// A push or a keep-alive says that something has changed; a page tells what.
 Collector::Output Collector::Probe() {
+  step_ = Step::kProbe;
   read_ = ReadRequest{1, 1};
   return {.read = read_};
 }
@@ -136,31 +168,21 @@ Collector::Output Collector::Verify() {
     OpenEpoch(1);
     return ReadOn();
   }
-  if (!SameLife(log_.generation, tip_.generation)) return VerifyGeneration();
-  if (log_.empty()) {
-    undecided_ = true;
-    return {};
+  if (log_.empty()) return WaitForNextRecord();
+  if (SameLife(log_.generation, tip_.generation)) {
+    if (const std::optional<ReadRequest> anchored = AnchoredWindow()) {
+      step_ = Step::kCompareAnchors;
+      read_ = anchored;
+      return {.read = read_};
+    }
   }
-  const EventId newest_stored = tip_.next - 1;
-  if (log_.first > newest_stored) {
-    unverified_ = tip_.generation == 0 && log_.first > tip_.next;
-    step_ = Step::kFollow;
-    return ReadOn();
-  }
-  const std::optional<ReadRequest> anchored = AnchoredWindow();
-  if (!anchored) {
-    // Shorter than all that we know it by.
-    if (log_.last < newest_stored) return StartBisection(log_.first, log_.last + 1);
-    unverified_ = tip_.generation == 0;
-    step_ = Step::kFollow;
-    return ReadOn();
-  }
-  step_ = Step::kCompareAnchors;
-  read_ = anchored;
-  return {.read = read_};
+  // Nothing of what was stored last is there. A keep-alive that was overtaken by a page may say so
+  // too.
+  return hearsay_ ? Probe() : SearchStored(log_.first);
 }
 
-// The newest records that the device should still have and that anchors tell of.
+// The newest records that the device should still have and that anchors tell of, and what follows
+// them.
 std::optional<Collector::ReadRequest> Collector::AnchoredWindow() const {
   std::optional<ReadRequest> window;
   EventId newest = 0;
@@ -169,36 +191,13 @@ std::optional<Collector::ReadRequest> Collector::AnchoredWindow() const {
     if (anchor->id < log_.first) break;
     if (newest == 0) newest = anchor->id;
     if (newest - anchor->id >= model::kAnchorCount) break;
-    window = ReadRequest{anchor->id, newest - anchor->id + 1};
+    window = ReadRequest{anchor->id, newest - anchor->id + 1 + kFollowingAnchors};
   }
   return window;
 }
 
-// Another life of the counter. If it is one that we have seen before, a terminal has come back:
-// what is stored of it is not stored again.
-Collector::Output Collector::VerifyGeneration() {
-  const auto earlier = std::find_if(
-      tip_.past.rbegin(), tip_.past.rend(),
-      [this](const ports::PastEpoch& past) { return past.generation == log_.generation; });
-  if (earlier == tip_.past.rend()) {
-    OpenEpoch(1);
-    return ReadOn();
-  }
-  if (log_.empty()) {
-    undecided_ = true;
-    return {};
-  }
-  tip_.anchors.clear();
-  if (log_.first >= earlier->next) {
-    OpenEpoch(earlier->next);
-    return ReadOn();
-  }
-  return StartBisection(log_.first, std::min(log_.last + 1, earlier->next));
-}
-
 Collector::Output Collector::CompareAnchors(const ReadRequest& request, const LogPage& page) {
-  log_ = page.status;
-  target_ = log_.last;
+  Hear(page.status);
   if (!SameLife(log_.generation, tip_.generation) || log_.empty()) {
     step_ = Step::kVerify;
     return Proceed();
@@ -209,27 +208,45 @@ Collector::Output Collector::CompareAnchors(const ReadRequest& request, const Lo
     step_ = Step::kVerify;
     return Proceed();
   }
-  const Comparison comparison = Compare(AnchorsOf(page, tip_.next - 1), tip_.anchors);
-  if (comparison.difference != 0) return StartBisection(log_.first, comparison.difference);
-  if (log_.last < tip_.next - 1) {
-    return StartBisection(std::max(log_.first, comparison.last_equal + 1), log_.last + 1);
+  const std::vector<Anchor> shown = AnchorsOf(page, tip_.next - 1);
+  const Comparison comparison = Compare(shown, tip_.anchors);
+  if (comparison.difference != 0) return SearchStored(log_.first);
+  // Of the same log, nothing stands between the newest stored record and `next`.
+  const bool unknown = std::any_of(shown.begin(), shown.end(), [&comparison](const Anchor& anchor) {
+    return anchor.id > comparison.last_equal && !model::IsUnreadable(anchor);
+  });
+  if (unknown || log_.last < tip_.next - 1) {
+    return SearchStored(std::max(log_.first, comparison.last_equal + 1));
   }
   unverified_ = comparison.last_equal == 0 && tip_.generation == 0;
   step_ = Step::kFollow;
   return ReadOn();
 }
 
-// Records below `low` are the same as far as they tell; those from `high` on are known to differ,
-// or one side has none.
-Collector::Output Collector::StartBisection(EventId low, EventId high) {
-  search_.emplace(log_.first, low, high);
+// Looks for the end of what the device shows and the store has, in whichever epoch: a device may
+// have lost its newest records, or be one that was here before. Records below `low` are stored as
+// far as they tell.
+Collector::Output Collector::SearchStored(EventId low) {
+  const std::uint64_t beyond = std::uint64_t{log_.last} + 1;
+  const auto high = static_cast<EventId>(std::min<std::uint64_t>(beyond, StoredThrough()));
+  search_.emplace(log_.first, low, std::max(low, high));
   searched_through_ = log_.last;
+  device_window_.clear();
   step_ = Step::kBisectDevice;
   return ContinueBisection();
 }
 
-// The device has lost its newest records, or its status was an old one: only a record that differs
-// from ours tells.
+// Beyond all that is stored of what may be the device's present life.
+EventId Collector::StoredThrough() const {
+  EventId next = SameLife(tip_.generation, log_.generation) ? tip_.next : 1;
+  for (const ports::PastEpoch& past : tip_.past) {
+    if (SameLife(past.generation, log_.generation)) next = std::max(next, past.next);
+  }
+  return next;
+}
+
+// The log is empty, or all it holds is stored though more of it has been seen: its next record
+// tells what became of it.
 Collector::Output Collector::WaitForNextRecord() {
   step_ = Step::kVerify;
   undecided_ = true;
@@ -249,14 +266,37 @@ Collector::Output Collector::ContinueBisection() {
 
 Collector::Output Collector::FinishBisection() {
   const EventId first_new = search_->result();
+  const bool shared = first_new > search_->floor();
   search_.reset();
   if (first_new > searched_through_) return WaitForNextRecord();
-  // Nothing on the device is ours: another life of the counter, whose beginning we never saw.
-  const bool nothing_shared = first_new <= log_.first;
-  // The last window ends with records that are the same on both sides.
-  tip_.anchors = device_window_;
-  OpenEpoch(nothing_shared ? 1 : first_new);
-  unverified_ = nothing_shared;
+  if (shared) {
+    tip_.anchors = device_window_;  // it ends with records that are the same on both sides
+    OpenEpoch(first_new);
+    return ReadOn();
+  }
+  if (SameLife(log_.generation, tip_.generation) && log_.first >= tip_.next) {
+    // All that we know is overwritten.
+    unverified_ = tip_.generation == 0 && log_.first > tip_.next;
+    step_ = Step::kFollow;
+    return ReadOn();
+  }
+  return OpenUnknown();
+}
+
+// Nothing on the device is stored: another life of the counter, or the rest of one of which
+// generations tell how far it was stored.
+Collector::Output Collector::OpenUnknown() {
+  const auto earlier =
+      std::find_if(tip_.past.rbegin(), tip_.past.rend(), [this](const ports::PastEpoch& past) {
+        return past.generation != 0 && past.generation == log_.generation;
+      });
+  const bool known = !SameLife(log_.generation, tip_.generation) && earlier != tip_.past.rend() &&
+                     log_.first >= earlier->next;
+  const bool seen_before =
+      SameLife(log_.generation, tip_.generation) || earlier != tip_.past.rend();
+  tip_.anchors.clear();
+  OpenEpoch(known ? earlier->next : 1);
+  unverified_ = seen_before && !known;
   return ReadOn();
 }
 
@@ -283,6 +323,7 @@ Collector::Output Collector::ReadOn() {
 
 Collector::Output Collector::OnPage(const LogPage& page, Timestamp now) {
   if (!connected_ || !read_) return {};
+  if (EndsBeyondStorable(page)) return OnPage(Storable(page), now);
   const ReadRequest request = *std::exchange(read_, std::nullopt);
   if (!InOrder(page, request.from)) {
     return {.drop_link = absl::InternalError(
@@ -294,8 +335,7 @@ Collector::Output Collector::OnPage(const LogPage& page, Timestamp now) {
     case Step::kBisectDevice:
       return LoadWindow(page);
     case Step::kProbe:
-      log_ = page.status;
-      target_ = log_.last;
+      Hear(page.status);
       step_ = Step::kVerify;
       return Proceed();
     case Step::kVerify:
@@ -310,31 +350,32 @@ Collector::Output Collector::OnPage(const LogPage& page, Timestamp now) {
 }
 
 Collector::Output Collector::LoadWindow(const LogPage& page) {
-  if (page.status.generation != log_.generation) {
-    log_ = page.status;
+  const auto window = search_->window();
+  if (page.status.generation != log_.generation || page.status.last < searched_through_ ||
+      page.status.empty() || page.status.first > window.first) {
+    // Not the log any more in which the search began.
+    Hear(page.status);
     step_ = Step::kVerify;
     return Proceed();
   }
-  const auto window = search_->window();
   device_window_ = AnchorsOf(page, window.last);
   loading_ = true;
   step_ = Step::kBisectStore;
-  return {.load = LoadRequest{OwnersOf(window.first, window.last)}};
+  return {.load = LoadRequest{EpochsWith(window.first, window.last)}};
 }
 
-// Which epochs hold the records [first, last] of the device's present counter: the newest that
-// begins at or below each.
-std::vector<ports::RecordRange> Collector::OwnersOf(EventId first, EventId last) const {
+// Where records [first, last] of the device's present life may be stored: the device may continue
+// any earlier epoch of it, or, without generations, any at all.
+std::vector<ports::RecordRange> Collector::EpochsWith(EventId first, EventId last) const {
   std::vector<ports::RecordRange> ranges;
-  const auto take = [&](model::Epoch epoch, EventId epoch_first, model::Generation generation) {
-    if (last < first || epoch_first > last || !SameLife(generation, log_.generation)) return;
-    ranges.push_back({epoch, std::max(first, epoch_first), last});
-    last = std::max(first, epoch_first) - 1;
+  const auto take = [&](const ports::PastEpoch& epoch) {
+    if (ranges.size() == kEpochsComparedMax || !SameLife(epoch.generation, log_.generation)) return;
+    if (epoch.first > last || epoch.next <= first) return;
+    ranges.push_back(
+        {epoch.epoch, std::max(first, epoch.first), std::min<EventId>(last, epoch.next - 1)});
   };
-  take(tip_.epoch, tip_.epoch_first, tip_.generation);
-  for (auto past = tip_.past.rbegin(); past != tip_.past.rend(); ++past) {
-    take(past->epoch, past->first, past->generation);
-  }
+  take({tip_.epoch, tip_.epoch_first, tip_.next, tip_.generation});
+  for (auto past = tip_.past.rbegin(); past != tip_.past.rend(); ++past) take(*past);
   return ranges;
 }
 
@@ -373,9 +414,7 @@ ports::Batch Collector::BuildBatch(const LogPage& page, Timestamp now) {
     if (page[i].id > batch.after.next && !TakeHole(page[i].id - 1, page, i, now, batch)) break;
     TakeRecord(page[i], now, batch);
   }
-  if (page.empty() && page.status.last >= batch.after.next) {
-    TakeHole(page.status.last, page, 0, now, batch);
-  }
+  if (page.empty() && log_.last >= batch.after.next) TakeHole(log_.last, page, 0, now, batch);
   TrimAnchors(batch.after.anchors);
   return batch;
 }
@@ -429,12 +468,13 @@ void Collector::RememberHoles(const LogPage& page) {
     if (page[i].id > expected) holes_.push_back({expected, page[i].id - 1});
     expected = page[i].id + 1;
   }
-  if (page.empty() && page.status.last >= expected) holes_.push_back({expected, page.status.last});
+  if (page.empty() && log_.last >= expected) holes_.push_back({expected, log_.last});
 }
 
 model::GapReason Collector::ReasonOf(EventId last, const LogPage& page,
                                      std::size_t following) const {
-  if (page.status.first == 0 || last >= page.status.first) return model::GapReason::kAbsent;
+  if (page.status.empty()) return model::GapReason::kCleared;
+  if (last >= page.status.first) return model::GapReason::kAbsent;
   if (following < page.size() && page[following].id == page.status.first) {
     const auto event = model::ParseEvent(page[following].payload);
     if (event.ok() && event->code == kLogClearedCode) return model::GapReason::kCleared;

@@ -66,7 +66,7 @@ class Collector {
   Output OnPage(const ports::LogPage& page, Timestamp now);
   // Reads are not repeated by themselves: the next push or keep-alive does it.
   void OnReadFailed();
-  // `stored` ascends by ID.
+  // `stored` ascends by ID; several epochs may have a record of one ID.
   Output OnLoaded(std::span<const model::Anchor> stored);
   Output OnCommitted(const absl::Status& status);
   Output OnReloaded(ports::LogState state);
@@ -84,6 +84,9 @@ class Collector {
   std::uint32_t lag() const;
 
  private:
+  // How much of what follows the newest anchor is read with the anchors.
+  static constexpr std::uint32_t kFollowingAnchors = 16;
+
   struct Hole {
     model::EventId first = 0;
     model::EventId last = 0;
@@ -95,17 +98,19 @@ class Collector {
   Output Verify();
   std::optional<ReadRequest> AnchoredWindow() const;
   Output CompareAnchors(const ReadRequest& request, const ports::LogPage& page);
+  Output SearchStored(model::EventId low);
+  model::EventId StoredThrough() const;
   Output WaitForNextRecord();
-  Output StartBisection(model::EventId low, model::EventId high);
-  Output VerifyGeneration();
-  std::vector<ports::RecordRange> OwnersOf(model::EventId first, model::EventId last) const;
+  std::vector<ports::RecordRange> EpochsWith(model::EventId first, model::EventId last) const;
   Output ContinueBisection();
   Output LoadWindow(const ports::LogPage& page);
   Output FinishBisection();
+  Output OpenUnknown();
   Output ReadOn();
   Output Take(const ports::LogPage& page, Timestamp now);
 
   void OpenEpoch(model::EventId first);
+  void Hear(const model::LogStatus& status);
   void Learn(const model::LogStatus& status);
   bool LogRestarted(const model::LogStatus& status) const;
   ports::Batch BuildBatch(const ports::LogPage& page, Timestamp now);
@@ -130,6 +135,7 @@ class Collector {
 
   bool connected_ = false;
   model::LogStatus log_;
+  bool hearsay_ = false;          // log_ is from a keep-alive, which a page may have overtaken
   model::EventId target_ = 0;     // read up to here
   model::EventId live_from_ = 0;  // records from here on happened while linked
   Step step_ = Step::kVerify;

@@ -367,6 +367,118 @@ TEST_F(CollectorTest, ATerminalThatComesBackContinuesItsOwnRecords) {
   EXPECT_THAT(gaps(), IsEmpty());
 }
 
+TEST_F(CollectorTest, TerminalsWithoutGenerationsThatTakeTurnsAreRecognisedByTheirRecords) {
+  device_.generation = 0;
+  device_.Write(1, 200);
+  Connect();
+  const Device first = device_;
+  device_ = {.log = {}, .last = 0, .generation = 0};
+  device_.Write(1, 150, 5);
+  Reconnect();
+  const Device second = device_;
+  device_ = first;
+  device_.Write(201, 210);
+  Reconnect();
+  device_ = second;
+  device_.Write(151, 155, 5);
+  Reconnect();
+  EXPECT_EQ(stored().size(), 210u + 155u);
+  EXPECT_EQ(stored().back(), (std::pair<model::Epoch, EventId>{4, 155}));
+  EXPECT_EQ(collector_->state().epoch_first, 151u);
+  EXPECT_THAT(gaps(), IsEmpty());
+}
+
+TEST_F(CollectorTest, ATerminalWhoseIdsLieBeyondTheStoredOnesIsRecognisedWhenItComesBack) {
+  device_.generation = 0;
+  device_.Write(1, 50);
+  Connect();
+  const Device first = device_;
+  device_ = {.log = {}, .last = 0, .generation = 0};
+  device_.Write(200, 300, 5);
+  Reconnect();
+  EXPECT_EQ(gaps(), (Gaps{{51, 199, GapReason::kUnverified}}));
+  const Device second = device_;
+  device_ = first;
+  device_.Write(51, 60);
+  Reconnect();
+  device_ = second;
+  device_.Write(301, 310, 5);
+  Reconnect();
+  EXPECT_EQ(stored().size(), 60u + 111u);
+  EXPECT_EQ(collector_->state().epoch_first, 301u);
+}
+
+TEST_F(CollectorTest, RecordsUnderIdsThatWereAGapAtTheEndBeginANewEpoch) {
+  device_.generation = 0;
+  device_.Write(1, 100);
+  device_.last = 120;
+  Connect();
+  EXPECT_EQ(gaps(), (Gaps{{101, 120, GapReason::kAbsent}}));
+  Reconnect();
+  EXPECT_EQ(collector_->state().epoch, 1u) << "the same log";
+  device_.Write(101, 130);
+  Reconnect();
+  EXPECT_EQ(collector_->state().epoch_first, 101u);
+  EXPECT_EQ(stored().size(), 130u);
+}
+
+TEST_F(CollectorTest, ARecordThatBecomesReadableIsNoNewEpoch) {
+  device_.generation = 0;
+  device_.Write(1, 10);
+  const std::string readable = device_.log[5];
+  device_.Put(5, "\xff\xff");
+  Connect();
+  device_.Put(5, readable);
+  device_.Write(11, 11);
+  Reconnect();
+  EXPECT_EQ(collector_->state().epoch, 1u);
+  EXPECT_EQ(stored().size(), 10u);
+}
+
+TEST_F(CollectorTest, ARecordInThePlaceOfAnUnreadableOneAtTheEndIsStored) {
+  device_.generation = 0;
+  device_.Write(1, 10);
+  device_.Put(10, "\xff\xff");
+  Connect();
+  device_.Write(10, 10);
+  Reconnect();
+  EXPECT_EQ(stored().back(), (std::pair<model::Epoch, EventId>{2, 10}));
+}
+
+TEST_F(CollectorTest, AKeepAliveThatAPageOvertookBeginsNoEpoch) {
+  device_.generation = 0;
+  device_.Write(1, 50);
+  Connect();
+  const model::LogStatus old = device_.Status();
+  device_.Write(51, 200);
+  device_.EraseBelow(120);
+  Push(200);
+  device_.Write(201, 300);
+  device_.EraseBelow(280);
+  Do(collector_->OnStatus(old));
+  Settle();
+  EXPECT_EQ(collector_->state().epoch, 1u);
+  EXPECT_EQ(collector_->state().next, 301u);
+}
+
+TEST_F(CollectorTest, TheLastIdOfAllIsNeitherStoredNorDoesItStopTheRest) {
+  device_.Write(1, 3);
+  device_.Put(UINT32_MAX, device_.log[3]);
+  Connect();
+  Reconnect();
+  EXPECT_EQ(stored(), (Stored{{1, 1}, {1, 2}, {1, 3}}));
+  EXPECT_EQ(gaps(), (Gaps{{4, UINT32_MAX - 1, GapReason::kAbsent}}));
+  EXPECT_EQ(collector_->state().next, UINT32_MAX);
+}
+
+TEST_F(CollectorTest, ALogThatWasEmptiedWhileItWasReadIsAGapThatSaysSo) {
+  device_.Write(1, 3);
+  Do(collector_->OnConnected(device_.Status()));
+  device_.log.clear();
+  Settle();
+  EXPECT_EQ(gaps(), (Gaps{{1, 3, GapReason::kCleared}}));
+}
+
 TEST_F(CollectorTest, ADeviceThatIsRolledBackIsWaitedForUntilARecordDiffers) {
   device_.generation = 0;
   device_.Write(1, 5);

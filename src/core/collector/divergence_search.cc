@@ -11,25 +11,21 @@ constexpr auto kWindow = static_cast<model::EventId>(model::kAnchorCount);
 
 Comparison Compare(std::span<const model::Anchor> device, std::span<const model::Anchor> stored) {
   Comparison result;
-  auto d = device.begin();
   auto s = stored.begin();
-  while (d != device.end() && s != stored.end()) {
-    if (d->id < s->id) {
-      ++d;
-      continue;
+  for (const model::Anchor& record : device) {
+    while (s != stored.end() && s->id < record.id) ++s;
+    bool same = false;
+    bool differs = false;
+    for (; s != stored.end() && s->id == record.id; ++s) {
+      same |= s->fingerprint == record.fingerprint;
+      differs |= !model::IsUnreadable(*s) && !model::IsUnreadable(record);
     }
-    if (s->id < d->id) {
-      ++s;
-      continue;
-    }
-    if (d->fingerprint == s->fingerprint) {
-      result.last_equal = d->id;
-    } else if (!model::IsUnreadable(*d)) {
-      result.difference = d->id;
+    if (same) {
+      result.last_equal = record.id;
+    } else if (differs) {
+      result.difference = record.id;
       return result;
     }
-    ++d;
-    ++s;
   }
   return result;
 }

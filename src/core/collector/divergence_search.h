@@ -14,7 +14,8 @@ struct Comparison {
   model::EventId difference = 0;  // the lowest ID at which the records differ; 0: none
 };
 
-// Both sides ascend by ID.
+// Both sides ascend by ID. Where several records are stored under one ID, as happens when a device
+// had several lives, it is enough that one of them is the same.
 Comparison Compare(std::span<const model::Anchor> device, std::span<const model::Anchor> stored);
 
 // Finds where a device's log ceases to be the stored one. Both are taken to agree up to some ID and
@@ -34,6 +35,7 @@ class DivergenceSearch {
   bool done() const { return found_ || high_ <= floor_; }
   // Once done: the first ID that is not known to be the same; `floor` if nothing is.
   model::EventId result() const { return high_; }
+  model::EventId floor() const { return floor_; }
 
   struct Window {
     model::EventId first;

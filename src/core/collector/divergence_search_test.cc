@@ -126,6 +126,13 @@ TEST(ComparisonTest, RecordsOfOneSideAndUnreadableOnesTellNothing) {
   EXPECT_EQ(comparison.difference, 6u);
 }
 
+TEST(ComparisonTest, OneOfSeveralStoredRecordsOfAnIdMustBeTheSame) {
+  const std::vector<model::Anchor> stored = {{1, 10}, {1, 11}, {2, 20}, {2, 21}, {3, 30}, {3, 31}};
+  const Comparison comparison = Compare(All({{1, 11}, {2, 20}, {3, 32}}), stored);
+  EXPECT_EQ(comparison.last_equal, 2u);
+  EXPECT_EQ(comparison.difference, 3u);
+}
+
 TEST(ComparisonTest, LogsThatShareNoIdHaveNothingInCommon) {
   const Comparison comparison = Compare(All({{1, 10}}), All({{2, 20}}));
   EXPECT_EQ(comparison.last_equal, 0u);

@@ -7,94 +7,19 @@
 #include "model/event.h"
 
 namespace gatelog::core {
+namespace {
 
-LogCollection::LogCollection(TimedExecutor& loop, const Clock& clock, Ingest& ingest,
-                             ports::LogState state, ports::LogTotals totals, Options options)
-    : loop_(loop),
-      clock_(clock),
-      ingest_(ingest),
-      options_(options),
-      collector_(totals.log_device, std::move(state), options.collector),
-      totals_(totals) {}
-
-void LogCollection::Attach(ports::DeviceLink& link, const model::LogStatus& status) {
-  link_ = &link;
-  ++links_;
-  images_wanted_ = link.identity().image_logs;
-  images_under_way_ = false;
-  CarryOut(collector_.OnConnected(status));
+std::optional<ports::StoredEvent> NewestOf(const ports::Batch& batch) {
+  if (batch.events.empty()) return std::nullopt;
+  ports::StoredEvent newest{.log_device = batch.log_device,
+                            .epoch = batch.after.epoch,
+                            .arrival = batch.arrival,
+                            .event = batch.events.back()};
+  newest.event.payload.clear();
+  return newest;
 }
 
-void LogCollection::Detach() {
-  if (link_ == nullptr) return;
-  link_ = nullptr;
-  collector_.OnLinkLost();
-  for (auto& reply : std::exchange(waiting_, {})) {
-    reply(absl::UnavailableError("the link to the device was lost before its log was stored"));
-  }
-}
-
-void LogCollection::OnPush(model::EventId id) { CarryOut(collector_.OnPush(id)); }
-
-void LogCollection::OnStatus(const model::LogStatus& status) {
-  CarryOut(collector_.OnStatus(status));
-}
-
-void LogCollection::WhenStored(ports::Reply<absl::StatusOr<model::LogStatus>> reply) {
-  waiting_.push_back(std::move(reply));
-  AnswerWaiting();
-}
-
-void LogCollection::CarryOut(Collector::Output output) {
-  if (output.commit) Commit(*std::move(output.commit));
-  if (output.reload) ReloadLater();
-  if (output.load) Load(*output.load);
-  if (output.read && link_ != nullptr) Read(*output.read);
-  if (!output.drop_link.ok()) on_broken_(output.drop_link);
-  AnswerWaiting();
-  FetchImages();
-}
-
-void LogCollection::Read(const Collector::ReadRequest& request) {
-  link_->ReadLog(
-      request.from, request.max, [this, link = links_](absl::StatusOr<ports::LogPage> page) {
-        if (link != links_ || link_ == nullptr) return;
-        if (!page.ok()) {
-          LogWarn(
-              "A device did not give its log; it is asked again.",
-              {{"device", totals_.log_device}, {"error", std::string(page.status().message())}});
-          collector_.OnReadFailed();
-          return;
-        }
-        CarryOut(collector_.OnPage(*page, clock_.Now()));
-      });
-}
-
-void LogCollection::Load(const Collector::LoadRequest& request) {
-  ingest_.LoadAnchors(totals_.log_device, request.ranges,
-                      [this, request](absl::StatusOr<std::vector<model::Anchor>> anchors) {
-                        if (anchors.ok()) {
-                          std::sort(anchors->begin(), anchors->end(),
-                                    [](const auto& a, const auto& b) { return a.id < b.id; });
-                          CarryOut(collector_.OnLoaded(*anchors));
-                          return;
-                        }
-                        loop_.PostAfter(options_.retry_store, [this, request] { Load(request); });
-                      });
-}
-
-void LogCollection::Commit(ports::Batch batch) {
-  ports::LogTotals added;
-  added.events = batch.events.size();
-  added.gaps = batch.gaps.size();
-  for (const model::Gap& gap : batch.gaps) added.missing += gap.last - gap.first + 1;
-  added.epochs = batch.after.epoch == batch.expected_epoch ? 0 : 1;
-  if (added.epochs > 0 && batch.expected_epoch > 0) {
-    LogInfo("A device's log has begun anew; its records belong to a new epoch from here on.",
-            {{"device", totals_.log_device}, {"epoch", batch.after.epoch}});
-  }
-  const bool with_images = std::any_of(batch.events.begin(), batch.events.end(),
-                                       [](const model::Event& event) { return event.has_image; });
+void TellOfGaps(const ports::Batch& batch) {
   for (const model::Gap& gap : batch.gaps) {
     LogWarn("Records could not be stored; the gap is recorded.",
             {{"device", gap.log_device},
@@ -103,19 +28,195 @@ void LogCollection::Commit(ports::Batch batch) {
              {"last", gap.last},
              {"reason", model::GapReasonName(gap.reason)}});
   }
-  ingest_.Submit(std::move(batch), [this, added, with_images](const absl::Status& status) {
-    OnCommitted(added, with_images, status);
-  });
 }
 
-void LogCollection::OnCommitted(const ports::LogTotals& added, bool with_images,
-                                const absl::Status& status) {
+}  // namespace
+
+LogCollection::LogCollection(Parts parts, model::DeviceId log_device,
+                             std::optional<Ingest::Known> known, Options options)
+    : parts_(parts),
+      options_(options),
+      collector_(log_device, known ? std::move(known->state) : ports::LogState{},
+                 options.collector),
+      images_(log_device, collector_.state(), options.images),
+      totals_(known ? known->totals : ports::LogTotals{.log_device = log_device}),
+      known_(known.has_value()) {
+  if (!known_) LoadKnown();
+}
+
+LogCollection::~LogCollection() {
+  if (ask_again_) parts_.loop.Cancel(*ask_again_);
+  EndImageTurn();
+}
+
+void LogCollection::Later(std::chrono::milliseconds delay, void (LogCollection::*work)()) {
+  parts_.loop.PostAfter(delay, IfAlive([this, work] { (this->*work)(); }));
+}
+
+void LogCollection::LoadKnown() {
+  parts_.ingest.LoadKnown(totals_.log_device, IfAlive([this](absl::StatusOr<Ingest::Known> known) {
+                            if (!known.ok()) {
+                              Later(options_.retry_store, &LogCollection::LoadKnown);
+                              return;
+                            }
+                            known_ = true;
+                            totals_ = known->totals;
+                            CarryOut(images_.OnReloaded(known->state));
+                            CarryOut(collector_.OnReloaded(std::move(known->state)));
+                            LoadNewest([] {});
+                            if (link_ != nullptr) Begin();
+                          }));
+}
+
+void LogCollection::LoadNewest(Task then) {
+  if (totals_.events == 0 || newest_) {
+    then();
+    return;
+  }
+  auto take = IfAlive([this](absl::StatusOr<std::vector<ports::StoredEvent>> events) {
+    if (!events.ok() || events->empty() || newest_) return;
+    newest_ = std::move(events->front());
+    newest_->event.payload.clear();
+  });
+  parts_.ingest.LoadNewest(totals_.log_device,
+                           [take = std::move(take), then = std::move(then)](
+                               absl::StatusOr<std::vector<ports::StoredEvent>> events) mutable {
+                             take(std::move(events));
+                             then();
+                           });
+}
+
+void LogCollection::Attach(ports::DeviceLink& link, const model::LogStatus& status) {
+  link_ = &link;
+  ++links_;
+  recognised_ = false;
+  attached_ = status;
+  if (known_) Begin();
+}
+
+void LogCollection::Begin() {
+  CarryOut(images_.OnConnected());
+  CarryOut(collector_.OnConnected(attached_));
+}
+
+void LogCollection::Detach() {
+  if (link_ == nullptr) return;
+  link_ = nullptr;
+  collector_.OnLinkLost();
+  images_.OnLinkLost();
+  EndImageTurn();
+  for (auto& reply : std::exchange(waiting_, {})) {
+    reply(absl::UnavailableError("the link to the device was lost before its log was stored"));
+  }
+}
+
+void LogCollection::OnPush(model::EventId id) {
+  attached_.last = std::max(attached_.last, id);
+  CarryOut(collector_.OnPush(id));
+}
+
+void LogCollection::OnStatus(const model::LogStatus& status) {
+  attached_ = status;
+  CarryOut(collector_.OnStatus(status));
+}
+
+void LogCollection::WhenStored(ports::Reply<absl::StatusOr<model::LogStatus>> reply) {
+  waiting_.push_back(std::move(reply));
+  AnswerWaiting();
+}
+
+void LogCollection::WhenCommitted(Task then) {
+  when_committed_ = std::move(then);
+  if (!committing()) parts_.loop.Post(std::exchange(when_committed_, nullptr));
+}
+
+void LogCollection::EndCommit() {
+  --commits_;
+  if (commits_ == 0 && when_committed_) {
+    parts_.loop.Post(std::exchange(when_committed_, nullptr));
+  }
+}
+
+void LogCollection::CarryOut(Collector::Output output) {
+  if (output.commit) Commit(*std::move(output.commit));
+  if (output.reload) Later(options_.retry_store, &LogCollection::Reload);
+  if (output.load) Load(*output.load);
+  if (output.read && link_ != nullptr) Read(*output.read);
+  if (!output.drop_link.ok()) on_broken_(output.drop_link);
+  AnswerWaiting();
+  CarryOut(images_.OnEvents(collector_.state(), ImagesMayBeRead()));
+}
+
+void LogCollection::Read(const Collector::ReadRequest& request) {
+  link_->ReadLog(request.from, request.max,
+                 IfAlive([this, link = links_](absl::StatusOr<ports::LogPage> page) {
+                   if (link != links_ || link_ == nullptr) return;
+                   if (page.ok()) {
+                     CarryOut(collector_.OnPage(*page, parts_.clock.Now()));
+                     return;
+                   }
+                   collector_.OnReadFailed();
+                   OnReadFailed(page.status());
+                 }));
+}
+
+void LogCollection::OnReadFailed(const absl::Status& status) {
+  LogWarn("A device did not give its log or its images; it is asked again.",
+          {{"device", totals_.log_device}, {"error", std::string(status.message())}});
+  ++reads_repeated_;
+  on_read_error_(status);
+}
+
+void LogCollection::Load(const Collector::LoadRequest& request) {
+  parts_.ingest.LoadAnchors(
+      totals_.log_device, request.ranges,
+      IfAlive([this, request](absl::StatusOr<std::vector<model::Anchor>> anchors) {
+        if (anchors.ok()) {
+          std::sort(anchors->begin(), anchors->end(),
+                    [](const auto& a, const auto& b) { return a.id < b.id; });
+          CarryOut(collector_.OnLoaded(*anchors));
+          return;
+        }
+        parts_.loop.PostAfter(options_.retry_store, IfAlive([this, request] { Load(request); }));
+      }));
+}
+
+void LogCollection::Commit(ports::Batch batch) {
+  Added added{.images = ImageCollector::StoredBy(batch), .newest = NewestOf(batch)};
+  added.totals.events = batch.events.size();
+  added.totals.gaps = batch.gaps.size();
+  for (const model::Gap& gap : batch.gaps) added.totals.missing += gap.last - gap.first + 1;
+  for (const model::Event& event : batch.events) {
+    added.totals.images_wanted += event.has_image ? 1 : 0;
+  }
+  added.totals.epochs = batch.after.epoch == batch.expected_epoch ? 0 : 1;
+  if (added.totals.epochs > 0 && batch.expected_epoch > 0) {
+    LogInfo("A device's log has begun anew; its records belong to a new epoch from here on.",
+            {{"device", totals_.log_device}, {"epoch", batch.after.epoch}});
+  }
+  TellOfGaps(batch);
+  ++commits_;
+  parts_.ingest.Submit(
+      std::move(batch),
+      IfAlive([this, added = std::move(added)](const absl::Status& status) mutable {
+        OnCommitted(std::move(added), status);
+      }));
+}
+
+void LogCollection::OnCommitted(Added added, const absl::Status& status) {
   if (status.ok()) {
-    totals_.events += added.events;
-    totals_.gaps += added.gaps;
-    totals_.missing += added.missing;
-    totals_.epochs += added.epochs;
-    images_wanted_ |= with_images;
+    totals_.events += added.totals.events;
+    totals_.gaps += added.totals.gaps;
+    totals_.missing += added.totals.missing;
+    totals_.epochs += added.totals.epochs;
+    // With its epoch an image that was not stored is absent for good.
+    if (added.totals.epochs > 0) {
+      totals_.images_absent =
+          std::max(totals_.images_absent, totals_.images_wanted - totals_.images);
+    }
+    totals_.images_wanted += added.totals.images_wanted;
+    if (added.newest) newest_ = std::move(added.newest);
+    images_.OnStored(std::move(added.images));
   } else {
     for (auto& reply : std::exchange(waiting_, {})) {
       reply(absl::FailedPreconditionError("the store does not take the device's log: " +
@@ -123,80 +224,108 @@ void LogCollection::OnCommitted(const ports::LogTotals& added, bool with_images,
     }
   }
   CarryOut(collector_.OnCommitted(status));
-}
-
-void LogCollection::ReloadLater() {
-  loop_.PostAfter(options_.retry_store, [this] { Reload(); });
+  EndCommit();
 }
 
 void LogCollection::Reload() {
-  ingest_.LoadState(totals_.log_device, [this](absl::StatusOr<ports::LogState> state) {
-    if (!state.ok()) {
-      ReloadLater();
-      return;
-    }
-    CarryOut(collector_.OnReloaded(*std::move(state)));
-  });
-}
-
-void LogCollection::FetchImages() {
-  if (link_ == nullptr || !images_wanted_ || images_under_way_ || !collector_.caught_up()) return;
-  const ports::LogState& state = collector_.state();
-  if (!link_->identity().image_logs || state.image_next >= state.next) {
-    images_wanted_ = false;
-    return;
-  }
-  images_under_way_ = true;
-  images_wanted_ = false;
-  link_->ReadImages(state.image_next, options_.images_per_read,
-                    [this, link = links_, from = state.image_next,
-                     limit = state.next](absl::StatusOr<std::vector<std::string>> images) {
-                      if (link != links_ || link_ == nullptr) return;
-                      OnImages(from, limit, std::move(images));
-                    });
-}
-
-// `limit`: events from here on were not stored when the images were asked for.
-void LogCollection::OnImages(model::EventId from, model::EventId limit,
-                             absl::StatusOr<std::vector<std::string>> images) {
-  const ports::LogState& state = collector_.state();
-  if (!images.ok() || state.image_next != from) {
-    images_under_way_ = false;
-    images_wanted_ = true;
-    return;
-  }
-  const bool all = images->size() < options_.images_per_read;
-  ports::ImageBatch batch{totals_.log_device, state.epoch, from, all ? limit : from, {}};
-  for (const std::string& payload : *images) {
-    absl::StatusOr<model::Image> image = model::ParseImage(payload);
-    if (!image.ok() || image->id < from || image->id >= limit) continue;
-    if (!all) batch.image_next = image->id + 1;
-    batch.images.push_back(*std::move(image));
-  }
-  if (batch.image_next == from) batch.image_next = limit;
-  const auto count = batch.images.size();
-  const auto next = batch.image_next;
-  images_wanted_ |= !all;
-  ingest_.SubmitImages(std::move(batch), [this, link = links_, count, next,
-                                          epoch = state.epoch](const absl::Status& status) {
-    if (status.ok()) totals_.images += count;
-    if (status.ok() && collector_.state().epoch == epoch) {
-      collector_.OnImagesCommitted(next);
-    }
-    if (link != links_) return;
-    images_under_way_ = false;
-    if (status.ok()) {
-      FetchImages();
-      return;
-    }
-    images_wanted_ = true;
-    loop_.PostAfter(options_.retry_store, [this] { FetchImages(); });
-  });
+  parts_.ingest.LoadState(totals_.log_device,
+                          IfAlive([this](absl::StatusOr<ports::LogState> state) {
+                            if (!state.ok()) {
+                              Later(options_.retry_store, &LogCollection::Reload);
+                              return;
+                            }
+                            CarryOut(collector_.OnReloaded(*std::move(state)));
+                          }));
 }
 
 void LogCollection::AnswerWaiting() {
   if (waiting_.empty() || !collector_.caught_up()) return;
   for (auto& reply : std::exchange(waiting_, {})) reply(collector_.log());
+}
+
+void LogCollection::CarryOut(ImageCollector::Output output) {
+  if (output.commit) CommitImages(*std::move(output.commit));
+  if (output.load) LoadImageEvents(*output.load);
+  if (output.reload) Later(options_.retry_store, &LogCollection::ReloadImages);
+  if (output.ask_again) {
+    if (ask_again_) parts_.loop.Cancel(*ask_again_);
+    ask_again_ = parts_.loop.PostAfter(*output.ask_again, [this] {
+      ask_again_.reset();
+      CarryOut(images_.OnTick());
+    });
+  }
+  if (output.read) ReadImages(*output.read);
+}
+
+bool LogCollection::ImagesMayBeRead() {
+  recognised_ |= collector_.caught_up();
+  return link_ != nullptr && recognised_ && collector_.lag() <= options_.images_wait_records;
+}
+
+void LogCollection::ReadImages(const ImageCollector::ReadRequest& request) {
+  using Images = absl::StatusOr<std::vector<std::string>>;
+  image_turn_ = parts_.image_turns.Take([this, request] {
+    link_->ReadImages(request.from, request.max, IfAlive([this, link = links_](Images images) {
+                        if (link != links_ || link_ == nullptr) return;
+                        if (!images.ok()) {
+                          EndImageTurn();
+                          OnReadFailed(images.status());
+                          CarryOut(images_.OnReadFailed());
+                          return;
+                        }
+                        auto output = images_.OnImages(*images, parts_.clock.Now());
+                        // The turn lasts until what was read is stored.
+                        if (!output.commit) EndImageTurn();
+                        CarryOut(std::move(output));
+                      }));
+  });
+}
+
+void LogCollection::EndImageTurn() {
+  if (image_turn_) parts_.image_turns.End(*std::exchange(image_turn_, std::nullopt));
+}
+
+void LogCollection::LoadImageEvents(const ImageCollector::LoadRequest& request) {
+  parts_.ingest.LoadEventsWithImage(
+      totals_.log_device, {request.epoch, request.first, request.last}, request.limit,
+      IfAlive([this, request](absl::StatusOr<std::vector<ports::StoredEvent>> events) {
+        if (events.ok()) {
+          CarryOut(images_.OnLoaded(*std::move(events)));
+          return;
+        }
+        parts_.loop.PostAfter(options_.retry_store,
+                              IfAlive([this, request] { LoadImageEvents(request); }));
+      }));
+}
+
+void LogCollection::CommitImages(ports::ImageBatch batch) {
+  const auto stored = batch.images.size();
+  const auto absent = batch.absences.size();
+  ++commits_;
+  parts_.ingest.SubmitImages(std::move(batch),
+                             IfAlive([this, stored, absent](const absl::Status& status) {
+                               EndImageTurn();
+                               if (status.ok()) {
+                                 totals_.images += stored;
+                                 totals_.images_absent += absent;
+                               }
+                               CarryOut(images_.OnCommitted(status));
+                               if (collector_.state().epoch == images_.epoch()) {
+                                 collector_.OnImagesCommitted(images_.image_next());
+                               }
+                               EndCommit();
+                             }));
+}
+
+void LogCollection::ReloadImages() {
+  parts_.ingest.LoadState(totals_.log_device,
+                          IfAlive([this](absl::StatusOr<ports::LogState> state) {
+                            if (state.ok()) {
+                              CarryOut(images_.OnReloaded(*state));
+                              return;
+                            }
+                            Later(options_.retry_store, &LogCollection::ReloadImages);
+                          }));
 }
 
 }  // namespace gatelog::core

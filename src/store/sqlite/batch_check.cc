@@ -94,6 +94,11 @@ absl::Status CheckImageBatch(const ports::ImageBatch& batch) {
   if (batch.image_next < batch.expected_image_next) {
     return Invalid(batch.log_device, absl::StrCat("of images goes back to ID ", batch.image_next));
   }
+  for (const model::ImageAbsence& absence : batch.absences) {
+    if (absence.reason == model::ImageAbsenceReason::kEpochOver) {
+      return Invalid(batch.log_device, "of images ends an epoch, which only events do");
+    }
+  }
   return absl::OkStatus();
 }
 

@@ -47,7 +47,11 @@ enum class Path {
   kAll,     // every event of the range in order of seq
   kLog,     // one log's events, in the order of their keys
   kPeople,  // a few people's events
+  kImages,  // one log's events that have an image, in the order of their keys
 };
+
+// Written as in the index, or SQLite does not see that the index has all of them.
+constexpr char kHasImageCondition[] = "flags & 1";
 
 constexpr std::size_t kPeopleIndexedMax = 16;  // beyond it, their events are too many to be sorted
 
@@ -103,6 +107,10 @@ absl::StatusOr<Filter> FilterOf(Database& database, const ports::EventFilter& wa
   const bool by_id = filter.path == Path::kLog && wanted.epoch && wanted.last_id != 0;
   GATELOG_RETURN_IF_ERROR(AddUsers(database, wanted.users, filter));
   if (by_id) filter.path = Path::kLog;
+  if (wanted.has_image) {
+    conditions.Add(kHasImageCondition);
+    if (filter.path == Path::kLog) filter.path = Path::kImages;
+  }
   return filter;
 }
 
@@ -114,6 +122,8 @@ const char* IndexOf(Path path) {
       return "INDEXED BY event_key";
     case Path::kPeople:
       return "INDEXED BY event_person";
+    case Path::kImages:
+      return "INDEXED BY event_image";
   }
   return "";
 }
@@ -145,15 +155,15 @@ absl::StatusOr<Statement> Compile(Database& database, const ports::EventQuery& q
   Conditions& conditions = filter.conditions;
   conditions.Add("seq > ?", static_cast<std::int64_t>(range.above));
   conditions.Add("seq < ?", static_cast<std::int64_t>(range.below));
-  if (filter.path == Path::kLog) {
+  const bool by_key = filter.path == Path::kLog || filter.path == Path::kImages;
+  if (by_key) {
     const model::DeviceId log_device = query.filter.log_devices[0];
     GATELOG_RETURN_IF_ERROR(AddIndexEdge(database, log_device, query.after_seq, ">", conditions));
     GATELOG_RETURN_IF_ERROR(AddIndexEdge(database, log_device, query.before_seq, "<", conditions));
   }
   const char* direction = query.order == ports::Order::kNewestFirst ? " DESC" : "";
-  const std::string order = filter.path == Path::kLog
-                                ? absl::StrCat("epoch", direction, ", id", direction)
-                                : absl::StrCat("seq", direction);
+  const std::string order =
+      by_key ? absl::StrCat("epoch", direction, ", id", direction) : absl::StrCat("seq", direction);
   GATELOG_ASSIGN_OR_RETURN(
       Statement select, database.Prepare(absl::StrCat(
                             "SELECT seq, log_device, epoch, arrival_ms, phase, payload FROM event ",

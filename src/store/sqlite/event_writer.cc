@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "store/sqlite/batch_check.h"
+#include "store/sqlite/image_tables.h"
 #include "store/sqlite/log_state_table.h"
 
 namespace gatelog::store {
@@ -52,7 +53,12 @@ absl::Status EventWriter::Write(const ports::Batch& batch, std::uint64_t& seq,
   LogChange change{.events = batch.events.size(), .gaps = batch.gaps.size()};
   for (const model::Gap& gap : batch.gaps)
     change.missing += std::uint64_t{gap.last} - gap.first + 1;
-  if (OpensEpoch(batch)) GATELOG_RETURN_IF_ERROR(OpenEpoch(batch));
+  for (const model::Event& event : batch.events) change.images_wanted += event.has_image ? 1 : 0;
+  if (OpensEpoch(batch)) {
+    GATELOG_ASSIGN_OR_RETURN(change.images_absent,
+                             CountUnsettledImages(database_, batch.log_device));
+    GATELOG_RETURN_IF_ERROR(OpenEpoch(batch));
+  }
   GATELOG_RETURN_IF_ERROR(WriteEvents(batch, seq));
   GATELOG_RETURN_IF_ERROR(WriteGaps(batch));
   return WriteLogState(database_, batch.after, OpensEpoch(batch), change);
@@ -179,32 +185,7 @@ absl::Status EventWriter::WriteImages(const ports::ImageBatch& batch, absl::Stat
                      batch.epoch, ", next ID ", batch.expected_image_next, "."));
     return absl::OkStatus();
   }
-  // An image whose event is another one belongs to another epoch; one that is there stays as it is.
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement insert,
-      database_.Prepare(
-          "INSERT OR IGNORE INTO image SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM "
-          "event "
-          "WHERE log_device = ?1 AND epoch = ?2 AND id = ?3 AND timestamp = ?4 AND code = ?5)"));
-  std::int64_t stored = 0;
-  for (const model::Image& image : batch.images) {
-    insert.Bind(1, batch.log_device);
-    insert.Bind(2, batch.epoch);
-    insert.Bind(3, image.id);
-    insert.Bind(4, image.timestamp);
-    insert.Bind(5, image.code);
-    insert.BindBlob(6, image.payload);
-    GATELOG_RETURN_IF_ERROR(insert.Run());
-    stored += database_.rows_changed();
-  }
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement update,
-      database_.Prepare(
-          "UPDATE log_state SET image_next = ?2, images = images + ?3 WHERE log_device = ?1"));
-  update.Bind(1, batch.log_device);
-  update.Bind(2, batch.image_next);
-  update.Bind(3, stored);
-  return update.Run();
+  return WriteImageBatch(database_, batch);
 }
 
 }  // namespace gatelog::store

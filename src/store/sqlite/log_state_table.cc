@@ -135,7 +135,8 @@ absl::StatusOr<std::vector<ports::LogTotals>> ReadLogTotals(Database& database) 
   // Epochs are numbered from 1 without holes, so the current one is also their count.
   GATELOG_ASSIGN_OR_RETURN(Statement select,
                            database.Prepare("SELECT log_device, events, images, gaps, missing, "
-                                            "epoch FROM log_state ORDER BY log_device"));
+                                            "epoch, images_wanted, images_absent FROM log_state "
+                                            "ORDER BY log_device"));
   std::vector<ports::LogTotals> totals;
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
@@ -145,7 +146,9 @@ absl::StatusOr<std::vector<ports::LogTotals>> ReadLogTotals(Database& database) 
     };
     totals.push_back({.log_device = static_cast<model::DeviceId>(select.Integer(0)),
                       .events = count(1),
+                      .images_wanted = count(6),
                       .images = count(2),
+                      .images_absent = count(7),
                       .gaps = count(3),
                       .missing = count(4),
                       .epochs = count(5)});
@@ -158,12 +161,12 @@ absl::Status WriteLogState(Database& database, const ports::LogState& after, boo
       Statement upsert,
       database.Prepare(
           "INSERT INTO log_state (log_device, epoch, epoch_first, generation, next, image_next, "
-          "events, "
-          "images, gaps, missing, anchors) VALUES (?1, ?2, ?3, ?4, ?5, ?3, ?6, 0, ?7, ?8, ?9) "
+          "events, images, gaps, missing, anchors, images_wanted, images_absent) "
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?3, ?6, 0, ?7, ?8, ?9, ?11, ?12) "
           "ON CONFLICT (log_device) DO UPDATE SET epoch = ?2, epoch_first = ?3, generation = ?4, "
-          "next = ?5, image_next = CASE WHEN ?10 THEN ?3 ELSE image_next END, events = events + "
-          "?6, "
-          "gaps = gaps + ?7, missing = missing + ?8, anchors = ?9"));
+          "next = ?5, image_next = CASE WHEN ?10 THEN ?3 ELSE image_next END, "
+          "events = events + ?6, gaps = gaps + ?7, missing = missing + ?8, anchors = ?9, "
+          "images_wanted = images_wanted + ?11, images_absent = images_absent + ?12"));
   const std::string anchors = EncodeAnchors(after.anchors);
   upsert.Bind(1, after.log_device);
   upsert.Bind(2, after.epoch);
@@ -175,6 +178,8 @@ absl::Status WriteLogState(Database& database, const ports::LogState& after, boo
   upsert.Bind(8, static_cast<std::int64_t>(change.missing));
   upsert.BindBlob(9, anchors);
   upsert.Bind(10, opens_epoch ? 1 : 0);
+  upsert.Bind(11, static_cast<std::int64_t>(change.images_wanted));
+  upsert.Bind(12, static_cast<std::int64_t>(change.images_absent));
   return upsert.Run();
 }
 

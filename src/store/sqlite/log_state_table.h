@@ -16,6 +16,8 @@ struct LogChange {
   std::uint64_t events = 0;
   std::uint64_t gaps = 0;
   std::uint64_t missing = 0;
+  std::uint64_t images_wanted = 0;
+  std::uint64_t images_absent = 0;
 };
 
 // Empty: the store knows nothing of the device.

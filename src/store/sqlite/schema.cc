@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "store/sqlite/image_tables.h"
 
 namespace gatelog::store {
 namespace {
@@ -148,7 +149,7 @@ absl::Status CreateVersion1(Database& database) {
 
 // kMigrations[n] leads from version n to n + 1.
 using Migration = absl::Status (*)(Database&);
-constexpr Migration kMigrations[] = {CreateVersion1};
+constexpr Migration kMigrations[] = {CreateVersion1, AddImageAbsences};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 // A database of version 0 must be an empty one: nobody else's tables are touched.

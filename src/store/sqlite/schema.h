@@ -10,7 +10,7 @@
 namespace gatelog::store {
 
 // The version of the tables that this program writes; docs/formats/store.md describes them.
-inline constexpr std::int64_t kSchemaVersion = 1;
+inline constexpr std::int64_t kSchemaVersion = 2;
 
 // Brings a new or older database to kSchemaVersion, in one transaction. kFailedPrecondition: the
 // file was written by a newer gatelog, or belongs to another program.

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "store/sqlite/event_query.h"
+#include "store/sqlite/image_tables.h"
 #include "store/sqlite/json_list.h"
 #include "store/sqlite/log_state_table.h"
 #include "store/sqlite/opening.h"
@@ -288,31 +289,7 @@ absl::StatusOr<std::vector<model::Gap>> SqliteStore::ReadGaps(
 absl::StatusOr<std::pair<model::RecordKey, model::Image>> SqliteStore::ReadImage(
     const model::RecordKey& key) {
   ReaderPool::Lease database(*readers_);
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement select,
-      (*database).Prepare(
-          "SELECT epoch, timestamp, code, payload FROM image WHERE log_device = ?1 AND id = ?3 AND "
-          "epoch BETWEEN coalesce(?2, 0) AND coalesce(?2, 4294967295) ORDER BY epoch DESC LIMIT "
-          "1"));
-  select.Bind(1, key.log_device);
-  if (key.epoch == 0) {
-    select.BindNull(2);
-  } else {
-    select.Bind(2, key.epoch);
-  }
-  select.Bind(3, key.id);
-  GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
-  if (!row) {
-    return absl::NotFoundError(absl::StrCat("No image is stored for event ", key.id,
-                                            " of log device ", key.log_device, "."));
-  }
-  model::RecordKey found = key;
-  found.epoch = static_cast<model::Epoch>(select.Integer(0));
-  model::Image image{.id = key.id,
-                     .timestamp = static_cast<std::uint32_t>(select.Integer(1)),
-                     .code = static_cast<std::uint32_t>(select.Integer(2)),
-                     .payload = std::string(select.Bytes(3))};
-  return std::make_pair(found, std::move(image));
+  return FindImage(*database, key);
 }
 
 absl::StatusOr<std::vector<ports::LogTotals>> SqliteStore::ReadTotals() {

@@ -184,6 +184,40 @@ TEST_F(SqliteStoreTest, NewerSchemaAndForeignDatabasesAreRefused) {
   EXPECT_THAT(std::string(foreign.message()), HasSubstr("another program"));
 }
 
+// Version 1 kept no trace of images that were looked for and not found.
+TEST_F(SqliteStoreTest, AnOlderStoreLearnsWhichImagesAreAbsent) {
+  {
+    auto store = Open();
+    const ports::Batch batch = NextBatch(*store, 12);  // 3, 6, 9 and 12 say they have an image
+    ASSERT_TRUE(Commit(*store, batch).ok());
+    const ports::ImageBatch images{.log_device = kDoor,
+                                   .epoch = 1,
+                                   .expected_image_next = 1,
+                                   .image_next = 8,
+                                   .images = {testing::ImageOf(batch.events[2])}};
+    ASSERT_TRUE(store->CommitImages(std::span(&images, 1)).ok());
+  }
+  {
+    auto database = Database::Open({.path = file()});
+    ASSERT_TRUE(database.ok());
+    ASSERT_TRUE((*database)
+                    ->Execute("DROP VIEW image_absences; DROP TABLE image_absence; DROP INDEX "
+                              "event_image; ALTER TABLE log_state DROP COLUMN images_wanted; ALTER "
+                              "TABLE log_state DROP COLUMN images_absent; PRAGMA user_version = 1")
+                    .ok());
+  }
+  auto store = Open();
+  const ports::LogTotals totals = store->ReadTotals()->at(0);
+  EXPECT_EQ(totals.images_wanted, 4u);
+  EXPECT_EQ(totals.images, 1u);
+  EXPECT_EQ(totals.images_absent, 1u);
+  const auto why = [&](model::EventId id) {
+    return std::string(store->ReadImage({kDoor, 1, id}).status().message());
+  };
+  EXPECT_EQ(why(6), model::ImageAbsentSentence({kDoor, 1, 6}, model::ImageAbsenceReason::kAbsent));
+  EXPECT_EQ(why(9), model::ImageAwaitedSentence({kDoor, 1, 9}));
+}
+
 TEST_F(SqliteStoreTest, OtherProgramsReadTheViewsMeanwhile) {
   auto store = Open();
   ports::Batch batch = NextBatch(*store, 40);

@@ -204,7 +204,9 @@ absl::Status Check::CheckTotals() {
        {Total{"events", "SELECT log_device, count(*) AS number FROM event"},
         Total{"gaps", "SELECT log_device, count(*) AS number FROM gap"},
         Total{"missing", "SELECT log_device, sum(last - first + 1) AS number FROM gap"},
-        Total{"images", "SELECT log_device, count(*) AS number FROM image"}}) {
+        Total{"images", "SELECT log_device, count(*) AS number FROM image"},
+        Total{"images_wanted", "SELECT log_device, count(*) AS number FROM event WHERE flags & 1"},
+        Total{"images_absent", "SELECT log_device, count(*) AS number FROM image_absences"}}) {
     GATELOG_RETURN_IF_ERROR(
         FaultIfAny(absl::StrCat("SELECT s.log_device, s.", total.name,
                                 ", coalesce(number, 0) FROM log_state AS ", "s LEFT JOIN (",
