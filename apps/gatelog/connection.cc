@@ -81,6 +81,7 @@ Connection::Connection(const ConnectionOptions& options, std::string ca_file, In
       channel_(std::move(channel)),
       devices_(v1::Devices::NewStub(channel_)),
       events_(v1::Events::NewStub(channel_)),
+      store_(v1::Store::NewStub(channel_)),
       event_(gsdk::event::Event::NewStub(channel_)),
       connect_(gsdk::connect::Connect::NewStub(channel_)),
       device_(gsdk::device::Device::NewStub(channel_)) {}

@@ -16,6 +16,7 @@
 #include "apps/gatelog/interrupt.h"
 #include "gatelog/v1/devices.grpc.pb.h"
 #include "gatelog/v1/events.grpc.pb.h"
+#include "gatelog/v1/store.grpc.pb.h"
 #include "gsdk/connect.grpc.pb.h"
 #include "gsdk/device.grpc.pb.h"
 #include "gsdk/event.grpc.pb.h"
@@ -46,6 +47,7 @@ class Connection {
 
   v1::Devices::Stub& devices() { return *devices_; }
   v1::Events::Stub& events() { return *events_; }
+  v1::Store::Stub& store() { return *store_; }
   gsdk::event::Event::Stub& event() { return *event_; }
   gsdk::connect::Connect::Stub& connect() { return *connect_; }
   gsdk::device::Device::Stub& device() { return *device_; }
@@ -81,6 +83,7 @@ class Connection {
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::Devices::Stub> devices_;
   const std::unique_ptr<v1::Events::Stub> events_;
+  const std::unique_ptr<v1::Store::Stub> store_;
   const std::unique_ptr<gsdk::event::Event::Stub> event_;
   const std::unique_ptr<gsdk::connect::Connect::Stub> connect_;
   const std::unique_ptr<gsdk::device::Device::Stub> device_;

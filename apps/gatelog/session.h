@@ -63,6 +63,7 @@ void AddLogCommands(CLI::App& app, Session& session);
 void AddImageCommands(CLI::App& app, Session& session);
 void AddEventCommands(CLI::App& app, Session& session);
 void AddGapCommands(CLI::App& app, Session& session);
+void AddStoreCommands(CLI::App& app, Session& session);
 void AddCodeCommands(CLI::App& app, Session& session);
 
 // A verb with examples at the end of its help.

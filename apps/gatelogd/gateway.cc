@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "api/gatelog/devices_service.h"
 #include "api/gatelog/events_service.h"
+#include "api/gatelog/store_service.h"
 #include "api/gsdk/admin_service.h"
 #include "api/gsdk/connect_service.h"
 #include "api/gsdk/device_service.h"
@@ -35,6 +36,7 @@
 #include "device/terminal/terminal_dialer.h"
 #include "store/sqlite/sqlite_registry.h"
 #include "store/sqlite/sqlite_store.h"
+#include "store/sqlite/sqlite_upkeep.h"
 
 namespace gatelog::gatelogd {
 namespace {
@@ -42,8 +44,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kStopGrace{
-    1'000};  // for calls that are being answered when the gateway stops
-constexpr milliseconds kFollowTick{1'000};  // how often idle followers are looked at
+    1'000};                           // for calls that are being answered when the gateway stops
+constexpr milliseconds kTick{1'000};  // how often idle followers and the store are looked at
 constexpr milliseconds kMetricsTimeout{1'000};
 
 core::Fleet::Options FleetOptions(const config::Config& config) {
@@ -93,18 +95,20 @@ struct Gateway::Parts {
   absl::Status Serve();
   absl::Status ServeGrpc();
   absl::Status ServeHttp();
-  void TickFollowers();
+  void Tick();
   void Stop();
 
   const config::Config config;
   SystemClock clock;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<store::SqliteRegistry> registry;
+  std::unique_ptr<store::SqliteUpkeep> upkeep;
   std::optional<ServerCertificate> certificate;
 
   Loop loop;
   std::unique_ptr<Worker> writer = std::make_unique<Worker>();
   std::unique_ptr<Worker> registry_worker = std::make_unique<Worker>();
+  std::unique_ptr<Worker> upkeep_worker = std::make_unique<Worker>();
   std::unique_ptr<Worker> readers;
   core::LiveHub live;
   core::StatusHub status;
@@ -122,6 +126,7 @@ struct Gateway::Parts {
   api::AdminService admin_service{kVersion, kBuildDate};
   std::unique_ptr<api::EventsService> events_service;
   std::unique_ptr<api::DevicesService> devices_service;
+  std::unique_ptr<api::StoreService> store_service;
   std::unique_ptr<api::GrpcServer> grpc;
   std::unique_ptr<api::HttpServer> http;
 
@@ -137,6 +142,7 @@ absl::Status Gateway::Parts::OpenStore() {
   options.writer_cache_kib = std::int64_t{config.store_cache_mib} * 1024;
   GATELOG_ASSIGN_OR_RETURN(store, store::SqliteStore::Open(std::move(options)));
   GATELOG_ASSIGN_OR_RETURN(registry, store::SqliteRegistry::Open(*store));
+  upkeep = std::make_unique<store::SqliteUpkeep>(*store);
   if (config.grpc_plaintext) return absl::OkStatus();
   GATELOG_ASSIGN_OR_RETURN(
       certificate, LoadOrMakeServerCertificate(std::filesystem::path(config.data_dir) / "cert",
@@ -169,14 +175,15 @@ absl::Status Gateway::Parts::MakeCore() {
   loop.Start();
   loop.RunAndWait([&] {
     fleet->Start(std::move(registrations), std::move(states), std::move(totals));
-    TickFollowers();
+    Tick();
   });
   return absl::OkStatus();
 }
 
-void Gateway::Parts::TickFollowers() {
+void Gateway::Parts::Tick() {
   reader->Tick();
-  loop.PostAfter(kFollowTick, [this] { TickFollowers(); });
+  ingest->Tick();
+  loop.PostAfter(kTick, [this] { Tick(); });
 }
 
 absl::Status Gateway::Parts::Serve() {
@@ -191,13 +198,14 @@ absl::Status Gateway::Parts::ServeGrpc() {
   tna_service = std::make_unique<api::TnaService>(loop, *access);
   events_service = std::make_unique<api::EventsService>(*reader);
   devices_service = std::make_unique<api::DevicesService>(loop, *fleet, clock);
+  store_service = std::make_unique<api::StoreService>(*upkeep, *upkeep_worker);
   api::GrpcServer::Options options;
   GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(config.grpc_address));
   options.health = {
       ::gsdk::event::Event::service_full_name(),   ::gsdk::connect::Connect::service_full_name(),
       ::gsdk::device::Device::service_full_name(), ::gsdk::tna::TNA::service_full_name(),
       ::gsdk::admin::Admin::service_full_name(),   ::gatelog::v1::Events::service_full_name(),
-      ::gatelog::v1::Devices::service_full_name()};
+      ::gatelog::v1::Devices::service_full_name(), ::gatelog::v1::Store::service_full_name()};
   if (certificate) options.tls = api::GrpcServer::Tls{certificate->certificate, certificate->key};
   if (!IsLoopback(options.address)) {
     LogWarn(
@@ -209,7 +217,7 @@ absl::Status Gateway::Parts::ServeGrpc() {
       grpc, api::GrpcServer::Start(
                 options, {event_service.get(), connect_service.get(), device_service.get(),
                           tna_service.get(), &schedule_service, &admin_service,
-                          events_service.get(), devices_service.get()}));
+                          events_service.get(), devices_service.get(), store_service.get()}));
   options.address.port = static_cast<std::uint16_t>(grpc->port());
   grpc_address = FormatListenAddress(options.address);
   grpc->SetServing(true);
@@ -247,12 +255,14 @@ void Gateway::Parts::Stop() {
     event_service->Shutdown();
     connect_service->Shutdown();
     events_service->Shutdown();
+    store_service->Shutdown();
     grpc->Shutdown(kStopGrace);
   }
   // From here on nothing new begins; what was handed to the writer is committed.
   loop.Stop();
   writer.reset();
   registry_worker.reset();
+  upkeep_worker.reset();
   readers.reset();
 }
 

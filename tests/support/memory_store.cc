@@ -139,6 +139,10 @@ absl::StatusOr<std::vector<absl::Status>> MemoryStore::Commit(
     std::span<const ports::Batch> batches) {
   if (look_) look_();
   MutexLock lock(mutex_);
+  if (batches.empty()) {
+    GATELOG_RETURN_IF_ERROR(failing_);
+    return std::vector<absl::Status>();
+  }
   ++calls_.commits;
   return CommitAll(batches, [this](const ports::Batch& batch)
                                 GATELOG_REQUIRES(mutex_) { return CommitOne(batch); });

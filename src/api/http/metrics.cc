@@ -155,6 +155,7 @@ absl::StatusOr<MetricsSample> SampleCore(TimedExecutor& loop, core::Fleet& fleet
   sample.events_committed = ingest.events_committed();
   sample.commits = ingest.commits();
   sample.commit_failures = ingest.failures();
+  sample.store_takes_events = ingest.health().ok();
   sample.live_published = live.published();
   sample.live_dropped = live.dropped();
   sample.live_subscribers = live.subscribers();
@@ -177,6 +178,9 @@ std::string ToPrometheus(const MetricsSample& sample) {
                    sample.commits);
   families.Counter("gatelog_commit_failures_total", "Transactions that the store refused.",
                    sample.commit_failures);
+  families.Gauge("gatelog_store_takes_events",
+                 "1 while the store takes events, 0 while nothing is acknowledged.",
+                 sample.store_takes_events ? 1 : 0);
   families.Counter("gatelog_live_published_total", "Live events, counted once each.",
                    sample.live_published);
   families.Counter("gatelog_live_dropped_total",

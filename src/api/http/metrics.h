@@ -17,6 +17,7 @@ struct MetricsSample {
   std::uint64_t events_committed = 0;  // since the start, as all counters
   std::uint64_t commits = 0;
   std::uint64_t commit_failures = 0;
+  bool store_takes_events = true;
   std::uint64_t live_published = 0;
   std::uint64_t live_dropped = 0;
   std::uint64_t live_subscribers = 0;

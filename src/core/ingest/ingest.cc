@@ -89,6 +89,7 @@ std::vector<Ingest::Pending> Ingest::TakeWaiting() {
 void Ingest::CommitEvents(std::vector<Pending> pending) {
   const std::vector<ports::Batch> batches = BatchesOf(pending);
   absl::StatusOr<std::vector<absl::Status>> results = store_.Commit(batches);
+  if (!results.ok()) ++failures_;
   SetHealth(results.status());
   if (results.ok()) {
     ++commits_;
@@ -104,6 +105,7 @@ void Ingest::CommitEvents(std::vector<Pending> pending) {
 void Ingest::CommitImages(std::vector<PendingImages> pending) {
   const std::vector<ports::ImageBatch> batches = BatchesOf(pending);
   absl::StatusOr<std::vector<absl::Status>> results = store_.CommitImages(batches);
+  if (!results.ok()) ++failures_;
   SetHealth(results.status());
   PostOutcomes(loop_, std::move(pending), Outcomes(std::move(results), batches.size()));
 }
@@ -220,10 +222,23 @@ absl::StatusOr<std::vector<model::Anchor>> Ingest::ReadAnchors(
   return anchors;
 }
 
+void Ingest::Tick() {
+  {
+    MutexLock lock(mutex_);
+    if (asking_) return;
+    asking_ = true;
+  }
+  writer_.Post([this] {
+    SetHealth(store_.Commit({}).status());
+    MutexLock lock(mutex_);
+    asking_ = false;
+  });
+}
+
 void Ingest::SetHealth(const absl::Status& status) {
   MutexLock lock(mutex_);
-  if (!status.ok()) ++failures_;
-  if (status.ok() != health_.ok()) {
+  // The kind of failure counts: a full disk may get space, a broken one does not heal.
+  if (status.code() != health_.code()) {
     if (status.ok()) {
       LogInfo("The store takes events again.");
     } else {

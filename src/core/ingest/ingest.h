@@ -62,6 +62,10 @@ class Ingest {
   std::uint64_t failures() const { return failures_; }
   // The store's last answer: OK, or why nothing is acknowledged. Any thread.
   absl::Status health() const;
+  // Once a second or so, any thread: asks the store whether it takes commits, so that health() also
+  // knows of a disk that failed elsewhere, and of one that has space again, when no device has
+  // anything to store.
+  void Tick();
 
  private:
   struct Pending {
@@ -89,6 +93,7 @@ class Ingest {
   absl::StatusOr<std::map<model::DeviceId, Known>> ReadKnown();
   void LoadEvents(ports::EventQuery query,
                   absl::AnyInvocable<void(absl::StatusOr<std::vector<ports::StoredEvent>>)> reply);
+  // The store's answer to a commit, or to being asked for one.
   void SetHealth(const absl::Status& status);
 
   ports::EventStore& store_;
@@ -101,6 +106,7 @@ class Ingest {
   std::deque<Pending> waiting_ GUARDED_BY(mutex_);
   std::deque<PendingImages> waiting_images_ GUARDED_BY(mutex_);
   bool posted_ GUARDED_BY(mutex_) = false;
+  bool asking_ GUARDED_BY(mutex_) = false;  // a Tick waits for the store
   std::vector<PendingKnown> waiting_known_ GUARDED_BY(mutex_);  // a few for each log at most
   absl::Status health_ GUARDED_BY(mutex_);
 

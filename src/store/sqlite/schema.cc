@@ -211,4 +211,9 @@ absl::StatusOr<model::Incarnation> ReadIncarnation(Database& database) {
   return static_cast<model::Incarnation>(value);
 }
 
+absl::Status ChangeIncarnation(Database& database) {
+  return database.Execute(
+      absl::StrCat("UPDATE meta SET value = ", RandomIncarnation(), " WHERE key = 'incarnation'"));
+}
+
 }  // namespace gatelog::store

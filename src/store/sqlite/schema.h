@@ -20,7 +20,10 @@ absl::Status MigrateSchema(Database& database);
 // older one.
 absl::Status CheckSchemaVersion(Database& database);
 
-// Chosen when the database was made.
+// Chosen when the database was made, or restored.
 absl::StatusOr<model::Incarnation> ReadIncarnation(Database& database);
+
+// Chooses a new one.
+absl::Status ChangeIncarnation(Database& database);
 
 }  // namespace gatelog::store

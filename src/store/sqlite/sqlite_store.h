@@ -51,6 +51,8 @@ class SqliteStore final : public ports::EventStore {
   static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(Options options);
   ~SqliteStore() override;
 
+  const std::string& directory() const { return options_.directory; }
+
   model::Incarnation incarnation() const override { return incarnation_; }
   std::uint64_t last_seq() const override { return last_seq_.load(std::memory_order_acquire); }
   absl::StatusOr<std::vector<ports::LogState>> LoadLogStates() override;
@@ -67,6 +69,7 @@ class SqliteStore final : public ports::EventStore {
 
  private:
   friend class SqliteRegistry;
+  friend class SqliteUpkeep;
 
   SqliteStore(Options options, std::unique_ptr<DataDirectory> directory);
 

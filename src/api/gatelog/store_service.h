@@ -1,0 +1,41 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "api/rpc/stream_registry.h"
+#include "base/executor.h"
+#include "gatelog/v1/store.grpc.pb.h"
+#include "ports/store_upkeep.h"
+
+namespace gatelog::api {
+
+inline constexpr std::size_t kBackupChunkBytes = 1024 * 1024;  // clients take 4 MiB
+
+// gatelog.v1.Store: care for the store while it is in use.
+//
+// gRPC calls it on its own threads; all work runs on `worker`, a thread for nothing else, since a
+// call may last as long as reading the whole store takes. Both must outlive the server.
+class StoreService final : public gatelog::v1::Store::CallbackService {
+ public:
+  StoreService(ports::StoreUpkeep& upkeep, Executor& worker) : upkeep_(upkeep), worker_(worker) {}
+
+  // Ends the call under way with UNAVAILABLE. Any thread, before the server's Shutdown.
+  void Shutdown() { streams_.Shutdown(); }
+
+ private:
+  using Context = grpc::CallbackServerContext;
+
+  grpc::ServerWriteReactor<gatelog::v1::BackupResponse>* Backup(
+      Context* context, const gatelog::v1::BackupRequest* request) override;
+  grpc::ServerWriteReactor<gatelog::v1::CheckResponse>* Check(
+      Context* context, const gatelog::v1::CheckRequest* request) override;
+
+  ports::StoreUpkeep& upkeep_;
+  Executor& worker_;
+  // Shared with the call under way, whose end frees it.
+  const std::shared_ptr<std::atomic<bool>> busy_ = std::make_shared<std::atomic<bool>>(false);
+  StreamRegistry streams_{kStreamsMax};
+};
+
+}  // namespace gatelog::api
