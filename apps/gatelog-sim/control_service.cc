@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t kDurationMsMax = 24 * 3600 * 1000;
 constexpr std::uint32_t kDelayMsMax = 60'000;
+constexpr std::size_t kImageBytesMax = 64 * 1024;  // a terminal may be wrong, within reason
 constexpr std::chrono::seconds kStopTimeMax{1};
 
 namespace v1 = simulator::v1;
@@ -151,6 +152,37 @@ grpc::ServerUnaryReactor* ControlService::JumpClock(grpc::CallbackServerContext*
                                                     v1::JumpClockResponse*) {
   return OnTerminal(call, request->device_id(),
                     [request](Terminal& terminal) { return terminal.JumpClock(request->by_s()); });
+}
+
+grpc::ServerUnaryReactor* ControlService::DropImages(grpc::CallbackServerContext* call,
+                                                     const v1::DropImagesRequest* request,
+                                                     v1::DropImagesResponse* response) {
+  return OnTerminal(call, request->device_id(), [request, response](Terminal& terminal) {
+    const absl::StatusOr<std::uint64_t> dropped =
+        terminal.DropImages(request->first_id(), request->last_id());
+    if (dropped.ok()) response->set_dropped(*dropped);
+    return dropped.status();
+  });
+}
+
+grpc::ServerUnaryReactor* ControlService::HoldImages(grpc::CallbackServerContext* call,
+                                                     const v1::HoldImagesRequest* request,
+                                                     v1::HoldImagesResponse*) {
+  return OnTerminal(call, request->device_id(), [request](Terminal& terminal) {
+    terminal.HoldImages(request->hold());
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* ControlService::PutImage(grpc::CallbackServerContext* call,
+                                                   const v1::PutImageRequest* request,
+                                                   v1::PutImageResponse*) {
+  return OnTerminal(call, request->device_id(), [request](Terminal& terminal) -> absl::Status {
+    if (request->image().empty() || request->image().size() > kImageBytesMax) {
+      return absl::InvalidArgumentError(absl::StrCat("image has 1 to ", kImageBytesMax, " bytes."));
+    }
+    return terminal.PutImage(request->id(), request->image());
+  });
 }
 
 grpc::ServerUnaryReactor* ControlService::SetRate(grpc::CallbackServerContext* call,

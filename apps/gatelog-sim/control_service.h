@@ -29,6 +29,9 @@ class ControlService final : public simulator::v1::Control::CallbackService {
   GATELOG_CONTROL_METHOD(Reboot)
   GATELOG_CONTROL_METHOD(FactoryReset)
   GATELOG_CONTROL_METHOD(JumpClock)
+  GATELOG_CONTROL_METHOD(DropImages)
+  GATELOG_CONTROL_METHOD(HoldImages)
+  GATELOG_CONTROL_METHOD(PutImage)
   GATELOG_CONTROL_METHOD(SetRate)
 #undef GATELOG_CONTROL_METHOD
 

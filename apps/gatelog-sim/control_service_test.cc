@@ -125,5 +125,42 @@ TEST_F(ControlServiceTest, AFactoryResetShowsInTheList) {
   EXPECT_EQ(List().terminals(0).last_id(), 1u);
 }
 
+TEST_F(ControlServiceTest, BytesCanOnlyBePutWhereARecordIs) {
+  v1::PutImageRequest put;
+  v1::PutImageResponse response;
+  put.set_device_id(kDevice);
+  put.set_id(List().terminals(0).last_id() + 1);
+  put.set_image("no image");
+  EXPECT_EQ(Call(&v1::Control::Stub::PutImage, put, &response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  put.set_id(List().terminals(0).last_id());
+  put.set_image("");
+  EXPECT_EQ(Call(&v1::Control::Stub::PutImage, put, &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ControlServiceTest, ImagesArePutAndDropped) {
+  EventLog event = EventOf(0x1300, 3);
+  std::uint32_t id = 0;
+  ASSERT_TRUE(Inject(kDevice, event.SerializeAsString(), &id).ok());
+  v1::PutImageRequest put;
+  v1::PutImageResponse put_response;
+  put.set_device_id(kDevice);
+  put.set_id(id);
+  put.set_image("bytes");
+  ASSERT_TRUE(Call(&v1::Control::Stub::PutImage, put, &put_response).ok());
+  ASSERT_TRUE(Call(&v1::Control::Stub::PutImage, put, &put_response).ok()) << "in its own place";
+  EXPECT_EQ(List().terminals(0).images(), 1u);
+  v1::DropImagesRequest drop;
+  v1::DropImagesResponse dropped;
+  drop.set_device_id(kDevice);
+  drop.set_first_id(1);
+  drop.set_last_id(id);
+  ASSERT_TRUE(Call(&v1::Control::Stub::DropImages, drop, &dropped).ok());
+  EXPECT_EQ(dropped.dropped(), 1u);
+  EXPECT_EQ(List().terminals(0).images(), 0u);
+  EXPECT_EQ(List().terminals(0).last_id(), id) << "the record stays";
+}
+
 }  // namespace
 }  // namespace gatelog::sim

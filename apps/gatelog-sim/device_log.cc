@@ -54,6 +54,20 @@ absl::Status DeviceLog::Append(std::string_view record, std::string_view image) 
   return absl::OkStatus();
 }
 
+absl::Status DeviceLog::DropImages(std::uint32_t first, std::uint32_t last) {
+  GATELOG_ASSIGN_OR_RETURN(const std::uint64_t gone,
+                           database_.DeleteImages(row_.device, first, last));
+  row_.images -= gone;
+  return absl::OkStatus();
+}
+
+absl::Status DeviceLog::PutImage(std::uint32_t id, std::string_view image) {
+  GATELOG_RETURN_IF_ERROR(DropImages(id, id));
+  GATELOG_RETURN_IF_ERROR(database_.InsertImage(row_.device, id, image));
+  ++row_.images;
+  return absl::OkStatus();
+}
+
 absl::Status DeviceLog::Seal() {
   if (row_.next_id - first_ > limits_.records) {
     first_ = row_.next_id - limits_.records;

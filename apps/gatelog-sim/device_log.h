@@ -14,9 +14,9 @@ namespace gatelog::sim {
 // One terminal's log: a ring of records with a counter that only grows, and a smaller ring of
 // images.
 //
-// The thread of the database owns it. Create, Append, Seal, Clear and Reset belong inside
-// LogDatabase::InTransaction; when that fails, call Reload, which goes back to what is in the file.
-// Errors are those of LogDatabase.
+// The thread of the database owns it. Create, Append, DropImages, PutImage, Seal, Clear and Reset
+// belong inside LogDatabase::InTransaction; when that fails, call Reload, which goes back to what
+// is in the file. Errors are those of LogDatabase.
 class DeviceLog {
  public:
   struct Limits {
@@ -46,6 +46,10 @@ class DeviceLog {
   // Adds the record under next_id(), and the image if there is one. kResourceExhausted when the
   // counter has reached its end.
   absl::Status Append(std::string_view record, std::string_view image);
+  // The records stay.
+  absl::Status DropImages(std::uint32_t first, std::uint32_t last);
+  // In the place of what is there.
+  absl::Status PutImage(std::uint32_t id, std::string_view image);
   // Drops what no longer fits and writes the state. Once for all changes of a transaction.
   absl::Status Seal();
   // No records and images any more; the counter goes on.

@@ -124,6 +124,7 @@ absl::Status LogDatabase::Prepare() {
       "SELECT id, payload FROM record WHERE device=?1 AND id>=?2 ORDER BY id",
       "INSERT INTO image(device, id, payload) VALUES(?1, ?2, ?3)",
       "DELETE FROM image WHERE device=?1 AND id<?2",
+      "DELETE FROM image WHERE device=?1 AND id BETWEEN ?2 AND ?3",
       "DELETE FROM image WHERE device=?1 AND id IN (SELECT id FROM image WHERE device=?1 ORDER BY "
       "id LIMIT ?2)",
       "SELECT id, payload FROM image WHERE device=?1 AND id>=?2 ORDER BY id",
@@ -220,6 +221,15 @@ absl::Status LogDatabase::DeleteRecordsBelow(std::uint32_t device, std::uint64_t
   sqlite3_bind_int64(statements_[kDeleteRecords], 1, device);
   sqlite3_bind_int64(statements_[kDeleteRecords], 2, Signed(id));
   return Run(kDeleteRecords);
+}
+
+absl::StatusOr<std::uint64_t> LogDatabase::DeleteImages(std::uint32_t device, std::uint32_t first,
+                                                        std::uint32_t last) {
+  sqlite3_bind_int64(statements_[kDeleteImageRange], 1, device);
+  sqlite3_bind_int64(statements_[kDeleteImageRange], 2, first);
+  sqlite3_bind_int64(statements_[kDeleteImageRange], 3, last);
+  GATELOG_RETURN_IF_ERROR(Run(kDeleteImageRange));
+  return static_cast<std::uint64_t>(sqlite3_changes64(database_));
 }
 
 absl::StatusOr<std::uint64_t> LogDatabase::DeleteImagesBelow(std::uint32_t device,

@@ -69,7 +69,9 @@ class LogDatabase {
   absl::Status DeleteRecordsBelow(std::uint32_t device, std::uint64_t id);
 
   absl::Status InsertImage(std::uint32_t device, std::uint32_t id, std::string_view payload);
-  // Both return how many went.
+  // All three return how many went. `last` is inclusive.
+  absl::StatusOr<std::uint64_t> DeleteImages(std::uint32_t device, std::uint32_t first,
+                                             std::uint32_t last);
   absl::StatusOr<std::uint64_t> DeleteImagesBelow(std::uint32_t device, std::uint64_t id);
   absl::StatusOr<std::uint64_t> DeleteOldestImages(std::uint32_t device, std::uint64_t count);
 
@@ -90,6 +92,7 @@ class LogDatabase {
     kVisitRecords,
     kInsertImage,
     kDeleteImages,
+    kDeleteImageRange,
     kDeleteOldestImages,
     kVisitImages,
     kStatementCount,

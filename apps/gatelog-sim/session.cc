@@ -448,6 +448,7 @@ bool Session::QueueImageChunk(BulkRead& read) {
   if (terminal_.settings().images) {
     status =
         terminal_.log().VisitImages(read.next_id, [&](std::uint32_t id, std::string_view payload) {
+          if (terminal_.Held(id)) return false;
           if (!Fits(read, id, payload.size(), filling)) return false;
           chunk.add_images(payload.data(), payload.size());
           return true;

@@ -205,6 +205,20 @@ absl::Status Terminal::JumpClock(std::int64_t by_s) {
   });
 }
 
+absl::StatusOr<std::uint64_t> Terminal::DropImages(std::uint32_t first_id, std::uint32_t last_id) {
+  const std::uint64_t before = log_.images();
+  GATELOG_RETURN_IF_ERROR(Transact([&] { return log_.DropImages(first_id, last_id); }));
+  return before - log_.images();
+}
+
+absl::Status Terminal::PutImage(std::uint32_t id, std::string_view image) {
+  const terminal::v1::LogStatus held = log_.status();
+  if (held.first_id() == 0 || id < held.first_id() || id > held.last_id()) {
+    return absl::NotFoundError(absl::StrCat("The terminal holds no record ", id, "."));
+  }
+  return Transact([&] { return log_.PutImage(id, image); });
+}
+
 absl::Status Terminal::SetImageFilters(const terminal::v1::SetImageFilters& request) {
   if (!settings_.images) return absl::UnimplementedError("This terminal has no camera.");
   if (static_cast<std::size_t>(request.filters_size()) > kImageFiltersMax) {

@@ -71,6 +71,13 @@ class Terminal {
   absl::Status FactoryReset();
   // kInvalidArgument if the clock would leave what a timestamp can hold.
   absl::Status JumpClock(std::int64_t by_s);
+  // Returns how many went.
+  absl::StatusOr<std::uint64_t> DropImages(std::uint32_t first_id, std::uint32_t last_id);
+  // Images taken from now on are kept back until false is given.
+  void HoldImages(bool hold) { held_from_ = hold ? log_.next_id() : 0; }
+  bool Held(std::uint32_t image_id) const { return held_from_ != 0 && image_id >= held_from_; }
+  // kNotFound if the terminal does not hold the record.
+  absl::Status PutImage(std::uint32_t id, std::string_view image);
   // Encoded gsdk.event.ImageFilters. kUnimplemented without a camera, kInvalidArgument says what is
   // wrong with one.
   absl::Status SetImageFilters(const terminal::v1::SetImageFilters& request);
@@ -111,6 +118,7 @@ class Terminal {
   std::vector<std::uint32_t> image_codes_;  // events that an image is taken for
   std::vector<Staged> staged_;              // to be pushed
   std::string buffer_;
+  std::uint32_t held_from_ = 0;  // images from here on are kept back; 0: none
   std::shared_ptr<Session> session_;
 };
 

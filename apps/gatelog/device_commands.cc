@@ -3,11 +3,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "apps/gatelog/device_view.h"
 #include "apps/gatelog/device_watch.h"
 #include "apps/gatelog/failure.h"
 #include "apps/gatelog/proto_json.h"
 #include "apps/gatelog/session.h"
-#include "apps/gatelog/time_words.h"
 #include "base/status_macros.h"
 
 namespace gatelog::cli {
@@ -22,48 +23,6 @@ constexpr std::pair<const char*, const char*> kCapabilities[] = {
     {"QRSupported", "QR codes"},          {"imageLogSupported", "image logs"},
     {"TNASupported", "T&A keys"},         {"jobCodeSupported", "job codes"},
     {"userPhotoSupported", "user photos"}};
-
-const char* StateWord(v1::LinkState state) {
-  switch (state) {
-    case v1::LINK_STATE_CONNECTED:
-      return "connected";
-    case v1::LINK_STATE_CONNECTING:
-      return "connecting";
-    default:
-      return "disconnected";
-  }
-}
-
-std::string Note(const v1::Device& device) {
-  std::vector<std::string> parts;
-  if (!device.collected()) parts.push_back("not collected");
-  if (!device.kept()) parts.push_back("until restart");
-  if (device.state() != v1::LINK_STATE_CONNECTED && !device.last_error().empty()) {
-    parts.push_back(device.last_error());
-  }
-  return absl::StrJoin(parts, ", ");
-}
-
-Record DeviceRecord(const v1::Device& device) {
-  return {{absl::StrCat(device.device_id()), device.address(), StateWord(device.state()),
-           device.model_name(), FormatCount(device.stored()), FormatCount(device.lag()),
-           FormatCount(device.missing()), FormatCount(device.images()), Note(device)},
-          ToJson(device),
-          device.state() == v1::LINK_STATE_CONNECTED ? Tone::kPlain : Tone::kAlert};
-}
-
-Layout DeviceLayout() {
-  return {{{"DEVICE", true},
-           {"ADDRESS"},
-           {"STATE", false, true},
-           {"MODEL"},
-           {"STORED", true},
-           {"LAG", true},
-           {"MISSING", true},
-           {"IMAGES", true},
-           {"NOTE"}},
-          FieldColumns(*v1::Device::descriptor())};
-}
 
 // What follows '?' in an address may be a key, which is never shown.
 std::string WithoutKey(const std::string& address) { return address.substr(0, address.find('?')); }
@@ -81,7 +40,8 @@ absl::Status Add(Session& session, const std::vector<std::string>& addresses, bo
     request.set_no_collect(no_collect);
     const auto response = gateway->Call(gateway->devices(), &Devices::Stub::Add, request);
     if (response.ok()) {
-      GATELOG_RETURN_IF_ERROR(writer.Add(DeviceRecord(response->device())));
+      GATELOG_RETURN_IF_ERROR(
+          writer.Add(DeviceRecord(response->device(), absl::ToUnixMillis(absl::Now()))));
       behind = behind || response->device().lag() > 0;
       continue;
     }
@@ -125,56 +85,29 @@ absl::Status List(Session& session) {
       gateway->Call(gateway->devices(), &Devices::Stub::List, v1::ListRequest()));
   RecordWriter writer = session.Writer(DeviceLayout());
   for (const v1::Device& device : response.devices()) {
-    GATELOG_RETURN_IF_ERROR(writer.Add(DeviceRecord(device)));
+    GATELOG_RETURN_IF_ERROR(writer.Add(DeviceRecord(device, response.now_ms())));
   }
   if (writer.count() == 0) session.Say("No devices yet. Add one: gatelog device add ADDRESS.");
   return writer.Finish();
 }
 
-absl::StatusOr<v1::Device> FindDevice(Connection& gateway, std::uint32_t id) {
+// The list with one device in it.
+absl::StatusOr<v1::ListResponse> FindDevice(Connection& gateway, std::uint32_t id) {
   GATELOG_ASSIGN_OR_RETURN(
-      const v1::ListResponse response,
+      v1::ListResponse response,
       gateway.Call(gateway.devices(), &Devices::Stub::List, v1::ListRequest()));
   const auto found = std::ranges::find(response.devices(), id, &v1::Device::device_id);
-  if (found != response.devices().end()) return *found;
+  if (found != response.devices().end()) {
+    const v1::Device device = *found;
+    response.clear_devices();
+    *response.add_devices() = device;
+    return response;
+  }
   return Failed(absl::StrCat("The gateway has no device ", id,
                              ". 'gatelog device list' shows those it has."));
 }
 
-std::string LogWords(const v1::Device& device) {
-  if (device.last_id() == 0) return "empty, or not known";
-  if (device.first_id() == 0) return absl::StrCat("empty; last ID ", device.last_id());
-  return absl::StrCat("IDs ", device.first_id(), " to ", device.last_id());
-}
-
-std::string YesNo(bool value) { return value ? "yes" : "no"; }
-
 using Pairs = std::vector<std::pair<std::string, std::string>>;
-
-Pairs DevicePairs(const v1::Device& device, absl::TimeZone zone) {
-  std::string state = StateWord(device.state());
-  if (device.connected_since_ms() != 0) {
-    absl::StrAppend(&state, " since ", FormatMilliseconds(device.connected_since_ms(), zone));
-  } else if (device.failed_attempts() != 0) {
-    absl::StrAppend(&state, " after ", device.failed_attempts(), " attempts");
-  }
-  return {{"device", absl::StrCat(device.device_id())},
-          {"address", device.address()},
-          {"state", state},
-          {"last error", device.last_error()},
-          {"model", device.model_name()},
-          {"firmware", device.firmware_version()},
-          {"collected", YesNo(device.collected())},
-          {"monitored", YesNo(device.monitored())},
-          {"kept over restarts", YesNo(device.kept())},
-          {"log on the device", LogWords(device)},
-          {"epoch", absl::StrCat(device.epoch())},
-          {"next ID to store", absl::StrCat(device.next_id())},
-          {"lag", FormatCount(device.lag())},
-          {"stored", FormatCount(device.stored())},
-          {"missing", FormatCount(device.missing())},
-          {"images", FormatCount(device.images())}};
-}
 
 Pairs InfoPairs(const gsdk::device::FactoryInfo& info,
                 const gsdk::device::CapabilityInfo& capability) {
@@ -197,9 +130,10 @@ Pairs InfoPairs(const gsdk::device::FactoryInfo& info,
 absl::Status Info(Session& session, std::uint32_t id) {
   using gsdk::device::Device;
   GATELOG_ASSIGN_OR_RETURN(Connection * gateway, session.gateway());
-  GATELOG_ASSIGN_OR_RETURN(const v1::Device device, FindDevice(*gateway, id));
+  GATELOG_ASSIGN_OR_RETURN(const v1::ListResponse found, FindDevice(*gateway, id));
+  const v1::Device& device = found.devices(0);
   Json json = {{"device", ToJson(device)}};
-  Pairs pairs = DevicePairs(device, session.zone());
+  Pairs pairs = DevicePairs(device, found.now_ms(), session.zone());
   if (device.state() == v1::LINK_STATE_CONNECTED) {
     gsdk::device::GetInfoRequest info_request;
     info_request.set_deviceid(id);
@@ -229,7 +163,7 @@ absl::Status Info(Session& session, std::uint32_t id) {
       break;
   }
   RecordWriter writer = session.Writer(DeviceLayout());
-  GATELOG_RETURN_IF_ERROR(writer.Add(DeviceRecord(device)));
+  GATELOG_RETURN_IF_ERROR(writer.Add(DeviceRecord(device, found.now_ms())));
   return writer.Finish();
 }
 
@@ -262,9 +196,10 @@ void AddDeviceCommands(CLI::App& app, Session& session) {
   noun->require_subcommand(1);
   AddChanging(*noun, session);
 
-  CLI::App* list = AddVerb(*noun, "list", "Every device: link, stored, lag, missing",
-                           "  gatelog device list\n"
-                           "  gatelog device list -o json\n");
+  CLI::App* list =
+      AddVerb(*noun, "list", "Every device: link, last event, lag, missing, images, clock",
+              "  gatelog device list\n"
+              "  gatelog device list -o json\n");
   list->callback([&session] { session.run = [&session] { return List(session); }; });
 
   auto id = std::make_shared<std::uint32_t>();

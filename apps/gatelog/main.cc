@@ -24,6 +24,7 @@ constexpr char kFooter[] =
     "  gatelog event tail -f                  follow events as they are stored\n"
     "  gatelog event query --code denied --since today\n"
     "  gatelog gap list                       what is missing, and why\n"
+    "  gatelog store backup FILE              a whole copy of what is stored\n"
     "  gatelog store verify                   is what is stored what was committed?\n"
     "\n'gatelog NOUN VERB --help' has more. Exit codes: 0 done, 1 the call failed, 2 wrong usage,\n"
     "3 the gateway cannot be reached.\n";
@@ -78,8 +79,8 @@ void AddCommands(CLI::App& app, Session& session) {
   AddLogCommands(app, session);
   AddImageCommands(app, session);
   AddGapCommands(app, session);
-  AddCodeCommands(app, session);
   AddStoreCommands(app, session);
+  AddCodeCommands(app, session);
   Complete(app, "gatelog");
 }
 

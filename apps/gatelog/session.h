@@ -63,8 +63,8 @@ void AddLogCommands(CLI::App& app, Session& session);
 void AddImageCommands(CLI::App& app, Session& session);
 void AddEventCommands(CLI::App& app, Session& session);
 void AddGapCommands(CLI::App& app, Session& session);
-void AddCodeCommands(CLI::App& app, Session& session);
 void AddStoreCommands(CLI::App& app, Session& session);
+void AddCodeCommands(CLI::App& app, Session& session);
 
 // A verb with examples at the end of its help.
 CLI::App* AddVerb(CLI::App& noun, const std::string& name, const std::string& description,

@@ -134,4 +134,21 @@ std::string FormatMilliseconds(std::int64_t unix_milliseconds, absl::TimeZone zo
   return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixMillis(unix_milliseconds), zone);
 }
 
+std::string FormatDuration(std::int64_t milliseconds) {
+  constexpr std::int64_t kMinute = 60;
+  constexpr std::int64_t kHour = 60 * kMinute;
+  constexpr std::int64_t kDay = 24 * kHour;
+  const std::int64_t seconds = std::max<std::int64_t>(milliseconds / 1000, 0);
+  if (seconds < kMinute) return absl::StrCat(seconds, " s");
+  if (seconds < kHour) return absl::StrCat(seconds / kMinute, " m ", seconds % kMinute, " s");
+  if (seconds < kDay) return absl::StrCat(seconds / kHour, " h ", seconds % kHour / kMinute, " m");
+  return absl::StrCat(seconds / kDay, " d ", seconds % kDay / kHour, " h");
+}
+
+std::string FormatDrift(std::int64_t milliseconds) {
+  const std::string size = FormatDuration(milliseconds < 0 ? -milliseconds : milliseconds);
+  if (size == "0 s") return size;
+  return absl::StrCat(milliseconds < 0 ? "-" : "+", size);
+}
+
 }  // namespace gatelog::cli

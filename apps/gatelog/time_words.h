@@ -22,4 +22,10 @@ std::string FormatSeconds(std::int64_t unix_seconds, absl::TimeZone zone);
 // The same for Unix milliseconds, cut to seconds; empty for 0.
 std::string FormatMilliseconds(std::int64_t unix_milliseconds, absl::TimeZone zone);
 
+// "12 s", "5 m 3 s", "3 h 12 m", "4 d 2 h"; "0 s" for less than one, and for less than nothing.
+std::string FormatDuration(std::int64_t milliseconds);
+
+// How far a clock is ahead: "+3 s", "-1 h 0 m", "0 s".
+std::string FormatDrift(std::int64_t milliseconds);
+
 }  // namespace gatelog::cli

@@ -76,5 +76,20 @@ TEST_F(TimeWordsTest, Formats) {
   EXPECT_EQ(FormatMilliseconds(0, zone_), "");
 }
 
+TEST(DurationTest, TwoUnitsAreEnough) {
+  EXPECT_EQ(FormatDuration(999), "0 s");
+  EXPECT_EQ(FormatDuration(12'000), "12 s");
+  EXPECT_EQ(FormatDuration(303'000), "5 m 3 s");
+  EXPECT_EQ(FormatDuration(11'520'000), "3 h 12 m");
+  EXPECT_EQ(FormatDuration(353'000'000), "4 d 2 h");
+  EXPECT_EQ(FormatDuration(-5'000), "0 s") << "the clocks of two machines";
+}
+
+TEST(DurationTest, DriftHasASign) {
+  EXPECT_EQ(FormatDrift(3'400), "+3 s");
+  EXPECT_EQ(FormatDrift(-3'600'000), "-1 h 0 m");
+  EXPECT_EQ(FormatDrift(-400), "0 s");
+}
+
 }  // namespace
 }  // namespace gatelog::cli

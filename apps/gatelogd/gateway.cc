@@ -44,6 +44,7 @@
 #include "evidence/seal_key.h"
 #include "store/sqlite/sqlite_registry.h"
 #include "store/sqlite/sqlite_store.h"
+#include "store/sqlite/sqlite_upkeep.h"
 
 namespace gatelog::gatelogd {
 namespace {
@@ -51,8 +52,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kStopGrace{
-    1'000};  // for calls that are being answered when the gateway stops
-constexpr milliseconds kFollowTick{1'000};  // how often idle followers are looked at
+    1'000};                           // for calls that are being answered when the gateway stops
+constexpr milliseconds kTick{1'000};  // how often idle followers and the store are looked at
 constexpr milliseconds kMetricsTimeout{1'000};
 
 core::Fleet::Options FleetOptions(const config::Config& config) {
@@ -60,6 +61,9 @@ core::Fleet::Options FleetOptions(const config::Config& config) {
   options.reconnect = {config.device_reconnect_min, config.device_reconnect_max};
   options.collection.collector.page_records = config.device_page_records;
   options.collect = config.device_collect;
+  options.collection.images.images_per_read = config.device_images_per_read;
+  options.image_reads = config.device_image_reads;
+  options.clock_drift_limit = config.device_clock_drift_max;
   return options;
 }
 
@@ -119,19 +123,21 @@ struct Gateway::Parts {
   absl::Status Serve();
   absl::Status ServeGrpc();
   absl::Status ServeHttp();
-  void TickFollowers();
+  void Tick();
   void Stop();
 
   const config::Config config;
   SystemClock clock;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<store::SqliteRegistry> registry;
+  std::unique_ptr<store::SqliteUpkeep> upkeep;
   std::optional<ServerCertificate> certificate;
   std::optional<evidence::SealKey> seal_key;
 
   Loop loop;
   std::unique_ptr<Worker> writer = std::make_unique<Worker>();
   std::unique_ptr<Worker> registry_worker = std::make_unique<Worker>();
+  std::unique_ptr<Worker> upkeep_worker = std::make_unique<Worker>();
   std::unique_ptr<Worker> readers;
   core::LiveHub live;
   core::StatusHub status;
@@ -166,6 +172,7 @@ absl::Status Gateway::Parts::OpenStore() {
   options.writer_cache_kib = std::int64_t{config.store_cache_mib} * 1024;
   GATELOG_ASSIGN_OR_RETURN(store, store::SqliteStore::Open(std::move(options)));
   GATELOG_ASSIGN_OR_RETURN(registry, store::SqliteRegistry::Open(*store));
+  upkeep = std::make_unique<store::SqliteUpkeep>(*store);
   GATELOG_RETURN_IF_ERROR(LoadSealKey());
   if (config.grpc_plaintext) return absl::OkStatus();
   GATELOG_ASSIGN_OR_RETURN(
@@ -223,14 +230,15 @@ absl::Status Gateway::Parts::MakeCore() {
   loop.RunAndWait([&] {
     fleet->Start(std::move(registrations), std::move(states), std::move(totals));
     sealing->Start();
-    TickFollowers();
+    Tick();
   });
   return absl::OkStatus();
 }
 
-void Gateway::Parts::TickFollowers() {
+void Gateway::Parts::Tick() {
   reader->Tick();
-  loop.PostAfter(kFollowTick, [this] { TickFollowers(); });
+  ingest->Tick();
+  loop.PostAfter(kTick, [this] { Tick(); });
 }
 
 absl::Status Gateway::Parts::Serve() {
@@ -244,8 +252,8 @@ absl::Status Gateway::Parts::ServeGrpc() {
   device_service = std::make_unique<api::DeviceService>(loop, *fleet);
   tna_service = std::make_unique<api::TnaService>(loop, *access);
   events_service = std::make_unique<api::EventsService>(*reader);
-  devices_service = std::make_unique<api::DevicesService>(loop, *fleet);
-  store_service = std::make_unique<api::StoreService>(loop, *sealing);
+  devices_service = std::make_unique<api::DevicesService>(loop, *fleet, clock);
+  store_service = std::make_unique<api::StoreService>(*upkeep, *upkeep_worker, loop, *sealing);
   api::GrpcServer::Options options;
   GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(config.grpc_address));
   options.health = {
@@ -286,6 +294,7 @@ absl::Status Gateway::Parts::ServeHttp() {
     GATELOG_ASSIGN_OR_RETURN(api::MetricsSample sample,
                              api::SampleCore(loop, *fleet, *ingest, live, kMetricsTimeout));
     sample.follow_streams = events_service->follow_streams();
+    sample.devices_max = config.metrics_devices_max;
     return sample;
   };
   GATELOG_ASSIGN_OR_RETURN(http, api::HttpServer::Start(options, std::move(sources)));
@@ -301,6 +310,7 @@ void Gateway::Parts::Stop() {
     event_service->Shutdown();
     connect_service->Shutdown();
     events_service->Shutdown();
+    store_service->Shutdown();
     grpc->Shutdown(kStopGrace);
   }
   // From here on nothing new begins; what was handed to the writer is committed.
@@ -308,6 +318,7 @@ void Gateway::Parts::Stop() {
   if (sealing != nullptr) sealing->SealNow();
   writer.reset();
   registry_worker.reset();
+  upkeep_worker.reset();
   readers.reset();
 }
 

@@ -58,13 +58,6 @@ int WriteAll(int fd, std::string_view content) {
   return 0;
 }
 
-absl::Status SyncDirectory(const std::filesystem::path& directory) {
-  const FileDescriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() < 0 || ::fsync(fd.get()) != 0)
-    return FileError("sync the directory", directory, errno);
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, std::size_t size_max) {
@@ -84,6 +77,34 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, std::siz
           fmt::format("{} has more than {} bytes.", path.string(), size_max));
     }
   }
+}
+
+absl::StatusOr<std::string> ReadFileStart(const std::filesystem::path& path, std::size_t size) {
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return FileError("read", path, errno);
+  std::string content(size, '\0');
+  std::size_t read = 0;
+  while (read < size) {
+    const ssize_t got = ::read(fd.get(), content.data() + read, size - read);
+    if (got < 0 && errno != EINTR) return FileError("read", path, errno);
+    if (got == 0) break;
+    read += static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+  }
+  content.resize(read);
+  return content;
+}
+
+absl::Status SyncFile(const std::filesystem::path& path) {
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0 || ::fsync(fd.get()) != 0) return FileError("sync", path, errno);
+  return absl::OkStatus();
+}
+
+absl::Status SyncDirectory(const std::filesystem::path& directory) {
+  const FileDescriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0 || ::fsync(fd.get()) != 0)
+    return FileError("sync the directory", directory, errno);
+  return absl::OkStatus();
 }
 
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content,

@@ -15,6 +15,13 @@ namespace gatelog {
 // Blocking.
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, std::size_t size_max);
 
+// The first `size` bytes, fewer if the file has not as many. Blocking.
+absl::StatusOr<std::string> ReadFileStart(const std::filesystem::path& path, std::size_t size);
+
+// What was written to the file, or the names in the directory, survive a power cut. Blocking.
+absl::Status SyncFile(const std::filesystem::path& path);
+absl::Status SyncDirectory(const std::filesystem::path& directory);
+
 // Writes a file whole or not at all, synced: a temporary file beside it with permissions `mode`,
 // then a rename. Blocking.
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content,

@@ -187,6 +187,16 @@ const std::vector<Setting>& Settings() {
                "Longest wait between attempts to reconnect."),
       Count("device.page_records", &Config::device_page_records, 16, 16'384,
             "Records asked of a device in one read while its backlog is collected."),
+      Count("device.images_per_read", &Config::device_images_per_read, 1, 64,
+            "Images asked of a device in one read, of at most 16 KiB each."),
+      Count("device.image_reads", &Config::device_image_reads, 1, 10'000,
+            "Devices that give images at a time; the others wait for their turn."),
+      Duration("device.clock_drift_ms_max", &Config::device_clock_drift_max, 0, 86'400'000,
+               "A device whose clock is further from the gateway's than this is warned of; 0: none "
+               "is."),
+      Count("metrics.devices_max", &Config::metrics_devices_max, 0, 20'000,
+            "With more devices than this, /metrics has no series for each of them, only those over "
+            "all."),
       Count("store.readers", &Config::store_readers, 1, 64,
             "Reads of the store that can run at once."),
       Count("store.cache_mib", &Config::store_cache_mib, 1, 65'536,

@@ -26,6 +26,10 @@ struct Config {
   std::chrono::milliseconds device_reconnect_min{500};
   std::chrono::milliseconds device_reconnect_max{30'000};
   std::uint32_t device_page_records = 8'192;
+  std::uint32_t device_images_per_read = 16;
+  std::uint32_t device_image_reads = 64;
+  std::chrono::milliseconds device_clock_drift_max{60'000};
+  std::uint32_t metrics_devices_max = 1'000;
   std::uint32_t store_readers = 4;
   std::uint32_t store_cache_mib = 64;
   std::chrono::milliseconds seal_interval{60'000};

@@ -182,6 +182,9 @@ class EventStore {
   // rule of Batch kInvalidArgument; it changes nothing, the others commit. Any other error is the
   // call's own: then nothing is written. After a commit of unknown outcome the store reads the
   // state back and returns what really happened.
+  //
+  // With no batches: whether the store takes commits, at little cost, and after a failure by trying
+  // it. Changes nothing that anybody reads.
   virtual absl::StatusOr<std::vector<absl::Status>> Commit(std::span<const Batch> batches) = 0;
 
   // As Commit, for images.

@@ -54,6 +54,9 @@ class StoreUpkeep {
   // Needs as much space as the store takes, beside it. kResourceExhausted: there is none.
   // kCancelled: `progress` said no.
   virtual absl::StatusOr<std::unique_ptr<StoreCopy>> Copy(const CopyProgress& progress) = 0;
+
+  // Any thread, also while a call runs: that call soon ends with kCancelled.
+  virtual void GiveUp() = 0;
 };
 
 }  // namespace gatelog::ports

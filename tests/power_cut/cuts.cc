@@ -64,6 +64,7 @@ Allowed AllowedAt(const Life& life, std::size_t place, const Allowed& before) {
       allowed.last_seq = moment.contents.last_seq;
       allowed.incarnation = life.incarnation;
       allowed.in_doubt = false;
+      allowed.left_open = true;
     } else if (moment.submitted_at < place && !allowed.contents.empty()) {
       allowed.contents.push_back(moment.contents);
     }
@@ -97,7 +98,7 @@ std::string CutEverywhere(const Life& life, const Allowed& before, std::uint64_t
 }
 
 std::string RunCuts(std::uint64_t seed, int steps, const Settings& settings, Counts& counts) {
-  const auto life = Live(DiskModel(), {.seed = seed, .steps = steps}, settings);
+  const auto life = Live(DiskWithNewStore(), {.seed = seed, .steps = steps}, settings);
   if (!life.ok()) return life.status().ToString();
   return CutEverywhere(*life, {}, seed, {}, settings, counts);
 }
@@ -107,11 +108,12 @@ namespace {
 // A second life after the first one ended at `place`, by a kill or by its own failure.
 std::string LiveAgain(const Life& first, std::size_t place, std::uint64_t seed, bool cut_everywhere,
                       const Settings& settings, Counts& counts) {
-  constexpr int kSteps = 4;
-  constexpr CutPlan kPlan = {.chances = 1, .points_per_life = 6};
+  constexpr int kSteps = 3;
+  constexpr CutPlan kPlan = {.chances = 1, .points_per_life = 4};
   const Allowed allowed = AllowedAt(first, place, {});
   const DiskModel disk = DiskAt(first, place, seed);
-  const auto second = Live(disk, {.seed = seed, .steps = kSteps}, settings);
+  const auto second =
+      Live(disk, {.seed = seed, .steps = kSteps, .left_open = allowed.left_open}, settings);
   if (!second.ok()) return absl::StrCat("started again: ", second.status().ToString());
   // What the second process finds is what it may show.
   if (!second->moments.empty()) {
@@ -132,11 +134,18 @@ std::string LiveAgain(const Life& first, std::size_t place, std::uint64_t seed, 
                 settings, random, counts);
 }
 
+// Then what the system has cached is not what is on the disk.
+bool HasFailedSync(const Life& life) {
+  return std::any_of(life.record.begin(), life.record.end(), [](const DiskOperation& operation) {
+    return operation.kind == DiskOperation::Kind::kFailedSync;
+  });
+}
+
 }  // namespace
 
 std::string RunKills(std::uint64_t seed, int steps, int kills, const Settings& settings,
                      Counts& counts) {
-  const auto life = Live(DiskModel(), {.seed = seed, .steps = steps}, settings);
+  const auto life = Live(DiskWithNewStore(), {.seed = seed, .steps = steps}, settings);
   if (!life.ok()) return life.status().ToString();
   ++counts.lives;
   Random random(seed);
@@ -154,7 +163,7 @@ std::string RunFaults(std::uint64_t seed, int steps, std::uint64_t stride,
   const bool full = fault == DiskVfs::Fault::kNoSpace;
   for (std::uint64_t call = 0;; ++call) {
     const auto life =
-        Live(DiskModel(),
+        Live(DiskWithNewStore(),
              {.seed = seed,
               .steps = steps,
               .fault_at = call,
@@ -167,8 +176,9 @@ std::string RunFaults(std::uint64_t seed, int steps, std::uint64_t stride,
     if (life->fault_calls <= call) return {};
     ++counts.lives;
     ++counts.faults;
+    const bool everywhere = call % stride == 0 || HasFailedSync(*life);
     const std::string found =
-        LiveAgain(*life, life->record.size(), seed + call, call % stride == 0, settings, counts);
+        LiveAgain(*life, life->record.size(), seed + call, everywhere, settings, counts);
     if (!found.empty()) return where + found;
   }
 }

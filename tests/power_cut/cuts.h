@@ -46,8 +46,8 @@ std::string RunKills(std::uint64_t seed, int steps, int kills, const Settings& s
                      Counts& counts);
 // The disk fails at the first write or sync, in another life at the second, and so on through the
 // whole run; for want of space it does so until the store has noticed. Each time the process is
-// started again, with a healthy disk, and the power cut at the end of that second life, in every
-// `stride`th of them everywhere.
+// started again, with a healthy disk, and the power cut at the end of that second life; everywhere
+// in it after a sync that failed, and in every `stride`th.
 std::string RunFaults(std::uint64_t seed, int steps, std::uint64_t stride,
                       testing::DiskVfs::Fault fault, const Settings& settings, Counts& counts);
 

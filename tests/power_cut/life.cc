@@ -2,11 +2,14 @@
 
 #include <fstream>
 #include <memory>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "store/sqlite/data_directory.h"
+#include "store/sqlite/opening.h"
 #include "store/sqlite/sqlite_database.h"
 #include "tests/support/temp_directory.h"
 
@@ -83,6 +86,7 @@ class Living {
 
   absl::StatusOr<Life> Run(const testing::DiskModel& disk) {
     WriteImage(disk.Cached(), directory_.path());
+    if (plan_.left_open) WriteOpenLockFile(directory_.path());
     if (plan_.fault_at) vfs_.FailAfter(*plan_.fault_at, plan_.fault, plan_.lasting);
     life_.disk = disk;
     const absl::Status lived = LiveOn();
@@ -163,7 +167,7 @@ class Living {
 
   const LifePlan plan_;
   const Settings settings_;
-  testing::TempDirectory directory_;
+  testing::TempDirectory directory_{testing::TempDirectory::Place::kMemory};
   testing::DiskVfs vfs_;
   Workload workload_;
   Process process_;
@@ -198,6 +202,26 @@ absl::StatusOr<Contents> ReadContents(const std::string& directory) {
   GATELOG_ASSIGN_OR_RETURN(const std::int64_t last_seq,
                            database->QueryInteger("SELECT max(seq) FROM event"));
   return Contents{fingerprint.value(), static_cast<std::uint64_t>(last_seq)};
+}
+
+testing::DiskModel DiskWithNewStore() {
+  const testing::TempDirectory directory(testing::TempDirectory::Place::kMemory);
+  const auto locked = store::DataDirectory::Lock(directory.path());
+  testing::DiskModel disk;
+  if (!locked.ok() || !store::PrepareDatabaseFile(**locked).ok()) return disk;
+  std::ifstream file(directory.path() + "/gatelog.db", std::ios::binary);
+  std::ostringstream content;
+  content << file.rdbuf();
+  testing::DiskModel::Random random;  // nothing is left to it
+  using Kind = testing::DiskOperation::Kind;
+  for (const Kind kind : {Kind::kCreate, Kind::kWrite, Kind::kSync, Kind::kSyncDirectory}) {
+    disk.Apply({kind, "gatelog.db", 0, content.str()}, random);
+  }
+  return disk;
+}
+
+void WriteOpenLockFile(const std::string& directory) {
+  std::ofstream(directory + "/gatelog.lock") << "1\nopen\n";
 }
 
 void WriteImage(const testing::DiskImage& image, const std::string& directory) {

@@ -55,6 +55,7 @@ struct LifePlan {
   std::optional<std::uint64_t> fault_at = {};
   testing::DiskVfs::Fault fault = testing::DiskVfs::Fault::kIoError;
   testing::DiskVfs::Lasting lasting = testing::DiskVfs::Lasting::kOnce;
+  bool left_open = false;  // the lock file says that the process before did not close the store
   int steps_after_failure = 0;  // tries after the store has failed, all of which must fail as well
 };
 
@@ -65,6 +66,13 @@ absl::StatusOr<Life> Live(const testing::DiskModel& disk, const LifePlan& plan,
 
 // What the store in the directory holds.
 absl::StatusOr<Contents> ReadContents(const std::string& directory);
+
+// A disk with a new, empty store.
+testing::DiskModel DiskWithNewStore();
+
+// The lock file of a process that was killed while the store was open. It is no part of images:
+// what is written to it is synced at once.
+void WriteOpenLockFile(const std::string& directory);
 
 // Writes the files of an image into a directory.
 void WriteImage(const testing::DiskImage& image, const std::string& directory);

@@ -15,6 +15,7 @@ struct Allowed {
   bool in_doubt = false;           // anything whole that holds at least this much:
   std::uint64_t last_seq = 0;
   model::Incarnation incarnation = 0;  // that was handed out in cursors; 0: none was
+  bool left_open = false;              // the store was open, and the lock file says so
 };
 
 // Opens the store on what a cut has left, with the real opening path, and checks it: it opens, its

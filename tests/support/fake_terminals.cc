@@ -27,6 +27,9 @@ class FakeLink final : public ports::DeviceLink {
   void ReadLog(model::EventId from, std::uint32_t max,
                ports::Reply<absl::StatusOr<ports::LogPage>> reply) override {
     terminal_.largest_read = std::max(terminal_.largest_read, max);
+    if (terminal_.reads_fail) {
+      return Answer(std::move(reply), absl::InternalError("the flash is worn out"));
+    }
     ports::LogPage page;
     for (auto record = terminal_.log.lower_bound(from);
          record != terminal_.log.end() && page.size() < max; ++record) {
@@ -75,6 +78,7 @@ class FakeLink final : public ports::DeviceLink {
   void Push(model::EventId id) {
     if (armed_) observer_.OnPush(id, terminal_.log.at(id));
   }
+  void KeepAlive(Timestamp device_time) { observer_.OnStatus(Status(), device_time); }
   void Lose() { observer_.OnLost(absl::UnavailableError("the link broke")); }
 
  private:
@@ -130,6 +134,10 @@ void FakeTerminals::ShowImage(model::DeviceId id, const model::Event& event) {
   images.insert(after, EncodedImageOf(event));
 }
 
+void FakeTerminals::KeepAlive(model::DeviceId id, Timestamp device_time) {
+  if (FakeLink* link = at(id).link) link->KeepAlive(device_time);
+}
+
 void FakeTerminals::Lose(model::DeviceId id) {
   if (FakeLink* link = at(id).link) link->Lose();
 }
@@ -154,6 +162,7 @@ std::unique_ptr<ports::DeviceDialer::Attempt> FakeTerminals::Dial(
     for (auto& [id, terminal] : terminals_) {
       if (AddressOf(id).host != address.host || !terminal->reachable || terminal->link != nullptr)
         continue;
+      if (!terminal->dials_answered) return;
       reply(std::make_unique<FakeLink>(loop_, *terminal, observer));
       return;
     }

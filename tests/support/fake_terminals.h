@@ -27,6 +27,8 @@ class FakeTerminals final : public ports::DeviceDialer {
     bool reachable = true;
     bool answers = true;  // else requests are never answered
     bool images_answered = true;
+    bool reads_fail = false;
+    bool dials_answered = true;  // else a dial waits without end
     std::uint32_t largest_read = 0;
     FakeLink* link = nullptr;
   };
@@ -40,6 +42,8 @@ class FakeTerminals final : public ports::DeviceDialer {
   void Record(model::DeviceId id, model::Event event);
   // The device has the event's image from now on.
   void ShowImage(model::DeviceId id, const model::Event& event);
+  // A keep-alive that shows the log, and the device's clock.
+  void KeepAlive(model::DeviceId id, Timestamp device_time);
   // Breaks the link.
   void Lose(model::DeviceId id);
 

@@ -7,7 +7,11 @@ namespace gatelog::testing {
 // A new directory of its own, removed with everything in it when destroyed.
 class TempDirectory {
  public:
-  TempDirectory();
+  enum class Place {
+    kDisk,
+    kMemory,  // where there is such a place; for tests to which a real sync means nothing
+  };
+  explicit TempDirectory(Place place = Place::kDisk);
   ~TempDirectory();
   TempDirectory(const TempDirectory&) = delete;
   TempDirectory& operator=(const TempDirectory&) = delete;

@@ -24,6 +24,39 @@ v1::LinkState ToWire(core::LinkState state) {
   return v1::LINK_STATE_UNSPECIFIED;
 }
 
+std::int64_t ToMilliseconds(const std::optional<Timestamp>& time) {
+  return time ? time->time_since_epoch().count() : 0;
+}
+
+void FillNewest(const ports::StoredEvent& newest, v1::NewestEvent& wire) {
+  wire.set_epoch(newest.epoch);
+  wire.set_id(newest.event.id);
+  wire.set_timestamp(newest.event.timestamp);
+  wire.set_arrival_ms(newest.arrival.time_since_epoch().count());
+  wire.set_device_id(newest.event.device);
+  wire.set_event_code(newest.event.code);
+  wire.set_sub_code(newest.event.sub_code);
+  wire.set_user_id(newest.event.user_id);
+  wire.set_entity_id(newest.event.entity_id);
+}
+
+void FillHealth(const core::DeviceSnapshot& device, v1::Device& wire) {
+  wire.set_disconnected_since_ms(ToMilliseconds(device.disconnected_since));
+  wire.set_gaps(device.gaps);
+  wire.set_images_wanted(device.images_wanted);
+  wire.set_images_absent(device.images_absent);
+  wire.set_images_lag(device.images_lag);
+  wire.set_last_error_ms(ToMilliseconds(device.last_error_at));
+  wire.set_reads_repeated(device.reads_repeated);
+  if (device.newest) FillNewest(*device.newest, *wire.mutable_newest_event());
+  const core::ClockDrift& drift = device.clock_drift;
+  if (!drift.last()) return;
+  wire.mutable_clock_drift()->set_last_ms(drift.last()->count());
+  wire.mutable_clock_drift()->set_largest_ms(drift.largest()->count());
+  wire.mutable_clock_drift()->set_measured_ms(ToMilliseconds(drift.measured()));
+  wire.mutable_clock_drift()->set_beyond_limit(drift.beyond());
+}
+
 void FillDevice(const core::DeviceSnapshot& device, v1::Device& wire) {
   wire.set_device_id(device.id);
   wire.set_address(ports::FormatAddress(device.address));  // never shows the key
@@ -47,6 +80,7 @@ void FillDevice(const core::DeviceSnapshot& device, v1::Device& wire) {
   wire.set_lag(device.lag);
   wire.set_last_error(device.last_error);
   wire.set_failed_attempts(device.failed_attempts);
+  FillHealth(device, wire);
 }
 
 }  // namespace
@@ -90,6 +124,7 @@ DevicesService::Unary* DevicesService::List(Context*, const v1::ListRequest* req
     v1::ListResponse reply;
     for (const core::DeviceSnapshot& device : fleet_.List())
       FillDevice(device, *reply.add_devices());
+    reply.set_now_ms(ToMilliseconds(clock_.Now()));
     call.Reply(std::move(reply));
   });
 }

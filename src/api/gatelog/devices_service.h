@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.h"
 #include "base/executor.h"
 #include "core/fleet/fleet.h"
 #include "gatelog/v1/devices.grpc.pb.h"
@@ -12,7 +13,8 @@ namespace gatelog::api {
 // outlive the server.
 class DevicesService final : public gatelog::v1::Devices::CallbackService {
  public:
-  DevicesService(TimedExecutor& loop, core::Fleet& fleet) : loop_(loop), fleet_(fleet) {}
+  DevicesService(TimedExecutor& loop, core::Fleet& fleet, const Clock& clock)
+      : loop_(loop), fleet_(fleet), clock_(clock) {}
 
  private:
   using Context = grpc::CallbackServerContext;
@@ -27,6 +29,7 @@ class DevicesService final : public gatelog::v1::Devices::CallbackService {
 
   TimedExecutor& loop_;
   core::Fleet& fleet_;
+  const Clock& clock_;
 };
 
 }  // namespace gatelog::api

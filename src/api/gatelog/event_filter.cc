@@ -58,6 +58,7 @@ absl::StatusOr<ports::EventFilter> ToEventFilter(const gatelog::v1::Filter& filt
   result.codes.assign(filter.event_codes().begin(), filter.event_codes().end());
   result.from_s = filter.from_s();
   result.to_s = filter.to_s();
+  result.has_image = filter.has_image();
   return result;
 }
 

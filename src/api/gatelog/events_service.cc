@@ -132,6 +132,8 @@ absl::StatusOr<v1::GetTotalsResponse> GetTotalsFrom(ports::EventStore& store) {
   for (const ports::LogTotals& log : totals) {
     reply.set_events(reply.events() + log.events);
     reply.set_images(reply.images() + log.images);
+    reply.set_images_wanted(reply.images_wanted() + log.images_wanted);
+    reply.set_images_absent(reply.images_absent() + log.images_absent);
     reply.set_gaps(reply.gaps() + log.gaps);
     reply.set_missing(reply.missing() + log.missing);
     reply.set_epochs(reply.epochs() + log.epochs);

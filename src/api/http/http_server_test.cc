@@ -11,6 +11,7 @@ namespace {
 
 using ::gatelog::testing::TestGateway;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class HttpServerTest : public ::testing::Test {
  protected:
@@ -62,6 +63,7 @@ TEST_F(HttpServerTest, ShowsFigures) {
   EXPECT_THAT(metrics->body, HasSubstr("gatelog_device_stored_events{device=\"541000001\"} 7\n"));
   EXPECT_THAT(metrics->body, HasSubstr("gatelog_device_lag_records{device=\"541000002\"} 0\n"));
   EXPECT_THAT(metrics->body, HasSubstr("gatelog_live_subscribers 0\n"));
+  EXPECT_THAT(metrics->body, HasSubstr("gatelog_device_series_left_out 0\n"));
 }
 
 TEST_F(HttpServerTest, SaysThatThePortIsTaken) {
@@ -79,6 +81,35 @@ TEST_F(HttpServerTest, EndsWhileAConnectionIsKept) {
   const auto start = std::chrono::steady_clock::now();
   server_.reset();
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(4));
+}
+
+core::DeviceSnapshot SomeDevice(model::DeviceId id) {
+  core::DeviceSnapshot device;
+  device.id = id;
+  device.lag = 5;
+  device.images_lag = 2;
+  device.clock_drift = core::ClockDrift(std::chrono::seconds(60));
+  const Timestamp now{std::chrono::milliseconds(1'800'000'000'000)};
+  device.clock_drift.Measure(now - std::chrono::milliseconds(3'600'500), now);
+  return device;
+}
+
+TEST(MetricsTest, DevicesAreShownEachAndTogether) {
+  const std::string text = ToPrometheus({.devices = {SomeDevice(7), SomeDevice(8)}});
+  EXPECT_THAT(text, HasSubstr("gatelog_device_lag_records{device=\"7\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("gatelog_device_clock_drift_seconds{device=\"8\"} -3600.5\n"));
+  EXPECT_THAT(text, HasSubstr("gatelog_lag_records 10\n"));
+  EXPECT_THAT(text, HasSubstr("gatelog_images_lag 4\n"));
+  EXPECT_THAT(text, HasSubstr("gatelog_clock_drift_seconds_max 3600.5\n"));
+  EXPECT_THAT(text, HasSubstr("gatelog_devices_clock_beyond_limit 2\n"));
+}
+
+TEST(MetricsTest, BeyondTheLimitDevicesAreShownTogetherOnly) {
+  const std::string text =
+      ToPrometheus({.devices = {SomeDevice(7), SomeDevice(8)}, .devices_max = 1});
+  EXPECT_THAT(text, Not(HasSubstr("device=")));
+  EXPECT_THAT(text, HasSubstr("gatelog_lag_records 10\n"));
+  EXPECT_THAT(text, HasSubstr("gatelog_device_series_left_out 2\n"));
 }
 
 }  // namespace

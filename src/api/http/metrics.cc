@@ -3,7 +3,9 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <utility>
@@ -19,23 +21,21 @@ class Families {
  public:
   void Counter(const char* name, const char* help, std::uint64_t value) {
     Begin(name, help, MetricType::Counter);
-    Value(value, {});
+    Value(static_cast<double>(value), {});
   }
   void Gauge(const char* name, const char* help, std::uint64_t value) {
     Begin(name, help, MetricType::Gauge);
-    Value(value, {});
+    Value(static_cast<double>(value), {});
   }
   // Starts a family; its values follow, each with a label.
   void Begin(const char* name, const char* help, MetricType type) {
     families_.push_back({.name = name, .help = help, .type = type, .metric = {}});
   }
-  void Value(std::uint64_t value, std::vector<ClientMetric::Label> labels) {
+  void Value(double value, std::vector<ClientMetric::Label> labels) {
     MetricFamily& family = families_.back();
     ClientMetric metric;
     metric.label = std::move(labels);
-    const auto number = static_cast<double>(value);
-    family.type == MetricType::Counter ? metric.counter.value = number
-                                       : metric.gauge.value = number;
+    family.type == MetricType::Counter ? metric.counter.value = value : metric.gauge.value = value;
     family.metric.push_back(std::move(metric));
   }
 
@@ -45,45 +45,103 @@ class Families {
   std::vector<MetricFamily> families_;
 };
 
+// A figure of each device, and over all of them their sum.
 struct DeviceMetric {
-  const char* name;
+  const char* name;        // of the device's
+  const char* total_name;  // of the sum; none: not summed
   const char* help;
   std::uint64_t (*value)(const core::DeviceSnapshot&);
 };
 
+using Snapshot = core::DeviceSnapshot;
+
 // All gauges: a device that is removed and added again may show less than before.
 constexpr std::array kDeviceMetrics = {
-    DeviceMetric{"gatelog_device_connected", "1 while the gateway is linked to the device.",
-                 [](const core::DeviceSnapshot& d) -> std::uint64_t {
+    DeviceMetric{"gatelog_device_connected", nullptr,
+                 "1 while the gateway is linked to the device.",
+                 [](const Snapshot& d) -> std::uint64_t {
                    return d.state == core::LinkState::kConnected ? 1 : 0;
                  }},
-    DeviceMetric{"gatelog_device_lag_records",
+    DeviceMetric{"gatelog_device_lag_records", "gatelog_lag_records",
                  "Records known to be on the device and not yet stored.",
-                 [](const core::DeviceSnapshot& d) -> std::uint64_t { return d.lag; }},
-    DeviceMetric{"gatelog_device_stored_events", "Events of the device in the store.",
-                 [](const core::DeviceSnapshot& d) -> std::uint64_t { return d.stored; }},
-    DeviceMetric{"gatelog_device_missing_records", "Records of the device inside gaps.",
-                 [](const core::DeviceSnapshot& d) -> std::uint64_t { return d.missing; }},
-    DeviceMetric{"gatelog_device_gaps", "Gaps in the device's stored log.",
-                 [](const core::DeviceSnapshot& d) -> std::uint64_t { return d.gaps; }},
-    DeviceMetric{"gatelog_device_failed_attempts",
+                 [](const Snapshot& d) -> std::uint64_t { return d.lag; }},
+    DeviceMetric{"gatelog_device_stored_events", "gatelog_stored_events",
+                 "Events of the device in the store.",
+                 [](const Snapshot& d) -> std::uint64_t { return d.stored; }},
+    DeviceMetric{"gatelog_device_missing_records", "gatelog_missing_records",
+                 "Records of the device inside gaps.",
+                 [](const Snapshot& d) -> std::uint64_t { return d.missing; }},
+    DeviceMetric{"gatelog_device_gaps", "gatelog_gaps", "Gaps in the device's stored log.",
+                 [](const Snapshot& d) -> std::uint64_t { return d.gaps; }},
+    DeviceMetric{"gatelog_device_images_stored", "gatelog_images_stored",
+                 "Images of the device in the store.",
+                 [](const Snapshot& d) -> std::uint64_t { return d.images; }},
+    DeviceMetric{"gatelog_device_images_lag", "gatelog_images_lag",
+                 "Images that events promise and that are still to be collected.",
+                 [](const Snapshot& d) -> std::uint64_t { return d.images_lag; }},
+    DeviceMetric{"gatelog_device_images_absent", "gatelog_images_absent",
+                 "Images that events promise and that will not be stored any more.",
+                 [](const Snapshot& d) -> std::uint64_t { return d.images_absent; }},
+    DeviceMetric{"gatelog_device_images_unreadable", "gatelog_images_unreadable",
+                 "Images that the device gave and that could not be decoded, since the start.",
+                 [](const Snapshot& d) -> std::uint64_t { return d.images_unreadable; }},
+    DeviceMetric{"gatelog_device_failed_attempts", "gatelog_failed_attempts",
                  "Attempts to connect that failed since the last success.",
-                 [](const core::DeviceSnapshot& d) -> std::uint64_t { return d.failed_attempts; }},
+                 [](const Snapshot& d) -> std::uint64_t { return d.failed_attempts; }},
+    DeviceMetric{"gatelog_device_reads_repeated", "gatelog_reads_repeated",
+                 "Reads of the log or its images that failed and were repeated, since the start.",
+                 [](const Snapshot& d) -> std::uint64_t { return d.reads_repeated; }},
 };
 
-void AddDevices(const std::vector<core::DeviceSnapshot>& devices, Families& families) {
+double Seconds(std::chrono::milliseconds time) { return static_cast<double>(time.count()) / 1000; }
+
+void AddStates(const std::vector<Snapshot>& devices, Families& families) {
   std::array<std::uint64_t, 3> states{};
-  for (const core::DeviceSnapshot& device : devices)
-    ++states.at(static_cast<std::size_t>(device.state));
+  for (const Snapshot& device : devices) ++states.at(static_cast<std::size_t>(device.state));
   families.Begin("gatelog_devices", "Devices by the state of their link.", MetricType::Gauge);
   constexpr std::array kNames = {"disconnected", "connecting", "connected"};  // as core::LinkState
-  for (std::size_t i = 0; i < states.size(); ++i)
-    families.Value(states.at(i), {{"state", kNames.at(i)}});
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    families.Value(static_cast<double>(states.at(i)), {{"state", kNames.at(i)}});
+  }
+}
+
+void AddTotals(const std::vector<Snapshot>& devices, Families& families) {
+  for (const DeviceMetric& metric : kDeviceMetrics) {
+    if (metric.total_name == nullptr) continue;
+    std::uint64_t sum = 0;
+    for (const Snapshot& device : devices) sum += metric.value(device);
+    families.Gauge(metric.total_name, metric.help, sum);
+  }
+  std::uint64_t beyond = 0;
+  std::chrono::milliseconds largest{0};
+  for (const Snapshot& device : devices) {
+    beyond += device.clock_drift.beyond() ? 1 : 0;
+    if (const auto drift = device.clock_drift.last()) {
+      largest = std::max(largest, std::chrono::abs(*drift));
+    }
+  }
+  families.Gauge("gatelog_devices_clock_beyond_limit",
+                 "Devices whose clock is further from the gateway's than the limit.", beyond);
+  families.Begin("gatelog_clock_drift_seconds_max",
+                 "How far the clock furthest from the gateway's is from it, either way.",
+                 MetricType::Gauge);
+  families.Value(Seconds(largest), {});
+}
+
+void AddEachDevice(const std::vector<Snapshot>& devices, Families& families) {
   if (devices.empty()) return;
   for (const DeviceMetric& metric : kDeviceMetrics) {
     families.Begin(metric.name, metric.help, MetricType::Gauge);
-    for (const core::DeviceSnapshot& device : devices) {
-      families.Value(metric.value(device), {{"device", std::to_string(device.id)}});
+    for (const Snapshot& device : devices) {
+      families.Value(static_cast<double>(metric.value(device)),
+                     {{"device", std::to_string(device.id)}});
+    }
+  }
+  families.Begin("gatelog_device_clock_drift_seconds",
+                 "The device's clock less the gateway's, as last measured.", MetricType::Gauge);
+  for (const Snapshot& device : devices) {
+    if (const auto drift = device.clock_drift.last()) {
+      families.Value(Seconds(*drift), {{"device", std::to_string(device.id)}});
     }
   }
 }
@@ -97,6 +155,7 @@ absl::StatusOr<MetricsSample> SampleCore(TimedExecutor& loop, core::Fleet& fleet
   sample.events_committed = ingest.events_committed();
   sample.commits = ingest.commits();
   sample.commit_failures = ingest.failures();
+  sample.store_takes_events = ingest.health().ok();
   sample.live_published = live.published();
   sample.live_dropped = live.dropped();
   sample.live_subscribers = live.subscribers();
@@ -119,6 +178,9 @@ std::string ToPrometheus(const MetricsSample& sample) {
                    sample.commits);
   families.Counter("gatelog_commit_failures_total", "Transactions that the store refused.",
                    sample.commit_failures);
+  families.Gauge("gatelog_store_takes_events",
+                 "1 while the store takes events, 0 while nothing is acknowledged.",
+                 sample.store_takes_events ? 1 : 0);
   families.Counter("gatelog_live_published_total", "Live events, counted once each.",
                    sample.live_published);
   families.Counter("gatelog_live_dropped_total",
@@ -128,7 +190,14 @@ std::string ToPrometheus(const MetricsSample& sample) {
                  sample.live_subscribers);
   families.Gauge("gatelog_follow_streams", "Clients that follow the stored events.",
                  sample.follow_streams);
-  AddDevices(sample.devices, families);
+  AddStates(sample.devices, families);
+  AddTotals(sample.devices, families);
+  const bool each = sample.devices.size() <= sample.devices_max;
+  families.Gauge("gatelog_device_series_left_out",
+                 "Devices without series of their own, because there are more than "
+                 "metrics.devices_max.",
+                 each ? 0 : sample.devices.size());
+  if (each) AddEachDevice(sample.devices, families);
   return families.Text();
 }
 

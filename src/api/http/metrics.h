@@ -17,11 +17,14 @@ struct MetricsSample {
   std::uint64_t events_committed = 0;  // since the start, as all counters
   std::uint64_t commits = 0;
   std::uint64_t commit_failures = 0;
+  bool store_takes_events = true;
   std::uint64_t live_published = 0;
   std::uint64_t live_dropped = 0;
   std::uint64_t live_subscribers = 0;
   std::uint64_t follow_streams = 0;
   std::vector<core::DeviceSnapshot> devices;
+  // With more of them, none has series of its own: 10,000 devices would make a scrape of megabytes.
+  std::size_t devices_max = 1'000;
 };
 
 // Asks core for a sample. Blocks until the loop has answered, `timeout` at most: not from the

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/fleet/sure_reply.h"
 
 namespace gatelog::core {
 
@@ -31,6 +32,11 @@ void LeaveOutUnreadable(ports::LogPage& page) {
     if (model::IsReadableEvent(page[i].payload)) kept.Append(page[i].id, page[i].payload);
   }
   page = std::move(kept);
+}
+
+absl::Status LinkEnded(model::DeviceId device) {
+  return absl::UnavailableError(
+      absl::StrCat("the gateway ended the link to device ", device, " before it answered"));
 }
 
 }  // namespace
@@ -64,6 +70,14 @@ struct LogAccess::Clearing {
 LogAccess::LogAccess(TimedExecutor& loop, Fleet& fleet, Options options)
     : loop_(loop), fleet_(fleet), options_(options) {}
 
+template <typename T>
+ports::Reply<T> LogAccess::Timely(model::DeviceId device, ports::Reply<T> reply) {
+  const double seconds = static_cast<double>(options_.timeout.count()) / 1000;
+  return SureReply<T>(loop_, std::move(reply), LinkEnded(device), options_.timeout,
+                      absl::DeadlineExceededError(absl::StrCat(
+                          "device ", device, " did not answer within ", seconds, " s")));
+}
+
 void LogAccess::ReadLog(model::DeviceId device, model::EventId from, std::uint32_t max,
                         OnPage on_page, ports::Reply<absl::Status> done) {
   NextPage(std::make_shared<LogRead>(
@@ -78,7 +92,8 @@ void LogAccess::NextPage(std::shared_ptr<LogRead> read) {
   }
   const std::uint32_t asked =
       read->bounded ? std::min(read->remaining, ports::kReadRecordsMax) : ports::kReadRecordsMax;
-  (*link)->ReadLog(read->from, asked, [this, read, asked](absl::StatusOr<ports::LogPage> page) {
+  using Page = absl::StatusOr<ports::LogPage>;
+  ports::Reply<Page> on_page = [this, read, asked](Page page) {
     if (!page.ok()) {
       read->done(page.status());
       return;
@@ -99,7 +114,8 @@ void LogAccess::NextPage(std::shared_ptr<LogRead> read) {
     }
     read->from = reached + 1;
     NextPage(read);
-  });
+  };
+  (*link)->ReadLog(read->from, asked, Timely(read->device, std::move(on_page)));
 }
 
 void LogAccess::ReadImages(model::DeviceId device, model::EventId from, std::uint32_t max,
@@ -116,24 +132,25 @@ void LogAccess::NextImages(std::shared_ptr<ImageRead> read) {
   }
   const std::uint32_t asked =
       read->bounded ? std::min(read->remaining, ports::kReadImagesMax) : ports::kReadImagesMax;
-  (*link)->ReadImages(
-      read->from, asked, [this, read, asked](absl::StatusOr<std::vector<std::string>> images) {
-        if (!images.ok()) {
-          read->done(images.status());
-          return;
-        }
-        const auto count = static_cast<std::uint32_t>(images->size());
-        const model::EventId reached = count == 0 ? 0 : model::ParseEventId(images->back());
-        const bool go_on = count != 0 && read->on_images(*images);
-        if (read->bounded) read->remaining -= std::min(count, read->remaining);
-        if (!go_on || count < asked || reached < read->from ||
-            (read->bounded && read->remaining == 0)) {
-          read->done(absl::OkStatus());
-          return;
-        }
-        read->from = reached + 1;
-        NextImages(read);
-      });
+  using Images = absl::StatusOr<std::vector<std::string>>;
+  ports::Reply<Images> on_images = [this, read, asked](Images images) {
+    if (!images.ok()) {
+      read->done(images.status());
+      return;
+    }
+    const auto count = static_cast<std::uint32_t>(images->size());
+    const model::EventId reached = count == 0 ? 0 : model::ParseEventId(images->back());
+    const bool go_on = count != 0 && read->on_images(*images);
+    if (read->bounded) read->remaining -= std::min(count, read->remaining);
+    if (!go_on || count < asked || reached < read->from ||
+        (read->bounded && read->remaining == 0)) {
+      read->done(absl::OkStatus());
+      return;
+    }
+    read->from = reached + 1;
+    NextImages(read);
+  };
+  (*link)->ReadImages(read->from, asked, Timely(read->device, std::move(on_images)));
 }
 
 void LogAccess::ClearLog(model::DeviceId device, ports::Reply<absl::Status> reply) {
@@ -165,8 +182,9 @@ void LogAccess::TryClear(std::shared_ptr<Clearing> clearing) {
           finish(*clearing, stored.ok() ? link.status() : stored.status());
           return;
         }
-        (*link)->ClearLog(stored->last, [this, clearing, finish, last = stored->last](
-                                            const absl::StatusOr<model::LogStatus>& after) {
+        using After = absl::StatusOr<model::LogStatus>;
+        ports::Reply<After> cleared = [this, clearing, finish,
+                                       last = stored->last](const After& after) {
           if (after.status().code() == absl::StatusCode::kFailedPrecondition &&
               ++clearing->attempts < options_.clear_attempts) {
             TryClear(clearing);
@@ -179,7 +197,9 @@ void LogAccess::TryClear(std::shared_ptr<Clearing> clearing) {
             return;
           }
           finish(*clearing, after.status());
-        });
+        };
+        (*link)->ClearLog(stored->last,
+                          SureReply<After>(loop_, std::move(cleared), LinkEnded(clearing->device)));
       });
 }
 
@@ -190,7 +210,7 @@ void LogAccess::GetImageFilters(model::DeviceId device,
     reply(link.status());
     return;
   }
-  (*link)->GetImageFilters(std::move(reply));
+  (*link)->GetImageFilters(Timely(device, std::move(reply)));
 }
 
 void LogAccess::SetImageFilters(model::DeviceId device, std::vector<std::string> filters,
@@ -200,7 +220,7 @@ void LogAccess::SetImageFilters(model::DeviceId device, std::vector<std::string>
     reply(link.status());
     return;
   }
-  (*link)->SetImageFilters(std::move(filters), std::move(reply));
+  (*link)->SetImageFilters(std::move(filters), Timely(device, std::move(reply)));
 }
 
 }  // namespace gatelog::core

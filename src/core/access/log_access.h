@@ -37,7 +37,7 @@ class LogAccess {
  public:
   struct Options {
     std::chrono::milliseconds timeout{
-        20'000};              // of each page, and of clearing a log; then kDeadlineExceeded
+        20'000};              // of each answer, and of clearing a log; then kDeadlineExceeded
     int clear_attempts = 10;  // when new records come between storing and clearing
   };
 
@@ -82,6 +82,10 @@ class LogAccess {
   void NextPage(std::shared_ptr<LogRead> read);
   void NextImages(std::shared_ptr<ImageRead> read);
   void TryClear(std::shared_ptr<Clearing> clearing);
+  // The reply to hand to the device's link: it comes within the timeout, and at once when the link
+  // is ended.
+  template <typename T>
+  ports::Reply<T> Timely(model::DeviceId device, ports::Reply<T> reply);
 
   TimedExecutor& loop_;
   Fleet& fleet_;

@@ -1,11 +1,13 @@
 #include "core/fleet/fleet.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/fleet/managed_device.h"
+#include "core/fleet/sure_reply.h"
 
 namespace gatelog::core {
 namespace {
@@ -31,17 +33,35 @@ Fleet::~Fleet() = default;
 
 void Fleet::Start(std::vector<ports::Registration> registrations,
                   std::vector<ports::LogState> log_states, std::vector<ports::LogTotals> totals) {
-  std::map<model::DeviceId, ports::LogTotals> totals_of;
-  for (const ports::LogTotals& total : totals) totals_of[total.log_device] = total;
-  for (ports::LogState& state : log_states) {
-    const model::DeviceId id = state.log_device;
-    ports::LogTotals total = totals_of[id];
-    total.log_device = id;
-    collections_[id] =
-        std::make_unique<LogCollection>(parts_.loop, parts_.clock, parts_.ingest, image_turns_,
-                                        std::move(state), total, options_.collection);
+  std::map<model::DeviceId, Ingest::Known> known;
+  for (ports::LogState& state : log_states) known[state.log_device].state = std::move(state);
+  for (const ports::LogTotals& of_log : totals) known[of_log.log_device].totals = of_log;
+  // Of devices that are not kept the store knows more than is needed here; should they come again,
+  // it is asked then.
+  for (const ports::Registration& registration : registrations) {
+    Ingest::Known& of_log = known[registration.id];
+    of_log.state.log_device = of_log.totals.log_device = registration.id;
+    MakeCollection(registration.id, std::move(of_log));
   }
-  for (const ports::Registration& registration : registrations) Keep(registration);
+  std::vector<model::DeviceId> logs;
+  for (const ports::Registration& registration : registrations) {
+    Keep(registration);
+    logs.push_back(registration.id);
+  }
+  LoadNewestOf(std::move(logs));
+}
+
+void Fleet::LoadNewestOf(std::vector<model::DeviceId> logs) {
+  while (!logs.empty()) {
+    const auto found = collections_.find(logs.back());
+    logs.pop_back();
+    if (found == collections_.end()) continue;
+    const LogCollection& log = *found->second;
+    if (log.totals().events == 0 || log.newest()) continue;
+    found->second->LoadNewest(
+        [this, logs = std::move(logs)]() mutable { LoadNewestOf(std::move(logs)); });
+    return;
+  }
 }
 
 ports::DeviceDialer* Fleet::DialerFor(const ports::DeviceAddress& address) const {
@@ -49,14 +69,12 @@ ports::DeviceDialer* Fleet::DialerFor(const ports::DeviceAddress& address) const
   return dialer == parts_.dialers.end() ? nullptr : dialer->second;
 }
 
-LogCollection& Fleet::CollectionOf(model::DeviceId id) {
+LogCollection& Fleet::MakeCollection(model::DeviceId id, std::optional<Ingest::Known> known) {
   auto& collection = collections_[id];
   if (collection == nullptr) {
-    ports::LogTotals totals;
-    totals.log_device = id;
-    collection = std::make_unique<LogCollection>(parts_.loop, parts_.clock, parts_.ingest,
-                                                 image_turns_, ports::LogState{.log_device = id},
-                                                 totals, options_.collection);
+    collection = std::make_unique<LogCollection>(
+        LogCollection::Parts{parts_.loop, parts_.clock, parts_.ingest, image_turns_}, id,
+        std::move(known), options_.collection);
   }
   return *collection;
 }
@@ -66,7 +84,7 @@ ManagedDevice& Fleet::Obtain(model::DeviceId id, const ports::DeviceAddress& add
   if (device == nullptr) {
     device = std::make_unique<ManagedDevice>(
         *this, ports::Registration{.id = id, .address = address, .collected = options_.collect},
-        false, CollectionOf(id));
+        false, MakeCollection(id, std::nullopt));
   }
   return *device;
 }
@@ -91,7 +109,15 @@ void Fleet::Keep(const ports::Registration& registration) {
   device.Dial();
 }
 
-void Fleet::Forget(model::DeviceId id) { devices_.erase(id); }
+void Fleet::Forget(model::DeviceId id) {
+  devices_.erase(id);
+  const auto collection = collections_.find(id);
+  if (collection == collections_.end()) return;
+  // Its commits come back to it first, so that a device that is added again is counted right.
+  collection->second->WhenCommitted([this, id] {
+    if (!devices_.contains(id)) collections_.erase(id);
+  });
+}
 
 void Fleet::Persist(absl::AnyInvocable<absl::Status(ports::DeviceRegistry&)> work,
                     ports::Reply<absl::Status> reply) {
@@ -104,7 +130,8 @@ void Fleet::Persist(absl::AnyInvocable<absl::Status(ports::DeviceRegistry&)> wor
 }
 
 void Fleet::Introduce(ports::DeviceAddress address, Introduced done) {
-  if (ManagedDevice* known = FindByAddress(address); known != nullptr && known->connected()) {
+  ManagedDevice* const known = FindByAddress(address);
+  if (known != nullptr && known->connected()) {
     done(known);
     return;
   }
@@ -114,9 +141,9 @@ void Fleet::Introduce(ports::DeviceAddress address, Introduced done) {
         absl::StrCat("no driver for '", address.family, "' devices is built in")));
     return;
   }
-  if (devices_.size() + introductions_.size() >= kDevicesMax) {
+  if (known == nullptr && devices_.size() + introductions_.size() >= options_.devices_max) {
     done(absl::ResourceExhaustedError(
-        absl::StrCat("the gateway has ", kDevicesMax, " devices already")));
+        absl::StrCat("the gateway has ", options_.devices_max, " devices already")));
     return;
   }
   const std::uint64_t number = ++last_introduction_;
@@ -192,9 +219,11 @@ absl::Status Fleet::CheckRegistrations(
           absl::StrCat("device ", registration.id, " was given twice"));
     }
   }
-  if (devices_.size() + registrations.size() > kDevicesMax) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the gateway can have ", kDevicesMax, " devices, and has ", devices_.size()));
+  const auto fresh = std::count_if(ids.begin(), ids.end(),
+                                   [this](model::DeviceId id) { return !devices_.contains(id); });
+  if (fresh > 0 && devices_.size() + static_cast<std::size_t>(fresh) > options_.devices_max) {
+    return absl::ResourceExhaustedError(absl::StrCat("the gateway can have ", options_.devices_max,
+                                                     " devices, and has ", devices_.size()));
   }
   return absl::OkStatus();
 }
@@ -323,7 +352,7 @@ absl::StatusOr<ports::DeviceLink*> Fleet::Link(model::DeviceId id) {
   const absl::StatusOr<ManagedDevice*> device = FindDevice(id);
   if (!device.ok()) return device.status();
   if (ports::DeviceLink* link = (*device)->link(); link != nullptr) return link;
-  const std::string& why = (*device)->last_error();
+  const std::string& why = (*device)->link_error();
   return absl::UnavailableError(
       absl::StrCat("device ", id, " is not connected", why.empty() ? "" : ": ", why));
 }
@@ -345,17 +374,21 @@ void Fleet::WhenStored(model::DeviceId id, ports::Reply<absl::StatusOr<model::Lo
                      absl::string_view(health.message().data(), health.message().size()))));
     return;
   }
+  using Status = absl::StatusOr<model::LogStatus>;
+  ports::Reply<Status> on_status = [this, id, reply = std::move(reply)](Status status) mutable {
+    const auto found = devices_.find(id);
+    if (!status.ok() || found == devices_.end()) {
+      reply(status.ok() ? UnknownDevices({id}) : std::move(status));
+      return;
+    }
+    found->second->OnStatus(*status);
+    found->second->collection().WhenStored(std::move(reply));
+  };
   // What the device holds now, rather than what was last heard of it.
   device.link()->ArmPushes(
-      [this, id, reply = std::move(reply)](const absl::StatusOr<model::LogStatus>& status) mutable {
-        const auto found = devices_.find(id);
-        if (!status.ok() || found == devices_.end()) {
-          reply(status.ok() ? UnknownDevices({id}) : status.status());
-          return;
-        }
-        found->second->OnStatus(*status);
-        found->second->collection().WhenStored(std::move(reply));
-      });
+      SureReply<Status>(parts_.loop, std::move(on_status),
+                        absl::UnavailableError(absl::StrCat("the gateway ended the link to device ",
+                                                            id, " before its log was stored"))));
 }
 
 std::vector<Slaves> Fleet::slaves() const {

@@ -12,6 +12,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/executor.h"
+#include "core/fleet/clock_drift.h"
 #include "core/fleet/log_collection.h"
 #include "core/ingest/ingest.h"
 #include "core/live/live_hub.h"
@@ -24,6 +25,8 @@ namespace gatelog::core {
 
 class ManagedDevice;
 
+inline constexpr std::size_t kDevicesMax = 20'000;
+
 enum class LinkState { kDisconnected, kConnecting, kConnected };
 
 // Everything one may want to know of a device at a glance.
@@ -32,6 +35,7 @@ struct DeviceSnapshot {
   ports::DeviceAddress address;
   LinkState state = LinkState::kDisconnected;
   std::optional<Timestamp> connected_since;
+  std::optional<Timestamp> disconnected_since;    // since the gateway started
   std::optional<model::DeviceIdentity> identity;  // from the last link since the gateway started
   bool kept = false;  // survives a restart and is connected again by itself
   bool collected = true;
@@ -49,8 +53,14 @@ struct DeviceSnapshot {
   std::uint64_t images_absent = 0;  // that will not be stored any more
   std::uint64_t images_lag = 0;     // neither: still to be collected
 
-  std::string last_error;  // in words; empty: none since the last success
-  std::uint32_t failed_attempts = 0;
+  std::optional<ports::StoredEvent> newest;  // the newest stored event, without its payload
+  ClockDrift clock_drift{std::chrono::milliseconds(0)};
+
+  std::string last_error;  // in words; empty: none since the gateway started
+  std::optional<Timestamp> last_error_at;
+  std::uint32_t failed_attempts = 0;  // to connect, since the last success
+  std::uint64_t reads_repeated = 0;   // since the gateway started, as what follows
+  std::uint64_t images_unreadable = 0;
 };
 
 // RS-485 and Wiegand slaves of a master, as clients set them.
@@ -60,13 +70,11 @@ struct Slaves {
   std::vector<model::DeviceId> wiegand;
 };
 
-inline constexpr std::size_t kDevicesMax = 20'000;
-
 // The devices of this gateway: dials them, keeps them connected, collects their logs, feeds live
 // events.
 //
 // Threads: everything on the loop's thread, replies too. Errors: kNotFound: no such device here;
-// kUnavailable: known but not connected (says why); kResourceExhausted: kDevicesMax reached.
+// kUnavailable: known but not connected (says why); kResourceExhausted: devices_max reached.
 class Fleet {
  public:
   struct Options {
@@ -74,6 +82,8 @@ class Fleet {
     LogCollection::Options collection;
     bool collect = true;           // the logs of devices that come by Connect and AddAsync
     std::size_t image_reads = 64;  // devices that give images at a time
+    std::size_t devices_max = kDevicesMax;
+    std::chrono::milliseconds clock_drift_limit{60'000};  // beyond it a warning; 0: never
   };
 
   struct Parts {  // all outlive the fleet
@@ -124,10 +134,15 @@ class Fleet {
   // The device's link, valid until control returns to the loop.
   absl::StatusOr<ports::DeviceLink*> Link(model::DeviceId id);
 
-  // Replies with the log's status once every record up to its last ID is stored.
+  // Replies with the log's status once every record up to its last ID is stored, and every image
+  // that the device has of them.
   // kFailedPrecondition if that cannot be: the device is not collected, or the store does not take
   // it; kUnavailable if the link is lost meanwhile.
   void WhenStored(model::DeviceId id, ports::Reply<absl::StatusOr<model::LogStatus>> reply);
+
+  // Logs that are held in memory: those of the devices, and of such as were forgotten while
+  // something of theirs was committed.
+  std::size_t logs_held() const { return collections_.size(); }
 
   // In memory only, as clients expect: set again after a restart.
   std::vector<Slaves> slaves() const;
@@ -146,7 +161,10 @@ class Fleet {
   absl::StatusOr<ManagedDevice*> FindDevice(model::DeviceId id) const;
   ManagedDevice* FindByAddress(const ports::DeviceAddress& address);
   ManagedDevice& Obtain(model::DeviceId id, const ports::DeviceAddress& address);
-  LogCollection& CollectionOf(model::DeviceId id);
+  // One after another, so that commits need not wait for all of them.
+  void LoadNewestOf(std::vector<model::DeviceId> logs);
+  // The device's, made if there is none.
+  LogCollection& MakeCollection(model::DeviceId id, std::optional<Ingest::Known> known);
   absl::Status CheckRegistrations(const std::vector<ports::Registration>& registrations) const;
   void SaveAndKeep(std::vector<ports::Registration> registrations,
                    ports::Reply<absl::Status> reply);
@@ -159,7 +177,8 @@ class Fleet {
   Parts parts_;
   Options options_;
   ImageTurns image_turns_;
-  // Outlive the devices' links: commits come back to them.
+  // Outlive the devices' links: commits come back to them. One for each device, and for a while
+  // for one that was forgotten.
   std::map<model::DeviceId, std::unique_ptr<LogCollection>> collections_;
   std::map<model::DeviceId, std::unique_ptr<ManagedDevice>> devices_;
   std::map<std::uint64_t, std::unique_ptr<Introduction>> introductions_;

@@ -27,6 +27,7 @@ constexpr std::uint64_t kStepsMax = 100'000;
 Fleet::Options QuickOptions() {
   Fleet::Options options;
   options.image_reads = 1;
+  options.devices_max = 2;
   options.reconnect = {.delay_min = milliseconds(10), .delay_max = milliseconds(50)};
   return options;
 }
@@ -312,6 +313,135 @@ TEST_F(FleetTest, LiveGoesOnWhenTheCounterBeganAnewWhileTheLinkWasLost) {
   Record(1);
   Pass(seconds(1));
   EXPECT_THAT(TakeLive(), ElementsAre(1));
+}
+
+TEST_F(FleetTest, TheClockOfADeviceIsComparedWithTheGateways) {
+  ASSERT_TRUE(Keep().ok());
+  EXPECT_FALSE(fleet_.Find(kDevice)->clock_drift.last());
+  terminals_.KeepAlive(kDevice, time_.Now() - seconds(90));
+  terminals_.KeepAlive(kDevice, time_.Now() + seconds(3));
+  EXPECT_EQ(fleet_.Find(kDevice)->clock_drift.last(), seconds(3));
+  EXPECT_EQ(fleet_.Find(kDevice)->clock_drift.largest(), -seconds(90));
+  terminals_.KeepAlive(kDevice, Timestamp{});
+  EXPECT_EQ(fleet_.Find(kDevice)->clock_drift.last(), seconds(3)) << "a device without a clock";
+}
+
+TEST_F(FleetTest, TheNewestEventIsKnownAlsoAfterARestart) {
+  ASSERT_TRUE(Keep().ok());
+  EXPECT_FALSE(fleet_.Find(kDevice)->newest);
+  Record(5);
+  Pass(seconds(1));
+  EXPECT_EQ(fleet_.Find(kDevice)->newest->event.id, 5u);
+  Fleet again({loop_,
+               registry_worker_,
+               time_,
+               {{"terminal", &terminals_}},
+               store_,
+               ingest_,
+               live_,
+               status_},
+              QuickOptions());
+  terminals_.at(kDevice).reachable = false;
+  again.Start(*store_.Load(), *store_.LoadLogStates(), *store_.ReadTotals());
+  Pass(seconds(1));
+  ASSERT_TRUE(again.Find(kDevice)->newest);
+  EXPECT_EQ(again.Find(kDevice)->newest->event.id, 5u);
+  EXPECT_EQ(again.Find(kDevice)->newest->event.timestamp, SomeEvent(kDevice, 5).timestamp);
+}
+
+TEST_F(FleetTest, TheLastErrorStaysWithItsTimeWhenTheDeviceIsBack) {
+  ASSERT_TRUE(Keep().ok());
+  EXPECT_FALSE(fleet_.Find(kDevice)->last_error_at);
+  const Timestamp lost = time_.Now();
+  terminals_.Lose(kDevice);
+  EXPECT_EQ(fleet_.Find(kDevice)->disconnected_since, lost);
+  Pass(seconds(5));
+  const DeviceSnapshot device = *fleet_.Find(kDevice);
+  EXPECT_EQ(device.state, LinkState::kConnected);
+  EXPECT_EQ(device.last_error, "the link broke");
+  EXPECT_EQ(device.last_error_at, lost);
+  EXPECT_FALSE(device.disconnected_since);
+}
+
+TEST_F(FleetTest, ReadsThatAreRepeatedAreCounted) {
+  ASSERT_TRUE(Keep().ok());
+  terminals_.at(kDevice).reads_fail = true;
+  Record(2);
+  EXPECT_EQ(fleet_.Find(kDevice)->reads_repeated, 2u);
+  EXPECT_EQ(fleet_.Find(kDevice)->last_error, "the flash is worn out");
+  terminals_.at(kDevice).reads_fail = false;
+  Record(1);
+  Pass(seconds(1));
+  EXPECT_THAT(Stored(), ElementsAre(1, 2, 3));
+}
+
+TEST_F(FleetTest, DevicesThatAreThereAlreadyDoNotCountAgainstTheLimit) {
+  ASSERT_TRUE(Keep().ok());
+  ASSERT_TRUE(Keep(kDevice + 1).ok());
+  EXPECT_TRUE(Keep().ok()) << "at the limit, and nothing new";
+  EXPECT_EQ(Keep(kDevice + 2).code(), absl::StatusCode::kResourceExhausted);
+  ASSERT_TRUE(Remove().ok());
+  EXPECT_TRUE(Keep(kDevice + 2).ok());
+}
+
+TEST_F(FleetTest, ADialToAnAddressThatIsNoLongerTheDevicesIsGivenUp) {
+  constexpr model::DeviceId kOther = kDevice + 1;
+  terminals_.Add(kOther);
+  terminals_.at(kOther).dials_answered = false;
+  absl::Status result;
+  const auto keep_at = [&](model::DeviceId address) {
+    fleet_.AddAsync({{.id = kDevice, .address = FakeTerminals::AddressOf(address)}},
+                    [&result](absl::Status status) { result = std::move(status); });
+    Pass(seconds(1));
+  };
+  keep_at(kOther);
+  EXPECT_EQ(fleet_.Find(kDevice)->state, LinkState::kConnecting);
+  keep_at(kDevice);
+  EXPECT_EQ(fleet_.Find(kDevice)->state, LinkState::kConnected);
+}
+
+TEST_F(FleetTest, ADeviceThatIsRemovedWhileItsLogIsCommittedIsForgottenAfterwards) {
+  ASSERT_TRUE(Keep().ok());
+  Record(3);
+  ASSERT_TRUE(Remove().ok());
+  Pass(seconds(1));
+  EXPECT_EQ(fleet_.logs_held(), 0u);
+  ASSERT_TRUE(Keep().ok());
+  const DeviceSnapshot device = *fleet_.Find(kDevice);
+  EXPECT_EQ(device.stored, 3u);
+  EXPECT_EQ(device.next, 4u);
+  EXPECT_EQ(device.newest->event.id, 3u);
+  EXPECT_EQ(fleet_.logs_held(), 1u);
+}
+
+TEST_F(FleetTest, ALogIsNotCollectedBeforeItIsKnownWhatIsStoredOfIt) {
+  ASSERT_TRUE(Keep().ok());
+  Record(3);
+  Pass(seconds(1));
+  ASSERT_TRUE(Remove().ok());
+  store_.FailAll(absl::UnavailableError("the disk is slow"));
+  fleet_.Connect(FakeTerminals::AddressOf(kDevice), [](const absl::StatusOr<model::DeviceId>&) {});
+  Pass(seconds(5));
+  Record(1);
+  EXPECT_EQ(fleet_.Find(kDevice)->state, LinkState::kConnected);
+  store_.FailAll(absl::OkStatus());
+  Pass(seconds(5));
+  EXPECT_THAT(Stored(), ElementsAre(1, 2, 3, 4));
+  EXPECT_EQ(store_.LoadLogStates()->front().epoch, 1u);
+}
+
+// The gateway ends the link itself: the link then drops what it was asked.
+TEST_F(FleetTest, WhoWaitsForTheLogToBeStoredHearsOfALinkThatTheGatewayEnds) {
+  ASSERT_TRUE(Keep().ok());
+  terminals_.at(kDevice).answers = false;
+  std::optional<absl::Status> result;
+  fleet_.WhenStored(kDevice, [&result](const absl::StatusOr<model::LogStatus>& stored) {
+    result = stored.status();
+  });
+  ASSERT_TRUE(fleet_.Disconnect({kDevice}).ok());
+  Pass(milliseconds(0));
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->code(), absl::StatusCode::kUnavailable);
 }
 
 TEST_F(FleetTest, WhoWaitsForTheLogToBeStoredHearsOfALostLink) {

@@ -13,8 +13,10 @@ void LinkRelay::OnPush(model::EventId id, std::string_view payload) {
   if (target_ != nullptr) target_->OnPush(id, payload);
 }
 
-void LinkRelay::OnStatus(const model::LogStatus& status, Timestamp /*device_time*/) {
-  if (target_ != nullptr) target_->OnStatus(status);
+void LinkRelay::OnStatus(const model::LogStatus& status, Timestamp device_time) {
+  if (target_ == nullptr) return;
+  target_->OnClock(device_time);
+  target_->OnStatus(status);
 }
 
 void LinkRelay::OnLost(const absl::Status& reason) {
@@ -28,7 +30,8 @@ ManagedDevice::ManagedDevice(Fleet& fleet, ports::Registration registration, boo
       registration_(std::move(registration)),
       kept_(kept),
       collection_(collection),
-      backoff_(fleet.options_.reconnect, registration_.id) {
+      backoff_(fleet.options_.reconnect, registration_.id),
+      clock_drift_(fleet.options_.clock_drift_limit) {
   // The collection outlives this device, and its listener with it.
   collection_.OnBroken([&fleet = fleet_, id = registration_.id](absl::Status reason) {
     // Not from inside the link's own reply.
@@ -36,6 +39,10 @@ ManagedDevice::ManagedDevice(Fleet& fleet, ports::Registration registration, boo
       const auto device = fleet.devices_.find(id);
       if (device != fleet.devices_.end()) device->second->OnLost(reason);
     });
+  });
+  collection_.OnReadError([&fleet = fleet_, id = registration_.id](const absl::Status& error) {
+    const auto device = fleet.devices_.find(id);
+    if (device != fleet.devices_.end()) device->second->SetLastError(error);
   });
 }
 
@@ -50,7 +57,15 @@ void ManagedDevice::set_registration(const ports::Registration& registration) {
   SetCollected(registration.collected);
   registration_ = registration;
   registration_.monitored = monitored;
-  if (moved && connected()) Disconnect(absl::OkStatus());
+  if (!moved) return;
+  if (connected()) {
+    Disconnect(absl::OkStatus());
+  } else {
+    // Nobody is to be awaited, or dialled again later, at the old address.
+    attempt_.reset();
+    if (redial_) fleet_.parts_.loop.Cancel(*std::exchange(redial_, std::nullopt));
+    backoff_.Reset();
+  }
 }
 
 void ManagedDevice::SetCollected(bool collected) {
@@ -104,8 +119,9 @@ void ManagedDevice::Adopt(std::unique_ptr<LinkRelay> relay,
   identity_ = link_->identity();
   armed_ = false;
   connected_since_ = fleet_.parts_.clock.Now();
+  disconnected_since_.reset();
   failed_attempts_ = 0;
-  last_error_.clear();
+  link_error_.clear();
   LogInfo("Device connected.", {{"device", registration_.id},
                                 {"host", registration_.address.host},
                                 {"model", identity_->model_name}});
@@ -149,6 +165,20 @@ void ManagedDevice::OnStatus(const model::LogStatus& status) {
   if (registration_.collected) collection_.OnStatus(status);
 }
 
+void ManagedDevice::OnClock(Timestamp device_time) {
+  if (device_time == Timestamp{}) return;  // not told
+  const ClockDrift::Change change = clock_drift_.Measure(device_time, fleet_.parts_.clock.Now());
+  if (change == ClockDrift::Change::kNone) return;
+  const double seconds = static_cast<double>(clock_drift_.last()->count()) / 1000;
+  if (change == ClockDrift::Change::kWentBeyond) {
+    LogWarn("A device's clock is wrong, and so are the times of its events; set it.",
+            {{"device", registration_.id}, {"ahead_s", seconds}});
+  } else {
+    LogInfo("A device's clock is right again.",
+            {{"device", registration_.id}, {"ahead_s", seconds}});
+  }
+}
+
 void ManagedDevice::Disconnect(const absl::Status& reason) {
   attempt_.reset();
   if (link_ != nullptr) {
@@ -162,7 +192,11 @@ void ManagedDevice::OnLost(const absl::Status& reason) {
   if (link_ == nullptr) return;
   ReleaseLink();
   connected_since_.reset();
-  if (!reason.ok()) last_error_ = std::string(reason.message());
+  disconnected_since_ = fleet_.parts_.clock.Now();
+  if (!reason.ok()) {
+    link_error_ = std::string(reason.message());
+    SetLastError(reason);
+  }
   LogInfo("Device disconnected.",
           {{"device", registration_.id},
            {"reason", reason.ok() ? absl::string_view("asked for") : reason.message()}});
@@ -190,15 +224,21 @@ void ManagedDevice::ReleaseLink() {
 void ManagedDevice::DialFailed(const absl::Status& reason) {
   relay_.reset();
   // Said once, not at every attempt.
-  if (last_error_ != reason.message()) {
+  if (link_error_ != reason.message()) {
     LogWarn("A device cannot be reached; trying goes on.", {{"device", registration_.id},
                                                             {"host", registration_.address.host},
                                                             {"error", reason.message()}});
   }
-  last_error_ = std::string(reason.message());
+  link_error_ = std::string(reason.message());
+  SetLastError(reason);
   ++failed_attempts_;
   Publish(LinkChange::kCannotConnect);
   DialLater();
+}
+
+void ManagedDevice::SetLastError(const absl::Status& error) {
+  last_error_ = std::string(error.message());
+  last_error_at_ = fleet_.parts_.clock.Now();
 }
 
 void ManagedDevice::DialLater() {
@@ -239,7 +279,13 @@ DeviceSnapshot ManagedDevice::Snapshot() const {
   snapshot.images_absent = totals.images_absent;
   const std::uint64_t settled = totals.images + totals.images_absent;
   snapshot.images_lag = totals.images_wanted > settled ? totals.images_wanted - settled : 0;
+  snapshot.disconnected_since = disconnected_since_;
+  snapshot.newest = collection_.newest();
+  snapshot.clock_drift = clock_drift_;
   snapshot.last_error = last_error_;
+  snapshot.last_error_at = last_error_at_;
+  snapshot.reads_repeated = collection_.counts().reads_repeated;
+  snapshot.images_unreadable = collection_.counts().images_unreadable;
   snapshot.failed_attempts = failed_attempts_;
   return snapshot;
 }

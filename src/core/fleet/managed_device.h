@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "base/backoff.h"
+#include "core/fleet/clock_drift.h"
 #include "core/fleet/fleet.h"
 #include "core/fleet/log_collection.h"
 #include "ports/device_link.h"
@@ -43,6 +44,7 @@ class ManagedDevice {
 
   void OnPush(model::EventId id, std::string_view payload);
   void OnStatus(const model::LogStatus& status);
+  void OnClock(Timestamp device_time);
   void OnLost(const absl::Status& reason);
 
   void set_kept(bool kept) { kept_ = kept; }
@@ -51,7 +53,8 @@ class ManagedDevice {
   bool kept() const { return kept_; }
   bool connected() const { return link_ != nullptr; }
   ports::DeviceLink* link() { return link_.get(); }
-  const std::string& last_error() const { return last_error_; }
+  // Why there is no link, in words; empty if that was asked for.
+  const std::string& link_error() const { return link_error_; }
   void set_monitored(bool monitored) { registration_.monitored = monitored; }
   // Begins or ends the collection of the log, also on the link that is there.
   void SetCollected(bool collected);
@@ -65,6 +68,7 @@ class ManagedDevice {
   void DialLater();
   void ReleaseLink();
   void Publish(LinkChange change);
+  void SetLastError(const absl::Status& error);
 
   Fleet& fleet_;
   ports::Registration registration_;
@@ -81,7 +85,11 @@ class ManagedDevice {
   std::optional<model::DeviceIdentity> identity_;
   model::LogStatus log_;          // as last heard, for devices that are not collected
   model::EventId last_live_ = 0;  // pushes up to here have been shown
+  std::optional<Timestamp> disconnected_since_;
+  ClockDrift clock_drift_;
   std::string last_error_;
+  std::optional<Timestamp> last_error_at_;
+  std::string link_error_;  // since the last link
   std::uint32_t failed_attempts_ = 0;
 };
 

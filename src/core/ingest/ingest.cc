@@ -89,6 +89,7 @@ std::vector<Ingest::Pending> Ingest::TakeWaiting() {
 void Ingest::CommitEvents(std::vector<Pending> pending) {
   const std::vector<ports::Batch> batches = BatchesOf(pending);
   absl::StatusOr<std::vector<absl::Status>> results = store_.Commit(batches);
+  if (!results.ok()) ++failures_;
   SetHealth(results.status());
   if (results.ok()) {
     ++commits_;
@@ -104,26 +105,56 @@ void Ingest::CommitEvents(std::vector<Pending> pending) {
 void Ingest::CommitImages(std::vector<PendingImages> pending) {
   const std::vector<ports::ImageBatch> batches = BatchesOf(pending);
   absl::StatusOr<std::vector<absl::Status>> results = store_.CommitImages(batches);
+  if (!results.ok()) ++failures_;
   SetHealth(results.status());
   PostOutcomes(loop_, std::move(pending), Outcomes(std::move(results), batches.size()));
 }
 
 void Ingest::LoadState(model::DeviceId device,
                        absl::AnyInvocable<void(absl::StatusOr<ports::LogState>)> reply) {
-  writer_.Post([this, device, reply = std::move(reply)]() mutable {
-    absl::StatusOr<std::vector<ports::LogState>> states = store_.LoadLogStates();
-    absl::StatusOr<ports::LogState> found = ports::LogState{.log_device = device};
-    if (states.ok()) {
-      const auto it = std::find_if(states->begin(), states->end(),
-                                   [&](const auto& state) { return state.log_device == device; });
-      if (it != states->end()) found = std::move(*it);
+  LoadKnown(device, [reply = std::move(reply)](absl::StatusOr<Known> known) mutable {
+    if (known.ok()) {
+      reply(std::move(known->state));
     } else {
-      found = states.status();
+      reply(known.status());
     }
-    loop_.Post([reply = std::move(reply), found = std::move(found)]() mutable {
-      reply(std::move(found));
-    });
   });
+}
+
+void Ingest::LoadKnown(model::DeviceId device,
+                       absl::AnyInvocable<void(absl::StatusOr<Known>)> reply) {
+  MutexLock lock(mutex_);
+  waiting_known_.push_back({device, std::move(reply)});
+  if (waiting_known_.size() == 1) writer_.Post([this] { AnswerKnown(); });
+}
+
+void Ingest::AnswerKnown() {
+  std::vector<PendingKnown> pending;
+  {
+    MutexLock lock(mutex_);
+    pending.swap(waiting_known_);
+  }
+  absl::StatusOr<std::map<model::DeviceId, Known>> known = ReadKnown();
+  loop_.Post([pending = std::move(pending), known = std::move(known)]() mutable {
+    for (PendingKnown& one : pending) {
+      if (!known.ok()) {
+        one.reply(known.status());
+        continue;
+      }
+      Known& of_log = (*known)[one.device];
+      of_log.state.log_device = of_log.totals.log_device = one.device;
+      one.reply(of_log);
+    }
+  });
+}
+
+absl::StatusOr<std::map<model::DeviceId, Ingest::Known>> Ingest::ReadKnown() {
+  GATELOG_ASSIGN_OR_RETURN(std::vector<ports::LogState> states, store_.LoadLogStates());
+  GATELOG_ASSIGN_OR_RETURN(const std::vector<ports::LogTotals> totals, store_.ReadTotals());
+  std::map<model::DeviceId, Known> known;
+  for (ports::LogState& state : states) known[state.log_device].state = std::move(state);
+  for (const ports::LogTotals& of_log : totals) known[of_log.log_device].totals = of_log;
+  return known;
 }
 
 void Ingest::LoadAnchors(
@@ -147,6 +178,22 @@ void Ingest::LoadEventsWithImage(
   query.filter.last_id = range.last;
   query.filter.has_image = true;
   query.limit = limit;
+  LoadEvents(std::move(query), std::move(reply));
+}
+
+void Ingest::LoadNewest(
+    model::DeviceId device,
+    absl::AnyInvocable<void(absl::StatusOr<std::vector<ports::StoredEvent>>)> reply) {
+  ports::EventQuery query;
+  query.filter.log_devices = {device};
+  query.order = ports::Order::kNewestFirst;
+  query.limit = 1;
+  LoadEvents(std::move(query), std::move(reply));
+}
+
+void Ingest::LoadEvents(
+    ports::EventQuery query,
+    absl::AnyInvocable<void(absl::StatusOr<std::vector<ports::StoredEvent>>)> reply) {
   writer_.Post([this, query = std::move(query), reply = std::move(reply)]() mutable {
     absl::StatusOr<ports::EventPage> page = store_.Read(query);
     loop_.Post([reply = std::move(reply), page = std::move(page)]() mutable {
@@ -178,10 +225,23 @@ absl::StatusOr<std::vector<model::Anchor>> Ingest::ReadAnchors(
   return anchors;
 }
 
+void Ingest::Tick() {
+  {
+    MutexLock lock(mutex_);
+    if (asking_) return;
+    asking_ = true;
+  }
+  writer_.Post([this] {
+    SetHealth(store_.Commit({}).status());
+    MutexLock lock(mutex_);
+    asking_ = false;
+  });
+}
+
 void Ingest::SetHealth(const absl::Status& status) {
   MutexLock lock(mutex_);
-  if (!status.ok()) ++failures_;
-  if (status.ok() != health_.ok()) {
+  // The kind of failure counts: a full disk may get space, a broken one does not heal.
+  if (status.code() != health_.code()) {
     if (status.ok()) {
       LogInfo("The store takes events again.");
     } else {

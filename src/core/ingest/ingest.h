@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -32,11 +33,19 @@ class Ingest {
   void SubmitImages(ports::ImageBatch batch, absl::AnyInvocable<void(absl::Status)> done);
 
   // Reads of what the store knows, for the collector: they block on the writer's thread; the reply
-  // comes on the loop's.
+  // comes on the loop's. Those of many logs that wait together are answered by one read.
+  struct Known {
+    ports::LogState state = {};  // of a log that the store does not know only log_device is set
+    ports::LogTotals totals = {};
+  };
+  void LoadKnown(model::DeviceId device, absl::AnyInvocable<void(absl::StatusOr<Known>)> reply);
   void LoadState(model::DeviceId device,
                  absl::AnyInvocable<void(absl::StatusOr<ports::LogState>)> reply);
   void LoadAnchors(model::DeviceId device, std::vector<ports::RecordRange> ranges,
                    absl::AnyInvocable<void(absl::StatusOr<std::vector<model::Anchor>>)> reply);
+  // The log's newest event; empty if it has none.
+  void LoadNewest(model::DeviceId device,
+                  absl::AnyInvocable<void(absl::StatusOr<std::vector<ports::StoredEvent>>)> reply);
   // Events of a stretch that say they have an image, oldest first, `limit` at most.
   void LoadEventsWithImage(
       model::DeviceId device, ports::RecordRange range, std::uint32_t limit,
@@ -53,6 +62,10 @@ class Ingest {
   std::uint64_t failures() const { return failures_; }
   // The store's last answer: OK, or why nothing is acknowledged. Any thread.
   absl::Status health() const;
+  // Once a second or so, any thread: asks the store whether it takes commits, so that health() also
+  // knows of a disk that failed elsewhere, and of one that has space again, when no device has
+  // anything to store.
+  void Tick();
 
  private:
   struct Pending {
@@ -64,6 +77,11 @@ class Ingest {
     absl::AnyInvocable<void(absl::Status)> done;
   };
 
+  struct PendingKnown {
+    model::DeviceId device;
+    absl::AnyInvocable<void(absl::StatusOr<Known>)> reply;
+  };
+
   void Wake() GATELOG_REQUIRES(mutex_);
   void CommitWaiting();
   void CommitEvents(std::vector<Pending> pending);
@@ -71,6 +89,11 @@ class Ingest {
   std::vector<Pending> TakeWaiting() GATELOG_REQUIRES(mutex_);
   absl::StatusOr<std::vector<model::Anchor>> ReadAnchors(
       model::DeviceId device, const std::vector<ports::RecordRange>& ranges);
+  void AnswerKnown();
+  absl::StatusOr<std::map<model::DeviceId, Known>> ReadKnown();
+  void LoadEvents(ports::EventQuery query,
+                  absl::AnyInvocable<void(absl::StatusOr<std::vector<ports::StoredEvent>>)> reply);
+  // The store's answer to a commit, or to being asked for one.
   void SetHealth(const absl::Status& status);
 
   ports::EventStore& store_;
@@ -83,6 +106,8 @@ class Ingest {
   std::deque<Pending> waiting_ GUARDED_BY(mutex_);
   std::deque<PendingImages> waiting_images_ GUARDED_BY(mutex_);
   bool posted_ GUARDED_BY(mutex_) = false;
+  bool asking_ GUARDED_BY(mutex_) = false;  // a Tick waits for the store
+  std::vector<PendingKnown> waiting_known_ GUARDED_BY(mutex_);  // a few for each log at most
   absl::Status health_ GUARDED_BY(mutex_);
 
   std::atomic<std::uint64_t> events_committed_ = 0;

@@ -103,6 +103,24 @@ TEST_F(IngestTest, AFailingStoreRefusesAllShowsInTheHealthAndRecovers) {
   EXPECT_TRUE(ingest_.health().ok());
 }
 
+TEST_F(IngestTest, HealthFollowsTheStoreWhileNothingIsToBeStored) {
+  ingest_.Tick();
+  Run();
+  EXPECT_TRUE(ingest_.health().ok());
+  const absl::Status broken = absl::UnavailableError("the disk is broken");
+  store_.FailAll(broken);
+  ingest_.Tick();
+  ingest_.Tick();
+  Run();
+  EXPECT_EQ(ingest_.health(), broken);
+  EXPECT_EQ(ingest_.failures(), 0u) << "nothing was refused";
+
+  store_.FailAll(absl::OkStatus());
+  ingest_.Tick();
+  Run();
+  EXPECT_TRUE(ingest_.health().ok());
+}
+
 TEST_F(IngestTest, ImagesFollowTheEventsThatTheyBelongTo) {
   ports::Batch batch = FirstBatch(kDevice, 3);
   const model::Image image = testing::ImageOf(batch.events[2]);

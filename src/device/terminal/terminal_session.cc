@@ -185,9 +185,14 @@ void TerminalSession::HandleKeepAliveReply(const v1::KeepAliveReply& reply) {
     return;
   }
   keep_alive_.pending = false;
-  keep_alive_.next = std::chrono::steady_clock::now() + options_.keep_alive_interval;
+  const TimePoint now = std::chrono::steady_clock::now();
+  keep_alive_.next = now + options_.keep_alive_interval;
   if (keep_alive_.next < clock_.expiry()) clock_.cancel();
-  observer_->OnStatus(*status, Timestamp(std::chrono::milliseconds(reply.clock_ms())));
+  Timestamp clock{std::chrono::milliseconds(reply.clock_ms())};
+  if (clock != Timestamp{}) {
+    clock += std::chrono::duration_cast<std::chrono::milliseconds>((now - keep_alive_.sent) / 2);
+  }
+  observer_->OnStatus(*status, clock);
 }
 
 void TerminalSession::HandleAnswer(Frame& frame) {

@@ -7,8 +7,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "base/status_macros.h"
 
 namespace gatelog::store {
@@ -66,12 +68,23 @@ absl::Status MakeDirectory(const std::string& directory) {
   return Failed(absl::StrCat("The data directory ", directory, " cannot be made"), error);
 }
 
-std::string ReadHolder(int descriptor) {
-  char text[32] = {};
+// Two lines: the process that holds the lock, and kOpen while the store is in use.
+constexpr char kOpen[] = "open";
+
+struct LockFile {
+  std::string holder = "unknown";
+  bool open = false;
+};
+
+LockFile ReadLockFile(int descriptor) {
+  char text[64] = {};
   const ssize_t size = pread(descriptor, text, sizeof(text) - 1, 0);
-  std::string holder(text, size > 0 ? static_cast<std::size_t>(size) : 0);
-  while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-  return holder.empty() ? "unknown" : holder;
+  const std::string content(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+  const std::vector<std::string> lines = absl::StrSplit(content, '\n');
+  LockFile file;
+  if (!lines[0].empty()) file.holder = lines[0];
+  file.open = lines.size() > 1 && lines[1] == kOpen;
+  return file;
 }
 
 }  // namespace
@@ -88,14 +101,25 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Lock(const std::st
     if (errno != EWOULDBLOCK) return Failed(absl::StrCat(path, " cannot be locked"), errno);
     return absl::FailedPreconditionError(absl::StrCat("The data directory ", directory,
                                                       " is in use by another gatelogd (process ",
-                                                      ReadHolder(lock), ")."));
+                                                      ReadLockFile(lock).holder, ")."));
   }
-  const std::string holder = absl::StrCat(getpid(), "\n");
-  if (ftruncate(lock, 0) != 0 ||
-      pwrite(lock, holder.data(), holder.size(), 0) != static_cast<ssize_t>(holder.size())) {
+  locked->was_left_open_ = ReadLockFile(lock).open;
+  GATELOG_RETURN_IF_ERROR(locked->WriteLockFile(locked->was_left_open_));
+  return locked;
+}
+
+absl::Status DataDirectory::MarkOpen() { return WriteLockFile(true); }
+
+absl::Status DataDirectory::MarkClosed() { return WriteLockFile(false); }
+
+absl::Status DataDirectory::WriteLockFile(bool open) {
+  const std::string content = absl::StrCat(getpid(), "\n", open ? kOpen : "", open ? "\n" : "");
+  const std::string path = path_ + "/gatelog.lock";
+  if (pwrite(lock_, content.data(), content.size(), 0) != static_cast<ssize_t>(content.size()) ||
+      ftruncate(lock_, static_cast<off_t>(content.size())) != 0 || fdatasync(lock_) != 0) {
     return Failed(absl::StrCat(path, " cannot be written"), errno);
   }
-  return locked;
+  return absl::OkStatus();
 }
 
 DataDirectory::~DataDirectory() { close(lock_); }

@@ -2,13 +2,16 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace gatelog::store {
 
 // The directory that holds a store, locked against other processes (and against a second opening in
-// this one) for as long as the object lives.
+// this one) for as long as the object lives. The lock file also tells whether whoever used the
+// store last closed it; otherwise a write-ahead log must be there.
 class DataDirectory {
  public:
   // Makes the directory if only it is missing. kFailedPrecondition: in use (the message names the
@@ -18,13 +21,24 @@ class DataDirectory {
   DataDirectory(const DataDirectory&) = delete;
   DataDirectory& operator=(const DataDirectory&) = delete;
 
+  const std::string& path() const { return path_; }
   std::string database_path() const { return path_ + "/gatelog.db"; }
+
+  // The process that used the store before did not close it.
+  bool was_left_open() const { return was_left_open_; }
+  // Durable: from MarkOpen on the write-ahead log must be there at the next start, from MarkClosed
+  // on it may be gone.
+  absl::Status MarkOpen();
+  absl::Status MarkClosed();
 
  private:
   DataDirectory(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
 
+  absl::Status WriteLockFile(bool open);
+
   const std::string path_;
   const int lock_;  // the descriptor that holds the lock
+  bool was_left_open_ = false;
 };
 
 }  // namespace gatelog::store

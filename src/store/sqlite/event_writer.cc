@@ -1,5 +1,6 @@
 #include "store/sqlite/event_writer.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -163,7 +164,7 @@ absl::Status EventWriter::WriteEvents(const ports::Batch& batch, std::uint64_t& 
     } else {
       GATELOG_ASSIGN_OR_RETURN(const Person* person, PersonOf(event.user_id));
       insert.Bind(9, person->id);
-      salt = person->salt;
+      salt = {person->salt.data(), person->salt.size()};
     }
     insert.Bind(17, chain_.AddEvent(PlaceOf(batch, event, seq + 1), event.payload, salt));
     GATELOG_RETURN_IF_ERROR(insert.Run());
@@ -200,20 +201,27 @@ absl::StatusOr<const EventWriter::Person*> EventWriter::PersonOf(const std::stri
   GATELOG_ASSIGN_OR_RETURN(const bool known, select.Step());
   Person person;
   if (known) {
-    person = {select.Integer(0), std::string(select.Bytes(1))};
+    person.id = select.Integer(0);
+    if (select.Bytes(1).size() != person.salt.size()) {
+      return absl::DataLossError(absl::StrCat(database_.path(), " is damaged (the salt of person ",
+                                              person.id,
+                                              "); keep a copy of it and restore a backup."));
+    }
+    std::copy_n(select.Bytes(1).data(), person.salt.size(), person.salt.begin());
   } else {
     GATELOG_ASSIGN_OR_RETURN(
         Statement insert,
         database_.Prepare("INSERT INTO person (user_id, salt) VALUES (?1, ?2) RETURNING id"));
-    person.salt = evidence::NewSalt();
+    const std::string salt = evidence::NewSalt();
+    std::copy_n(salt.data(), person.salt.size(), person.salt.begin());
     insert.BindText(1, user_id);
-    insert.BindBlob(2, person.salt);
+    insert.BindBlob(2, salt);
     GATELOG_RETURN_IF_ERROR(insert.Step().status());
     person.id = insert.Integer(0);
     new_people_.push_back(user_id);
   }
   if (people_.size() >= kPeopleCachedMax) people_.clear();
-  return &people_.emplace(user_id, std::move(person)).first->second;
+  return &people_.emplace(user_id, person).first->second;
 }
 
 void EventWriter::OnRolledBack() {

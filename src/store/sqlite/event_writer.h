@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -47,8 +48,8 @@ class EventWriter {
  private:
   // A row of the table person.
   struct Person {
-    std::int64_t id;
-    std::string salt;
+    std::int64_t id = 0;
+    std::array<char, evidence::kSaltBytes> salt = {};  // beside the ID: one look into memory
   };
 
   // Also tells which generation the log has shown so far.

@@ -232,7 +232,7 @@ absl::StatusOr<std::uint64_t> CountUnsettledImages(Database& database, model::De
       Statement select,
       database.Prepare(
           "SELECT count(*) FROM log_state AS s CROSS JOIN event AS e INDEXED BY event_image "
-          "ON e.log_device = s.log_device AND e.epoch = s.epoch AND e.id >= s.image_next "
+          "ON e.log_device = s.log_device AND e.epoch = s.epoch "
           "WHERE s.log_device = ?1 AND e.flags & 1 "
           "AND NOT EXISTS (SELECT 1 FROM image AS i WHERE i.log_device = e.log_device AND "
           "i.epoch = e.epoch AND i.id = e.id) "

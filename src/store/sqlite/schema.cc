@@ -215,4 +215,22 @@ absl::StatusOr<model::Incarnation> ReadIncarnation(Database& database) {
   return static_cast<model::Incarnation>(value);
 }
 
+absl::Status ChangeIncarnation(Database& database, const Clock& clock) {
+  GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database));
+  GATELOG_ASSIGN_OR_RETURN(const model::Incarnation before, ReadIncarnation(database));
+  const std::int64_t after = RandomIncarnation();
+  GATELOG_RETURN_IF_ERROR(database.Execute(
+      absl::StrCat("UPDATE meta SET value = ", after, " WHERE key = 'incarnation'")));
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::int64_t next,
+      database.QueryInteger("SELECT first_seq + events FROM block ORDER BY number DESC LIMIT 1"));
+  ChainWriter chain(database, clock);
+  GATELOG_RETURN_IF_ERROR(chain.Load());
+  chain.Begin(static_cast<std::uint64_t>(next));
+  GATELOG_RETURN_IF_ERROR(chain.AddEntry(
+      evidence::RestoreEntry{.before = before, .after = static_cast<model::Incarnation>(after)}));
+  GATELOG_RETURN_IF_ERROR(chain.Finish());
+  return transaction.Commit();
+}
+
 }  // namespace gatelog::store

@@ -16,13 +16,16 @@ inline constexpr std::int64_t kSchemaVersion = 3;
 // Brings a new or older database to kSchemaVersion: its tables in one transaction, then the old
 // events under the chain in steps that a later start goes on with. kFailedPrecondition: the
 // file was written by a newer gatelog, or belongs to another program.
-absl::Status MigrateSchema(Database& database, const Clock& clock);
+absl::Status MigrateSchema(Database& database, const Clock& clock = SystemClock());
 
 // Whether the database is a store of kSchemaVersion; changes nothing. Errors as above, and of an
 // older one.
 absl::Status CheckSchemaVersion(Database& database);
 
-// Chosen when the database was made.
+// Chosen when the database was made, or restored.
 absl::StatusOr<model::Incarnation> ReadIncarnation(Database& database);
+
+// Chooses a new one.
+absl::Status ChangeIncarnation(Database& database, const Clock& clock = SystemClock());
 
 }  // namespace gatelog::store

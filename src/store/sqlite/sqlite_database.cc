@@ -1,5 +1,6 @@
 #include "store/sqlite/sqlite_database.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -45,6 +46,8 @@ absl::Status StatusOf(int code, int system_error, const std::string& path, const
     case SQLITE_LOCKED:
       return absl::UnavailableError(
           absl::StrCat("Another program keeps ", path, " locked; close it, or let it only read."));
+    case SQLITE_INTERRUPT:
+      return absl::CancelledError(absl::StrCat("Reading ", path, " was given up."));
     case SQLITE_CORRUPT:
       return absl::DataLossError(
           absl::StrCat(path, " is damaged (", words, "); keep a copy of it and restore a backup."));
@@ -217,6 +220,50 @@ absl::StatusOr<std::int64_t> Database::QueryInteger(std::string_view sql) {
   GATELOG_ASSIGN_OR_RETURN(Statement statement, Prepare(sql));
   GATELOG_ASSIGN_OR_RETURN(const bool row, statement.Step());
   return row ? statement.Integer(0) : 0;
+}
+
+absl::Status Database::CheckPages(std::string_view pragma) {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement check,
+      Prepare(absl::StrCat("PRAGMA ", absl::string_view(pragma.data(), pragma.size()), "(1)")));
+  GATELOG_ASSIGN_OR_RETURN(const bool row, check.Step());
+  std::string answer = row ? std::string(check.Bytes(0)) : "no answer";
+  if (answer == "ok") return absl::OkStatus();
+  std::replace(answer.begin(), answer.end(), '\n', ' ');
+  return absl::DataLossError(
+      absl::StrCat(path_, " is damaged (", answer, "); keep a copy of it and restore a backup."));
+}
+
+absl::Status Database::CopyTo(Database& target,
+                              const std::function<bool(std::uint64_t, std::uint64_t)>& progress) {
+  constexpr int kPagesPerStep = 1024;
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t page_size, QueryInteger("PRAGMA page_size"));
+  // Held to the end, so that a commit in between does not make the copy begin anew. It is one with
+  // the first read.
+  GATELOG_ASSIGN_OR_RETURN(Snapshot snapshot, Snapshot::Begin(*this));
+  GATELOG_RETURN_IF_ERROR(QueryInteger("SELECT count(*) FROM sqlite_master").status());
+  const std::unique_ptr<sqlite3_backup, decltype(&sqlite3_backup_finish)> backup(
+      sqlite3_backup_init(target.handle_, "main", handle_, "main"), sqlite3_backup_finish);
+  if (backup == nullptr) return target.Error(sqlite3_errcode(target.handle_));
+  while (true) {
+    const int code = sqlite3_backup_step(backup.get(), kPagesPerStep);
+    if (code == SQLITE_DONE) return absl::OkStatus();
+    if (code != SQLITE_OK) return target.Error(code);
+    const auto pages = static_cast<std::uint64_t>(sqlite3_backup_pagecount(backup.get()));
+    const auto left = static_cast<std::uint64_t>(sqlite3_backup_remaining(backup.get()));
+    const auto bytes = static_cast<std::uint64_t>(page_size);
+    if (progress != nullptr && !progress((pages - left) * bytes, pages * bytes)) {
+      return absl::CancelledError("The copy was given up.");
+    }
+  }
+}
+
+absl::StatusOr<std::string> Database::Serialize() {
+  sqlite3_int64 size = 0;
+  const std::unique_ptr<unsigned char, decltype(&sqlite3_free)> bytes(
+      sqlite3_serialize(handle_, "main", &size, 0), sqlite3_free);
+  if (bytes == nullptr) return Error(SQLITE_NOMEM);
+  return std::string(bytes.get(), bytes.get() + size);
 }
 
 bool Database::disk_failed() const {

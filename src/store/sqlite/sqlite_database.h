@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -97,6 +98,21 @@ class Database {
   absl::StatusOr<Statement> Prepare(std::string_view sql);
   // The number in the first column of the first row, 0 if there is none.
   absl::StatusOr<std::int64_t> QueryInteger(std::string_view sql);
+
+  // Whether SQLite finds the file in order, by its pragma "integrity_check" or the faster
+  // "quick_check". kDataLoss names the first fault.
+  absl::Status CheckPages(std::string_view pragma);
+
+  // Ends what runs on this connection with kCancelled. Any thread.
+  void Interrupt() { sqlite3_interrupt(handle_); }
+
+  // Copies the database as it is at one moment into another, empty one. kCancelled: `progress`,
+  // which is told the bytes that are copied and all of them, said no.
+  absl::Status CopyTo(Database& target,
+                      const std::function<bool(std::uint64_t, std::uint64_t)>& progress);
+
+  // The bytes of the database as a file would have them.
+  absl::StatusOr<std::string> Serialize();
 
   bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
   std::int64_t rows_changed() const { return sqlite3_changes64(handle_); }

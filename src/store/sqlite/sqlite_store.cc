@@ -8,6 +8,7 @@
 #include "store/sqlite/image_tables.h"
 #include "store/sqlite/json_list.h"
 #include "store/sqlite/log_state_table.h"
+#include "store/sqlite/opening.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/seal_table.h"
 #include "store/sqlite/write_ahead_log.h"
@@ -36,15 +37,21 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(Options options) 
   }
   GATELOG_ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> directory,
                            DataDirectory::Lock(options.directory));
+  GATELOG_RETURN_IF_ERROR(PrepareDatabaseFile(*directory));
   GATELOG_RETURN_IF_ERROR(MakeWriteAheadLogDurable(directory->database_path(), options.vfs));
   std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(options), std::move(directory)));
   GATELOG_RETURN_IF_ERROR(store->OpenWriter());
   GATELOG_RETURN_IF_ERROR(MigrateSchema(*store->database_, store->clock()));
+  GATELOG_RETURN_IF_ERROR(CheckAfterCrash(*store->directory_, *store->database_));
   GATELOG_RETURN_IF_ERROR(store->LoadChain());
   GATELOG_ASSIGN_OR_RETURN(store->incarnation_, ReadIncarnation(*store->database_));
   GATELOG_ASSIGN_OR_RETURN(const std::int64_t newest, store->database_->QueryInteger(kNewestSeq));
   store->last_seq_ = static_cast<std::uint64_t>(newest);
   GATELOG_RETURN_IF_ERROR(store->OpenReaders());
+  // The log of this life exists now; it must also after a power cut.
+  GATELOG_RETURN_IF_ERROR(
+      MakeWriteAheadLogDurable(store->directory_->database_path(), store->options_.vfs));
+  GATELOG_RETURN_IF_ERROR(store->directory_->MarkOpen());
   return store;
 }
 
@@ -52,6 +59,7 @@ SqliteStore::SqliteStore(Options options, std::unique_ptr<DataDirectory> directo
     : options_(std::move(options)), directory_(std::move(directory)) {}
 
 SqliteStore::~SqliteStore() {
+  if (database_ != nullptr && disk_.status().ok()) directory_->MarkClosed().IgnoreError();
   // The last connection to close brings the write-ahead log into the main file, so it must be one
   // that can write.
   readers_.reset();
@@ -135,6 +143,7 @@ absl::Status SqliteStore::AfterFailure(const absl::Status& error, bool committin
   // A new connection knows nothing but what is in the files.
   writer_.reset();
   chain_.reset();
+  database_->KeepLogWhenClosed();
   database_.reset();
   absl::Status opened = OpenWriter();
   if (opened.ok()) opened = LoadChain();

@@ -55,6 +55,8 @@ class SqliteStore final : public ports::EventStore, public ports::EvidenceStore 
   static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(Options options);
   ~SqliteStore() override;
 
+  const std::string& directory() const { return options_.directory; }
+
   model::Incarnation incarnation() const override { return incarnation_; }
   std::uint64_t last_seq() const override { return last_seq_.load(std::memory_order_acquire); }
   absl::StatusOr<std::vector<ports::LogState>> LoadLogStates() override;
@@ -79,6 +81,7 @@ class SqliteStore final : public ports::EventStore, public ports::EvidenceStore 
 
  private:
   friend class SqliteRegistry;
+  friend class SqliteUpkeep;
 
   SqliteStore(Options options, std::unique_ptr<DataDirectory> directory);
 

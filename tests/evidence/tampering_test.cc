@@ -8,7 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "store/sqlite/store_audit_fixture.h"
+#include "tests/evidence/sealed_store.h"
 
 namespace gatelog::store {
 namespace {

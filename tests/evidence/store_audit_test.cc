@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
-#include "store/sqlite/store_audit_fixture.h"
+#include "tests/evidence/sealed_store.h"
 #include "tests/support/older_store.h"
 
 namespace gatelog::store {
