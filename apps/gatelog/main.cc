@@ -25,6 +25,7 @@ constexpr char kFooter[] =
     "  gatelog event query --code denied --since today\n"
     "  gatelog gap list                       what is missing, and why\n"
     "  gatelog store backup FILE              a whole copy of what is stored\n"
+    "  gatelog store verify                   is what is stored what was committed?\n"
     "\n'gatelog NOUN VERB --help' has more. Exit codes: 0 done, 1 the call failed, 2 wrong usage,\n"
     "3 the gateway cannot be reached.\n";
 

@@ -16,6 +16,7 @@
 #include "apps/gatelog/failure.h"
 #include "apps/gatelog/proto_json.h"
 #include "apps/gatelog/session.h"
+#include "apps/gatelog/store_verbs.h"
 #include "base/status_macros.h"
 #include "store/sqlite/store_check.h"
 #include "store/sqlite/store_restore.h"
@@ -218,7 +219,8 @@ absl::Status Restore(Session& session, const std::string& backup, const std::str
 }  // namespace
 
 void AddStoreCommands(CLI::App& app, Session& session) {
-  CLI::App* noun = app.add_subcommand("store", "The gateway's store: backups, checks, restoring");
+  CLI::App* noun =
+      app.add_subcommand("store", "The gateway's store: backups, checks, restoring, evidence");
   noun->require_subcommand(1);
   auto file = std::make_shared<std::string>();
   auto directory = std::make_shared<std::string>();
@@ -251,6 +253,8 @@ void AddStoreCommands(CLI::App& app, Session& session) {
   restore->callback([&session, file, directory] {
     session.run = [&session, file, directory] { return Restore(session, *file, *directory); };
   });
+  AddStoreVerify(*noun, session);
+  AddStoreForget(*noun, session);
 }
 
 }  // namespace gatelog::cli

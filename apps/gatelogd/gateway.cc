@@ -1,6 +1,11 @@
 #include "apps/gatelogd/gateway.h"
 
+#include <sys/stat.h>
+#include <syslog.h>
+
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -22,6 +27,7 @@
 #include "apps/gatelogd/version.h"
 #include "base/certificate.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/listen_address.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -33,7 +39,9 @@
 #include "core/live/live_hub.h"
 #include "core/live/status_hub.h"
 #include "core/query/event_reader.h"
+#include "core/sealing/sealing.h"
 #include "device/terminal/terminal_dialer.h"
+#include "evidence/seal_key.h"
 #include "store/sqlite/sqlite_registry.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/sqlite_upkeep.h"
@@ -84,6 +92,25 @@ absl::Status SetLogLevelFrom(const std::string& name) {
       absl::StrCat("the log level '", name, "' is none of trace, debug, info, warn, error"));
 }
 
+constexpr mode_t kCertificateDirectoryMode = 0750;
+constexpr mode_t kHeadsFileMode = 0644;
+
+std::vector<core::Sealing::Keeper> HeadKeepers(const config::Config& config) {
+  std::vector<core::Sealing::Keeper> keepers;
+  if (const std::string& file = config.seal_heads_file; !file.empty()) {
+    keepers.push_back({"the file " + file, [file](const std::string& line) {
+                         return AppendLine(file, line, kHeadsFileMode);
+                       }});
+  }
+  if (config.seal_heads_syslog) {
+    keepers.push_back({"the system log", [](const std::string& line) {
+                         syslog(LOG_AUTHPRIV | LOG_NOTICE, "%s", line.c_str());
+                         return absl::OkStatus();
+                       }});
+  }
+  return keepers;
+}
+
 }  // namespace
 
 // In the order of making; destroyed the other way round.
@@ -91,6 +118,7 @@ struct Gateway::Parts {
   explicit Parts(const config::Config& given) : config(given) {}
 
   absl::Status OpenStore();
+  absl::Status LoadSealKey();
   absl::Status MakeCore();
   absl::Status Serve();
   absl::Status ServeGrpc();
@@ -104,6 +132,7 @@ struct Gateway::Parts {
   std::unique_ptr<store::SqliteRegistry> registry;
   std::unique_ptr<store::SqliteUpkeep> upkeep;
   std::optional<ServerCertificate> certificate;
+  std::optional<evidence::SealKey> seal_key;
 
   Loop loop;
   std::unique_ptr<Worker> writer = std::make_unique<Worker>();
@@ -117,6 +146,7 @@ struct Gateway::Parts {
   std::unique_ptr<terminal::TerminalDialer> terminals;
   std::unique_ptr<core::Fleet> fleet;
   std::unique_ptr<core::LogAccess> access;
+  std::unique_ptr<core::Sealing> sealing;
 
   std::unique_ptr<api::EventService> event_service;
   std::unique_ptr<api::ConnectService> connect_service;
@@ -143,12 +173,30 @@ absl::Status Gateway::Parts::OpenStore() {
   GATELOG_ASSIGN_OR_RETURN(store, store::SqliteStore::Open(std::move(options)));
   GATELOG_ASSIGN_OR_RETURN(registry, store::SqliteRegistry::Open(*store));
   upkeep = std::make_unique<store::SqliteUpkeep>(*store);
+  GATELOG_RETURN_IF_ERROR(LoadSealKey());
   if (config.grpc_plaintext) return absl::OkStatus();
   GATELOG_ASSIGN_OR_RETURN(
       certificate, LoadOrMakeServerCertificate(std::filesystem::path(config.data_dir) / "cert",
                                                NamesOfThisMachine(), clock));
   for (const std::string& warning : certificate->warnings) LogWarn(warning);
   ca_file = certificate->ca_file.string();
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::Parts::LoadSealKey() {
+  std::filesystem::path file = config.seal_key_file;
+  if (file.empty()) {
+    // The directory of certificates may not be there yet, or never be.
+    const std::filesystem::path directory = std::filesystem::path(config.data_dir) / "cert";
+    if (mkdir(directory.c_str(), kCertificateDirectoryMode) != 0 && errno != EEXIST) {
+      return absl::PermissionDeniedError(
+          absl::StrCat("Cannot make ", directory.string(), ": ", std::strerror(errno), "."));
+    }
+    file = directory / "seal.key";
+  }
+  std::filesystem::path public_file = file;
+  public_file.replace_extension(".pub");
+  GATELOG_ASSIGN_OR_RETURN(seal_key, evidence::SealKey::LoadOrMake(file, public_file));
   return absl::OkStatus();
 }
 
@@ -172,9 +220,16 @@ absl::Status Gateway::Parts::MakeCore() {
                                                        .status = status},
                                     FleetOptions(config));
   access = std::make_unique<core::LogAccess>(loop, *fleet, core::LogAccess::Options{});
+  sealing = std::make_unique<core::Sealing>(
+      *store, *writer, loop, *std::move(seal_key), HeadKeepers(config),
+      core::Sealing::Options{.interval = config.seal_interval});
+  access->OnCleared([this](model::DeviceId device, model::EventId last, auto done) {
+    sealing->RecordCleared(device, last, "", std::move(done));  // nobody is asked who he is yet
+  });
   loop.Start();
   loop.RunAndWait([&] {
     fleet->Start(std::move(registrations), std::move(states), std::move(totals));
+    sealing->Start();
     Tick();
   });
   return absl::OkStatus();
@@ -198,7 +253,7 @@ absl::Status Gateway::Parts::ServeGrpc() {
   tna_service = std::make_unique<api::TnaService>(loop, *access);
   events_service = std::make_unique<api::EventsService>(*reader);
   devices_service = std::make_unique<api::DevicesService>(loop, *fleet, clock);
-  store_service = std::make_unique<api::StoreService>(*upkeep, *upkeep_worker);
+  store_service = std::make_unique<api::StoreService>(*upkeep, *upkeep_worker, loop, *sealing);
   api::GrpcServer::Options options;
   GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(config.grpc_address));
   options.health = {
@@ -260,6 +315,7 @@ void Gateway::Parts::Stop() {
   }
   // From here on nothing new begins; what was handed to the writer is committed.
   loop.Stop();
+  if (sealing != nullptr) sealing->SealNow();
   writer.reset();
   registry_worker.reset();
   upkeep_worker.reset();

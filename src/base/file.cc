@@ -132,4 +132,14 @@ absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_
   return SyncDirectory(path.parent_path().empty() ? "." : path.parent_path());
 }
 
+absl::Status AppendLine(const std::filesystem::path& path, std::string_view line, mode_t mode) {
+  const FileDescriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode));
+  if (fd.get() < 0) return FileError("write", path, errno);
+  // With its newline in one write, so that lines of several writers stay whole.
+  const int error = WriteAll(fd.get(), std::string(line) + "\n");
+  if (error != 0) return FileError("write", path, error);
+  if (::fsync(fd.get()) != 0) return FileError("sync", path, errno);
+  return absl::OkStatus();
+}
+
 }  // namespace gatelog

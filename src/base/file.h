@@ -27,4 +27,7 @@ absl::Status SyncDirectory(const std::filesystem::path& directory);
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content,
                                  mode_t mode);
 
+// Appends a line and syncs it; makes the file with permissions `mode`. Blocking.
+absl::Status AppendLine(const std::filesystem::path& path, std::string_view line, mode_t mode);
+
 }  // namespace gatelog

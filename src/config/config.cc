@@ -201,6 +201,17 @@ const std::vector<Setting>& Settings() {
             "Reads of the store that can run at once."),
       Count("store.cache_mib", &Config::store_cache_mib, 1, 65'536,
             "Page cache of the store's writer, in MiB."),
+      Duration("seal.interval_ms", &Config::seal_interval, 1'000, 3'600'000,
+               "What was committed is sealed at most this often; a power cut or a hand on the file "
+               "can change what is not sealed yet."),
+      Text("seal.key_file", &Config::seal_key_file,
+           "Key that seals are signed with, made if it is not there; its public half lies beside "
+           "it as .pub. Empty: cert/seal.key in the data directory."),
+      Text("seal.heads_file", &Config::seal_heads_file,
+           "File that each seal's head is appended to, best on another machine: without it, nobody "
+           "can tell when who holds the key has written the store anew. Empty: none."),
+      Flag("seal.heads_syslog", &Config::seal_heads_syslog,
+           "Send each seal's head to the system log, which may pass it on to another machine."),
   };
   return settings;
 }

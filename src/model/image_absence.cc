@@ -19,6 +19,8 @@ const char* ImageAbsenceReasonName(ImageAbsenceReason reason) {
       return "unreadable";
     case ImageAbsenceReason::kEpochOver:
       return "epoch_over";
+    case ImageAbsenceReason::kErased:
+      return "erased";
   }
   return "unknown";
 }
@@ -50,6 +52,9 @@ std::string ImageAbsentSentence(const RecordKey& key, ImageAbsenceReason reason)
     case ImageAbsenceReason::kEpochOver:
       return "The device's log began anew before the image of " + EventWords(key) +
              " was collected.";
+    case ImageAbsenceReason::kErased:
+      return "The image of " + EventWords(key) +
+             " was erased, with all that tells who the person was.";
   }
   return "There is no image of " + EventWords(key) + ".";
 }

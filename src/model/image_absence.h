@@ -13,6 +13,7 @@ enum class ImageAbsenceReason : int {
   kMismatched = 2,  // the device's image under this ID is that of another event
   kUnreadable = 3,  // the device gave bytes that are no image
   kEpochOver = 4,   // the device's counter began anew before the image was collected
+  kErased = 5,      // the person was erased; the gateway says so, no device does
 };
 
 // "absent", "mismatched" and so on.

@@ -102,6 +102,7 @@ struct StoredEvent {
   model::Epoch epoch = 0;
   Timestamp arrival{};
   Phase phase = Phase::kLive;
+  bool erased = false;  // what it told of a person was taken out; the event is without
   model::Event event;
 
   bool operator==(const StoredEvent&) const = default;

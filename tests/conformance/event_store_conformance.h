@@ -8,10 +8,12 @@
 #include <random>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ports/device_registry.h"
 #include "ports/event_store.h"
+#include "ports/evidence_store.h"
 #include "tests/support/records.h"
 
 namespace gatelog::testing {
@@ -23,6 +25,8 @@ class StoreUnderTest {
 
   virtual ports::EventStore& store() = 0;
   virtual ports::DeviceRegistry& registry() = 0;
+  // Null: this store keeps no evidence.
+  virtual ports::EvidenceStore* evidence() { return nullptr; }
 
   // Closes both and opens them again, as after a restart. Not called where durable() is false.
   virtual bool durable() const = 0;
@@ -84,6 +88,24 @@ class EventStoreImages : public EventStoreConformance {
                       std::vector<model::ImageAbsence> absences);
   std::string WhyNot(const model::RecordKey& key);
   ports::LogTotals Totals();
+};
+
+// Its part about evidence, for stores that keep it.
+class EventStoreEvidence : public EventStoreConformance {
+ protected:
+  void SetUp() override {
+    if (under_test().evidence() == nullptr) GTEST_SKIP() << "this store keeps no evidence";
+  }
+  ports::EvidenceStore& evidence() { return *under_test().evidence(); }
+
+  // Whether the chain has grown by exactly one block since the last call.
+  bool Extended() {
+    const evidence::ChainHead before = std::exchange(head_, evidence().chain_head());
+    return head_.block == before.block + 1 && head_.digest != before.digest;
+  }
+
+  const evidence::SealKey key_ = evidence::SealKey::Make();
+  evidence::ChainHead head_;
 };
 
 }  // namespace gatelog::testing

@@ -28,6 +28,7 @@ class Sqlite final : public StoreUnderTest {
 
   ports::EventStore& store() override { return *store_; }
   ports::DeviceRegistry& registry() override { return *registry_; }
+  ports::EvidenceStore* evidence() override { return store_.get(); }
   bool durable() const override { return true; }
   void Reopen() override {
     registry_.reset();
@@ -65,5 +66,7 @@ INSTANTIATE_TEST_SUITE_P(Stores, EventStoreConformance, kKinds, kName);
 INSTANTIATE_TEST_SUITE_P(Stores, EventStoreImages, kKinds, kName);
 
 INSTANTIATE_TEST_SUITE_P(Stores, EventStoreReads, kKinds, kName);
+
+INSTANTIATE_TEST_SUITE_P(Stores, EventStoreEvidence, kKinds, kName);
 
 }  // namespace gatelog::testing

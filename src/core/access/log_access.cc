@@ -183,16 +183,23 @@ void LogAccess::TryClear(std::shared_ptr<Clearing> clearing) {
           return;
         }
         using After = absl::StatusOr<model::LogStatus>;
-        ports::Reply<After> on_cleared = [this, clearing, finish](const After& after) {
+        ports::Reply<After> cleared = [this, clearing, finish,
+                                       last = stored->last](const After& after) {
           if (after.status().code() == absl::StatusCode::kFailedPrecondition &&
               ++clearing->attempts < options_.clear_attempts) {
             TryClear(clearing);
             return;
           }
+          if (after.ok() && on_cleared_) {
+            on_cleared_(clearing->device, last, [clearing, finish](absl::Status recorded) {
+              finish(*clearing, std::move(recorded));
+            });
+            return;
+          }
           finish(*clearing, after.status());
         };
-        (*link)->ClearLog(stored->last, SureReply<After>(loop_, std::move(on_cleared),
-                                                         LinkEnded(clearing->device)));
+        (*link)->ClearLog(stored->last,
+                          SureReply<After>(loop_, std::move(cleared), LinkEnded(clearing->device)));
       });
 }
 

@@ -61,6 +61,12 @@ class LogAccess {
   // if the store cannot take the log: then nothing is cleared.
   void ClearLog(model::DeviceId device, ports::Reply<absl::Status> reply);
 
+  // Called on the loop's thread with each device that ClearLog has cleared and the last ID that was
+  // on it; the reply to ClearLog waits for what it replies. Set before the first ClearLog.
+  using Cleared = absl::AnyInvocable<void(model::DeviceId device, model::EventId last,
+                                          ports::Reply<absl::Status> done)>;
+  void OnCleared(Cleared listener) { on_cleared_ = std::move(listener); }
+
   // Encoded gsdk.event.ImageFilters. Setting on a device without images is kUnimplemented; reading
   // gives none.
   void GetImageFilters(model::DeviceId device,
@@ -84,6 +90,7 @@ class LogAccess {
   TimedExecutor& loop_;
   Fleet& fleet_;
   Options options_;
+  Cleared on_cleared_;
 };
 
 }  // namespace gatelog::core

@@ -17,7 +17,7 @@ Comparison Compare(std::span<const model::Anchor> device, std::span<const model:
     bool same = false;
     bool differs = false;
     for (; s != stored.end() && s->id == record.id; ++s) {
-      same |= s->fingerprint == record.fingerprint;
+      same |= model::SameRecord(*s, record);
       differs |= !model::IsUnreadable(*s) && !model::IsUnreadable(record);
     }
     if (same) {

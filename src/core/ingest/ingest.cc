@@ -217,7 +217,10 @@ absl::StatusOr<std::vector<model::Anchor>> Ingest::ReadAnchors(
     query.filter.last_id = range.last;
     query.limit = range.last - range.first + 1;
     GATELOG_ASSIGN_OR_RETURN(const ports::EventPage page, store_.Read(query));
-    for (const ports::StoredEvent& stored : page.events) anchors.push_back(AnchorOf(stored.event));
+    for (const ports::StoredEvent& stored : page.events) {
+      const model::Anchor anchor = AnchorOf(stored.event);
+      anchors.push_back(stored.erased ? WithoutPerson(anchor) : anchor);
+    }
   }
   return anchors;
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "model/event.h"
+#include "store/sqlite/event_writer.h"
 #include "store/sqlite/json_list.h"
 
 namespace gatelog::store {
@@ -165,10 +166,11 @@ absl::StatusOr<Statement> Compile(Database& database, const ports::EventQuery& q
   const std::string order =
       by_key ? absl::StrCat("epoch", direction, ", id", direction) : absl::StrCat("seq", direction);
   GATELOG_ASSIGN_OR_RETURN(
-      Statement select, database.Prepare(absl::StrCat(
-                            "SELECT seq, log_device, epoch, arrival_ms, phase, payload FROM event ",
-                            IndexOf(filter.path), " WHERE ", absl::StrJoin(conditions.sql, " AND "),
-                            " ORDER BY ", order, " LIMIT ?")));
+      Statement select,
+      database.Prepare(absl::StrCat(
+          "SELECT seq, log_device, epoch, arrival_ms, phase, payload, flags FROM event ",
+          IndexOf(filter.path), " WHERE ", absl::StrJoin(conditions.sql, " AND "), " ORDER BY ",
+          order, " LIMIT ?")));
   int parameter = 0;
   for (const Value& value : conditions.values) {
     ++parameter;
@@ -189,6 +191,7 @@ absl::StatusOr<ports::StoredEvent> EventOfRow(Database& database, const Statemen
   stored.epoch = static_cast<model::Epoch>(row.Integer(2));
   stored.arrival = Timestamp(std::chrono::milliseconds(row.Integer(3)));
   stored.phase = static_cast<ports::Phase>(row.Integer(4));
+  stored.erased = (row.Integer(6) & kFlagErased) != 0;
   absl::StatusOr<model::Event> event = model::ParseEvent(row.Bytes(5));
   if (!event.ok()) {
     return absl::DataLossError(absl::StrCat(database.path(), " is damaged (event ", stored.seq,

@@ -1,5 +1,6 @@
 #include "store/sqlite/event_writer.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -13,18 +14,28 @@ namespace {
 
 constexpr std::size_t kPeopleCachedMax = 200'000;
 
-constexpr std::int64_t kHasImage = 1;
-constexpr std::int64_t kChangedOnDevice = 2;
-
 std::int64_t FlagsOf(const model::Event& event) {
-  return (event.has_image ? kHasImage : 0) | (event.changed_on_device ? kChangedOnDevice : 0);
+  return (event.has_image ? kFlagHasImage : 0) |
+         (event.changed_on_device ? kFlagChangedOnDevice : 0);
 }
 
 bool OpensEpoch(const ports::Batch& batch) { return batch.after.epoch != batch.expected_epoch; }
 
+ports::Phase PhaseOf(const ports::Batch& batch, const model::Event& event) {
+  return event.id < batch.live_from ? ports::Phase::kBacklog : ports::Phase::kLive;
+}
+
+evidence::EventPlace PlaceOf(const ports::Batch& batch, const model::Event& event,
+                             std::uint64_t seq) {
+  return {.seq = seq,
+          .log_device = batch.log_device,
+          .epoch = batch.after.epoch,
+          .id = event.id,
+          .arrival_ms = batch.arrival.time_since_epoch().count(),
+          .phase = static_cast<std::uint8_t>(PhaseOf(batch, event))};
+}
+
 void BindEvent(const ports::Batch& batch, const model::Event& event, Statement& insert) {
-  const ports::Phase phase =
-      event.id < batch.live_from ? ports::Phase::kBacklog : ports::Phase::kLive;
   insert.Bind(2, batch.log_device);
   insert.Bind(3, batch.after.epoch);
   insert.Bind(4, event.id);
@@ -37,17 +48,29 @@ void BindEvent(const ports::Batch& batch, const model::Event& event, Statement& 
   insert.Bind(12, FlagsOf(event));
   insert.Bind(13, event.temperature);
   insert.Bind(14, batch.arrival.time_since_epoch().count());
-  insert.Bind(15, static_cast<int>(phase));
+  insert.Bind(15, static_cast<int>(PhaseOf(batch, event)));
   insert.BindBlob(16, event.payload);
 }
 
 }  // namespace
 
+evidence::GapEntry GapEntryOf(const model::Gap& gap, ChainWriter& chain) {
+  return {.log_device = gap.log_device,
+          .epoch = gap.epoch,
+          .first = gap.first,
+          .last = gap.last,
+          .reason = static_cast<std::uint8_t>(gap.reason),
+          .found_ms = gap.found.time_since_epoch().count(),
+          .raw = chain.leaves().GapRaw(chain.store_salt(), {gap.log_device, gap.epoch, gap.first},
+                                       gap.raw)};
+}
+
 absl::Status EventWriter::Write(const ports::Batch& batch, std::uint64_t& seq,
                                 absl::Status& refusal) {
   refusal = CheckBatch(batch);
   if (!refusal.ok()) return absl::OkStatus();
-  GATELOG_RETURN_IF_ERROR(CheckFence(batch, refusal));
+  model::Generation generation = 0;
+  GATELOG_RETURN_IF_ERROR(CheckFence(batch, generation, refusal));
   if (!refusal.ok()) return absl::OkStatus();
 
   LogChange change{.events = batch.events.size(), .gaps = batch.gaps.size()};
@@ -57,21 +80,38 @@ absl::Status EventWriter::Write(const ports::Batch& batch, std::uint64_t& seq,
   if (OpensEpoch(batch)) {
     GATELOG_ASSIGN_OR_RETURN(change.images_absent,
                              CountUnsettledImages(database_, batch.log_device));
-    GATELOG_RETURN_IF_ERROR(OpenEpoch(batch));
+    GATELOG_RETURN_IF_ERROR(OpenEpoch(batch, change.images_absent));
+  } else if (generation != batch.after.generation) {
+    GATELOG_RETURN_IF_ERROR(
+        chain_.AddEntry(evidence::GenerationEntry{.log_device = batch.log_device,
+                                                  .epoch = batch.after.epoch,
+                                                  .generation = batch.after.generation}));
   }
   GATELOG_RETURN_IF_ERROR(WriteEvents(batch, seq));
   GATELOG_RETURN_IF_ERROR(WriteGaps(batch));
-  return WriteLogState(database_, batch.after, OpensEpoch(batch), change);
+  chain_.Touch(batch.log_device, batch.after.epoch);
+  ports::LogState after = batch.after;
+  GATELOG_ASSIGN_OR_RETURN(after.anchors, erased_anchors_.Clean(database_, batch));
+  return WriteLogState(database_, after, OpensEpoch(batch), change);
 }
 
-absl::Status EventWriter::CheckFence(const ports::Batch& batch, absl::Status& refusal) {
+absl::StatusOr<ports::Erased> EventWriter::Erase(const std::string& user_id,
+                                                 const std::string& by) {
+  // Also if the transaction fails later: then it is read again.
+  people_.erase(user_id);
+  return EraseUser(database_, chain_, erased_anchors_, user_id, by);
+}
+
+absl::Status EventWriter::CheckFence(const ports::Batch& batch, model::Generation& generation,
+                                     absl::Status& refusal) {
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
-      database_.Prepare("SELECT epoch, next FROM log_state WHERE log_device = ?1"));
+      database_.Prepare("SELECT epoch, next, generation FROM log_state WHERE log_device = ?1"));
   select.Bind(1, batch.log_device);
   GATELOG_ASSIGN_OR_RETURN(const bool known, select.Step());
   const std::int64_t epoch = known ? select.Integer(0) : 0;
   const std::int64_t next = known ? select.Integer(1) : 0;
+  generation = known ? static_cast<model::Generation>(select.Integer(2)) : 0;
   if (epoch != batch.expected_epoch || next != batch.expected_next) {
     refusal = absl::FailedPreconditionError(absl::StrCat(
         "Log device ", batch.log_device, " stands at epoch ", epoch, ", next ID ", next,
@@ -80,13 +120,14 @@ absl::Status EventWriter::CheckFence(const ports::Batch& batch, absl::Status& re
   return absl::OkStatus();
 }
 
-absl::Status EventWriter::OpenEpoch(const ports::Batch& batch) {
+absl::Status EventWriter::OpenEpoch(const ports::Batch& batch, std::uint64_t images_unsettled) {
   // Before the new state is written: the epoch that ends keeps where it stood.
   GATELOG_ASSIGN_OR_RETURN(
       Statement end,
       database_.Prepare(
-          "UPDATE epoch SET (next, generation) = (SELECT next, generation FROM log_state "
-          "WHERE log_device = ?1) WHERE log_device = ?1 AND epoch = ?2"));
+          "UPDATE epoch SET (next, generation, events, gaps, missing) = (SELECT next, generation, "
+          "epoch_events, epoch_gaps, epoch_missing FROM log_state WHERE log_device = ?1) "
+          "WHERE log_device = ?1 AND epoch = ?2"));
   end.Bind(1, batch.log_device);
   end.Bind(2, batch.expected_epoch);
   GATELOG_RETURN_IF_ERROR(end.Run());
@@ -99,7 +140,13 @@ absl::Status EventWriter::OpenEpoch(const ports::Batch& batch) {
   insert.Bind(3, batch.after.epoch_first);
   insert.Bind(4, static_cast<std::int64_t>(batch.after.generation));
   insert.Bind(5, batch.arrival.time_since_epoch().count());
-  return insert.Run();
+  GATELOG_RETURN_IF_ERROR(insert.Run());
+  return chain_.AddEntry(evidence::EpochEntry{.log_device = batch.log_device,
+                                              .epoch = batch.after.epoch,
+                                              .first = batch.after.epoch_first,
+                                              .generation = batch.after.generation,
+                                              .opened_ms = batch.arrival.time_since_epoch().count(),
+                                              .images_unsettled = images_unsettled});
 }
 
 absl::Status EventWriter::WriteEvents(const ports::Batch& batch, std::uint64_t& seq) {
@@ -107,16 +154,19 @@ absl::Status EventWriter::WriteEvents(const ports::Batch& batch, std::uint64_t& 
       Statement insert,
       database_.Prepare(
           "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-          "?14, ?15, ?16)"));
+          "?14, ?15, ?16, ?17)"));
   for (const model::Event& event : batch.events) {
     insert.Bind(1, static_cast<std::int64_t>(seq + 1));
     BindEvent(batch, event, insert);
+    std::string_view salt = chain_.store_salt();
     if (event.user_id.empty()) {
       insert.BindNull(9);
     } else {
-      GATELOG_ASSIGN_OR_RETURN(const std::int64_t person, PersonOf(event.user_id));
-      insert.Bind(9, person);
+      GATELOG_ASSIGN_OR_RETURN(const Person* person, PersonOf(event.user_id));
+      insert.Bind(9, person->id);
+      salt = {person->salt.data(), person->salt.size()};
     }
+    insert.Bind(17, chain_.AddEvent(PlaceOf(batch, event, seq + 1), event.payload, salt));
     GATELOG_RETURN_IF_ERROR(insert.Run());
     ++seq;
   }
@@ -136,33 +186,42 @@ absl::Status EventWriter::WriteGaps(const ports::Batch& batch) {
     insert.Bind(6, gap.found.time_since_epoch().count());
     insert.BindBlob(7, gap.raw);
     GATELOG_RETURN_IF_ERROR(insert.Run());
+    GATELOG_RETURN_IF_ERROR(chain_.AddEntry(GapEntryOf(gap, chain_)));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::int64_t> EventWriter::PersonOf(const std::string& user_id) {
+absl::StatusOr<const EventWriter::Person*> EventWriter::PersonOf(const std::string& user_id) {
   const auto cached = people_.find(user_id);
-  if (cached != people_.end()) return cached->second;
+  if (cached != people_.end()) return &cached->second;
 
   GATELOG_ASSIGN_OR_RETURN(Statement select,
-                           database_.Prepare("SELECT id FROM person WHERE user_id = ?1"));
+                           database_.Prepare("SELECT id, salt FROM person WHERE user_id = ?1"));
   select.BindText(1, user_id);
   GATELOG_ASSIGN_OR_RETURN(const bool known, select.Step());
-  std::int64_t person = 0;
+  Person person;
   if (known) {
-    person = select.Integer(0);
+    person.id = select.Integer(0);
+    if (select.Bytes(1).size() != person.salt.size()) {
+      return absl::DataLossError(absl::StrCat(database_.path(), " is damaged (the salt of person ",
+                                              person.id,
+                                              "); keep a copy of it and restore a backup."));
+    }
+    std::copy_n(select.Bytes(1).data(), person.salt.size(), person.salt.begin());
   } else {
     GATELOG_ASSIGN_OR_RETURN(
         Statement insert,
-        database_.Prepare("INSERT INTO person (user_id) VALUES (?1) RETURNING id"));
+        database_.Prepare("INSERT INTO person (user_id, salt) VALUES (?1, ?2) RETURNING id"));
+    const std::string salt = evidence::NewSalt();
+    std::copy_n(salt.data(), person.salt.size(), person.salt.begin());
     insert.BindText(1, user_id);
+    insert.BindBlob(2, salt);
     GATELOG_RETURN_IF_ERROR(insert.Step().status());
-    person = insert.Integer(0);
+    person.id = insert.Integer(0);
     new_people_.push_back(user_id);
   }
   if (people_.size() >= kPeopleCachedMax) people_.clear();
-  people_.emplace(user_id, person);
-  return person;
+  return &people_.emplace(user_id, person).first->second;
 }
 
 void EventWriter::OnRolledBack() {
@@ -185,7 +244,7 @@ absl::Status EventWriter::WriteImages(const ports::ImageBatch& batch, absl::Stat
                      batch.epoch, ", next ID ", batch.expected_image_next, "."));
     return absl::OkStatus();
   }
-  return WriteImageBatch(database_, batch);
+  return WriteImageBatch(database_, chain_, batch);
 }
 
 }  // namespace gatelog::store

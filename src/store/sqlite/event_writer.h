@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -9,15 +10,27 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "ports/event_store.h"
+#include "store/sqlite/chain_writer.h"
+#include "store/sqlite/erasure.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace gatelog::store {
 
-// Writes batches into the transaction that is open on a connection. One thread at a time; does not
-// outlive the database.
+// Bits of event.flags.
+inline constexpr std::int64_t kFlagHasImage = 1;
+inline constexpr std::int64_t kFlagChangedOnDevice = 2;
+inline constexpr std::int64_t kFlagErased = 4;  // the personal part was taken out
+
+evidence::GapEntry GapEntryOf(const model::Gap& gap, ChainWriter& chain);
+
+// Writes batches into the transaction that is open on a connection, and into the block that is
+// under way. One thread at a time; does not outlive the database and the chain.
 class EventWriter {
  public:
-  explicit EventWriter(Database& database) : database_(database) {}
+  EventWriter(Database& database, ChainWriter& chain) : database_(database), chain_(chain) {}
+
+  // Once the tables are there; before anything else.
+  absl::Status Load() { return erased_anchors_.Load(database_); }
 
   // Writes a batch, with numbers above `seq`, which is moved to the last one used. In `refusal`:
   // why the batch was refused, then nothing was written. Returns an error if the transaction as a
@@ -29,17 +42,30 @@ class EventWriter {
   void OnCommitted() { new_people_.clear(); }
   void OnRolledBack();
 
+  // As EraseUser, in the open transaction.
+  absl::StatusOr<ports::Erased> Erase(const std::string& user_id, const std::string& by);
+
  private:
-  absl::Status CheckFence(const ports::Batch& batch, absl::Status& refusal);
+  // A row of the table person.
+  struct Person {
+    std::int64_t id = 0;
+    std::array<char, evidence::kSaltBytes> salt = {};  // beside the ID: one look into memory
+  };
+
+  // Also tells which generation the log has shown so far.
+  absl::Status CheckFence(const ports::Batch& batch, model::Generation& generation,
+                          absl::Status& refusal);
   absl::Status WriteEvents(const ports::Batch& batch, std::uint64_t& seq);
   absl::Status WriteGaps(const ports::Batch& batch);
-  absl::Status OpenEpoch(const ports::Batch& batch);
-  // The number that stands for a user ID in the event table; made if there is none.
-  absl::StatusOr<std::int64_t> PersonOf(const std::string& user_id);
+  absl::Status OpenEpoch(const ports::Batch& batch, std::uint64_t images_unsettled);
+  // What stands for a user ID in the event table; made if there is none. Valid until the next call.
+  absl::StatusOr<const Person*> PersonOf(const std::string& user_id);
 
   Database& database_;
-  std::unordered_map<std::string, std::int64_t> people_;  // a cache, kPeopleCachedMax at most
-  std::vector<std::string> new_people_;                   // those cached by the open transaction
+  ChainWriter& chain_;
+  ErasedAnchors erased_anchors_;
+  std::unordered_map<std::string, Person> people_;  // a cache, kPeopleCachedMax at most
+  std::vector<std::string> new_people_;             // those cached by the open transaction
 };
 
 }  // namespace gatelog::store

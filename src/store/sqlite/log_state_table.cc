@@ -32,26 +32,6 @@ std::uint64_t TakeNumber(std::string_view bytes) {
   return number;
 }
 
-std::string EncodeAnchors(const std::vector<model::Anchor>& anchors) {
-  std::string bytes;
-  bytes.reserve(anchors.size() * kAnchorBytes);
-  for (const model::Anchor& anchor : anchors) {
-    AppendNumber(anchor.id, kIdBytes, bytes);
-    AppendNumber(anchor.fingerprint, kFingerprintBytes, bytes);
-  }
-  return bytes;
-}
-
-std::vector<model::Anchor> DecodeAnchors(std::string_view bytes) {
-  std::vector<model::Anchor> anchors;
-  anchors.reserve(bytes.size() / kAnchorBytes);
-  for (; bytes.size() >= kAnchorBytes; bytes.remove_prefix(kAnchorBytes)) {
-    anchors.push_back({static_cast<model::EventId>(TakeNumber(bytes.substr(0, kIdBytes))),
-                       TakeNumber(bytes.substr(kIdBytes, kFingerprintBytes))});
-  }
-  return anchors;
-}
-
 absl::StatusOr<ports::LogState> StateOfRow(Database& database, const Statement& row) {
   ports::LogState state;
   state.log_device = static_cast<model::DeviceId>(row.Integer(0));
@@ -89,6 +69,26 @@ absl::Status TakePastEpochs(Statement& select, std::span<ports::LogState> states
 }
 
 }  // namespace
+
+std::string EncodeAnchors(const std::vector<model::Anchor>& anchors) {
+  std::string bytes;
+  bytes.reserve(anchors.size() * kAnchorBytes);
+  for (const model::Anchor& anchor : anchors) {
+    AppendNumber(anchor.id, kIdBytes, bytes);
+    AppendNumber(anchor.fingerprint, kFingerprintBytes, bytes);
+  }
+  return bytes;
+}
+
+std::vector<model::Anchor> DecodeAnchors(std::string_view bytes) {
+  std::vector<model::Anchor> anchors;
+  anchors.reserve(bytes.size() / kAnchorBytes);
+  for (; bytes.size() >= kAnchorBytes; bytes.remove_prefix(kAnchorBytes)) {
+    anchors.push_back({static_cast<model::EventId>(TakeNumber(bytes.substr(0, kIdBytes))),
+                       TakeNumber(bytes.substr(kIdBytes, kFingerprintBytes))});
+  }
+  return anchors;
+}
 
 absl::StatusOr<std::optional<ports::LogState>> ReadLogState(Database& database,
                                                             model::DeviceId log_device) {
@@ -161,12 +161,16 @@ absl::Status WriteLogState(Database& database, const ports::LogState& after, boo
       Statement upsert,
       database.Prepare(
           "INSERT INTO log_state (log_device, epoch, epoch_first, generation, next, image_next, "
-          "events, images, gaps, missing, anchors, images_wanted, images_absent) "
-          "VALUES (?1, ?2, ?3, ?4, ?5, ?3, ?6, 0, ?7, ?8, ?9, ?11, ?12) "
+          "events, images, gaps, missing, anchors, images_wanted, images_absent, epoch_events, "
+          "epoch_gaps, epoch_missing) "
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?3, ?6, 0, ?7, ?8, ?9, ?11, ?12, ?6, ?7, ?8) "
           "ON CONFLICT (log_device) DO UPDATE SET epoch = ?2, epoch_first = ?3, generation = ?4, "
           "next = ?5, image_next = CASE WHEN ?10 THEN ?3 ELSE image_next END, "
           "events = events + ?6, gaps = gaps + ?7, missing = missing + ?8, anchors = ?9, "
-          "images_wanted = images_wanted + ?11, images_absent = images_absent + ?12"));
+          "images_wanted = images_wanted + ?11, images_absent = images_absent + ?12, "
+          "epoch_events = CASE WHEN ?10 THEN 0 ELSE epoch_events END + ?6, "
+          "epoch_gaps = CASE WHEN ?10 THEN 0 ELSE epoch_gaps END + ?7, "
+          "epoch_missing = CASE WHEN ?10 THEN 0 ELSE epoch_missing END + ?8"));
   const std::string anchors = EncodeAnchors(after.anchors);
   upsert.Bind(1, after.log_device);
   upsert.Bind(2, after.epoch);

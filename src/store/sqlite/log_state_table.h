@@ -1,6 +1,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -19,6 +21,10 @@ struct LogChange {
   std::uint64_t images_wanted = 0;
   std::uint64_t images_absent = 0;
 };
+
+// As the column `anchors` keeps them; bytes that are no whole anchor are left out.
+std::string EncodeAnchors(const std::vector<model::Anchor>& anchors);
+std::vector<model::Anchor> DecodeAnchors(std::string_view bytes);
 
 // Empty: the store knows nothing of the device.
 absl::StatusOr<std::optional<ports::LogState>> ReadLogState(Database& database,

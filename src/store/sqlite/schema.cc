@@ -1,11 +1,11 @@
 #include "store/sqlite/schema.h"
 
-#include <chrono>
 #include <iterator>
 #include <random>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "store/sqlite/chain_migration.h"
 #include "store/sqlite/image_tables.h"
 
 namespace gatelog::store {
@@ -137,19 +137,18 @@ std::int64_t RandomIncarnation() {
   return static_cast<std::int64_t>(value);
 }
 
-absl::Status CreateVersion1(Database& database) {
+absl::Status CreateVersion1(Database& database, const Clock& clock) {
   GATELOG_RETURN_IF_ERROR(database.Execute(kTables));
   GATELOG_RETURN_IF_ERROR(database.Execute(kViews));
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-  return database.Execute(absl::StrCat(
-      "PRAGMA application_id = ", kApplicationId, "; INSERT INTO meta VALUES ('incarnation', ",
-      RandomIncarnation(), "), ('created_ms', ", now.count(), ")"));
+  const std::int64_t now = clock.Now().time_since_epoch().count();
+  return database.Execute(absl::StrCat("PRAGMA application_id = ", kApplicationId,
+                                       "; INSERT INTO meta VALUES ('incarnation', ",
+                                       RandomIncarnation(), "), ('created_ms', ", now, ")"));
 }
 
 // kMigrations[n] leads from version n to n + 1.
-using Migration = absl::Status (*)(Database&);
-constexpr Migration kMigrations[] = {CreateVersion1, AddImageAbsences};
+using Migration = absl::Status (*)(Database&, const Clock&);
+constexpr Migration kMigrations[] = {CreateVersion1, AddImageAbsences, AddChain};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 // A database of version 0 must be an empty one: nobody else's tables are touched.
@@ -172,19 +171,24 @@ absl::Status CheckOurs(Database& database, std::int64_t version) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::Status MigrateSchema(Database& database) {
+absl::Status MigrateTables(Database& database, const Clock& clock) {
   GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database));
   GATELOG_ASSIGN_OR_RETURN(const std::int64_t version,
                            database.QueryInteger("PRAGMA user_version"));
   GATELOG_RETURN_IF_ERROR(CheckOurs(database, version));
   if (version == kSchemaVersion) return absl::OkStatus();
   for (std::int64_t step = version; step < kSchemaVersion; ++step) {
-    GATELOG_RETURN_IF_ERROR(kMigrations[step](database));
+    GATELOG_RETURN_IF_ERROR(kMigrations[step](database, clock));
   }
   GATELOG_RETURN_IF_ERROR(database.Execute(absl::StrCat("PRAGMA user_version = ", kSchemaVersion)));
   return transaction.Commit();
+}
+
+}  // namespace
+
+absl::Status MigrateSchema(Database& database, const Clock& clock) {
+  GATELOG_RETURN_IF_ERROR(MigrateTables(database, clock));
+  return ChainOldEvents(database, clock);
 }
 
 absl::Status CheckSchemaVersion(Database& database) {
@@ -211,9 +215,22 @@ absl::StatusOr<model::Incarnation> ReadIncarnation(Database& database) {
   return static_cast<model::Incarnation>(value);
 }
 
-absl::Status ChangeIncarnation(Database& database) {
-  return database.Execute(
-      absl::StrCat("UPDATE meta SET value = ", RandomIncarnation(), " WHERE key = 'incarnation'"));
+absl::Status ChangeIncarnation(Database& database, const Clock& clock) {
+  GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database));
+  GATELOG_ASSIGN_OR_RETURN(const model::Incarnation before, ReadIncarnation(database));
+  const std::int64_t after = RandomIncarnation();
+  GATELOG_RETURN_IF_ERROR(database.Execute(
+      absl::StrCat("UPDATE meta SET value = ", after, " WHERE key = 'incarnation'")));
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::int64_t next,
+      database.QueryInteger("SELECT first_seq + events FROM block ORDER BY number DESC LIMIT 1"));
+  ChainWriter chain(database, clock);
+  GATELOG_RETURN_IF_ERROR(chain.Load());
+  chain.Begin(static_cast<std::uint64_t>(next));
+  GATELOG_RETURN_IF_ERROR(chain.AddEntry(
+      evidence::RestoreEntry{.before = before, .after = static_cast<model::Incarnation>(after)}));
+  GATELOG_RETURN_IF_ERROR(chain.Finish());
+  return transaction.Commit();
 }
 
 }  // namespace gatelog::store

@@ -4,17 +4,19 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/clock.h"
 #include "model/cursor.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace gatelog::store {
 
 // The version of the tables that this program writes; docs/formats/store.md describes them.
-inline constexpr std::int64_t kSchemaVersion = 2;
+inline constexpr std::int64_t kSchemaVersion = 3;
 
-// Brings a new or older database to kSchemaVersion, in one transaction. kFailedPrecondition: the
+// Brings a new or older database to kSchemaVersion: its tables in one transaction, then the old
+// events under the chain in steps that a later start goes on with. kFailedPrecondition: the
 // file was written by a newer gatelog, or belongs to another program.
-absl::Status MigrateSchema(Database& database);
+absl::Status MigrateSchema(Database& database, const Clock& clock = SystemClock());
 
 // Whether the database is a store of kSchemaVersion; changes nothing. Errors as above, and of an
 // older one.
@@ -24,6 +26,6 @@ absl::Status CheckSchemaVersion(Database& database);
 absl::StatusOr<model::Incarnation> ReadIncarnation(Database& database);
 
 // Chooses a new one.
-absl::Status ChangeIncarnation(Database& database);
+absl::Status ChangeIncarnation(Database& database, const Clock& clock = SystemClock());
 
 }  // namespace gatelog::store

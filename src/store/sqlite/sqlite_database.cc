@@ -156,6 +156,10 @@ void Statement::Reset() { sqlite3_reset(handle_); }
 
 std::int64_t Statement::Integer(int column) const { return sqlite3_column_int64(handle_, column); }
 
+bool Statement::IsNull(int column) const {
+  return sqlite3_column_type(handle_, column) == SQLITE_NULL;
+}
+
 std::string_view Statement::Bytes(int column) const {
   const void* data = sqlite3_column_blob(handle_, column);
   const int size = sqlite3_column_bytes(handle_, column);

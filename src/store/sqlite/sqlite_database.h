@@ -50,6 +50,7 @@ class Statement {
   void Reset();
 
   std::int64_t Integer(int column) const;
+  bool IsNull(int column) const;
   // A view until the next Step, Reset or Run.
   std::string_view Bytes(int column) const;
 

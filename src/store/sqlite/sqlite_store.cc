@@ -1,6 +1,6 @@
 #include "store/sqlite/sqlite_store.h"
 
-#include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
@@ -10,49 +10,16 @@
 #include "store/sqlite/log_state_table.h"
 #include "store/sqlite/opening.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/seal_table.h"
 #include "store/sqlite/write_ahead_log.h"
 
 namespace gatelog::store {
 namespace {
 
-constexpr std::string_view kNewestSeq = "SELECT max(seq) FROM event";
+constexpr std::string_view kNewestSeq =
+    "SELECT first_seq + events - 1 FROM block ORDER BY number DESC LIMIT 1";
 
 bool IsIoError(const Database& database) { return (database.last_error() & 0xFF) == SQLITE_IOERR; }
-
-// Whether the store stands as the batches that were not refused left it. One transaction holds them
-// all, so if one of them changed anything, this tells whether it took effect.
-absl::StatusOr<bool> TookEffect(Database& database, std::span<const ports::Batch> batches,
-                                const std::vector<absl::Status>& results) {
-  std::map<model::DeviceId, const ports::LogState*> expected;
-  for (std::size_t i = 0; i < batches.size(); ++i) {
-    if (results[i].ok()) expected[batches[i].log_device] = &batches[i].after;
-  }
-  for (const auto& [log_device, after] : expected) {
-    GATELOG_ASSIGN_OR_RETURN(std::optional<ports::LogState> state,
-                             ReadLogState(database, log_device));
-    if (!state) return false;
-    if (state->epoch != after->epoch || state->next != after->next ||
-        state->generation != after->generation || state->anchors != after->anchors) {
-      return false;
-    }
-  }
-  return true;
-}
-
-absl::StatusOr<bool> TookEffect(Database& database, std::span<const ports::ImageBatch> batches,
-                                const std::vector<absl::Status>& results) {
-  std::map<model::DeviceId, const ports::ImageBatch*> expected;
-  for (std::size_t i = 0; i < batches.size(); ++i) {
-    if (results[i].ok()) expected[batches[i].log_device] = &batches[i];
-  }
-  for (const auto& [log_device, batch] : expected) {
-    GATELOG_ASSIGN_OR_RETURN(const std::optional<ports::LogState> state,
-                             ReadLogState(database, log_device));
-    if (!state || state->epoch != batch->epoch || state->image_next != batch->image_next)
-      return false;
-  }
-  return true;
-}
 
 bool AnyOk(const std::vector<absl::Status>& results) {
   for (const absl::Status& result : results) {
@@ -74,8 +41,9 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(Options options) 
   GATELOG_RETURN_IF_ERROR(MakeWriteAheadLogDurable(directory->database_path(), options.vfs));
   std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(options), std::move(directory)));
   GATELOG_RETURN_IF_ERROR(store->OpenWriter());
-  GATELOG_RETURN_IF_ERROR(MigrateSchema(*store->database_));
+  GATELOG_RETURN_IF_ERROR(MigrateSchema(*store->database_, store->clock()));
   GATELOG_RETURN_IF_ERROR(CheckAfterCrash(*store->directory_, *store->database_));
+  GATELOG_RETURN_IF_ERROR(store->LoadChain());
   GATELOG_ASSIGN_OR_RETURN(store->incarnation_, ReadIncarnation(*store->database_));
   GATELOG_ASSIGN_OR_RETURN(const std::int64_t newest, store->database_->QueryInteger(kNewestSeq));
   store->last_seq_ = static_cast<std::uint64_t>(newest);
@@ -109,10 +77,11 @@ absl::Status SqliteStore::OpenWriter() {
   GATELOG_ASSIGN_OR_RETURN(database_,
                            Database::Open(ConnectionOptions(false, options_.writer_cache_kib)));
   // With a write-ahead log, FULL syncs it in every commit, before readers see anything of it (G3).
-  GATELOG_RETURN_IF_ERROR(database_->Execute(absl::StrCat(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = ", options_.synchronous_for_test,
-      // CheckpointIfDue does it: SQLite would not tell that a checkpoint has failed.
-      "; PRAGMA wal_autocheckpoint = 0")));
+  GATELOG_RETURN_IF_ERROR(database_->Execute(
+      absl::StrCat("PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON; PRAGMA synchronous = ",
+                   options_.synchronous_for_test,
+                   // CheckpointIfDue does it: SQLite would not tell that a checkpoint has failed.
+                   "; PRAGMA wal_autocheckpoint = 0")));
   database_->CountLogPages();
   GATELOG_ASSIGN_OR_RETURN(const std::int64_t synchronous,
                            database_->QueryInteger("PRAGMA synchronous"));
@@ -121,8 +90,21 @@ absl::Status SqliteStore::OpenWriter() {
     return absl::InternalError(
         absl::StrCat(database_->path(), " cannot be used with synced commits."));
   }
-  writer_.emplace(*database_);
+  chain_.emplace(*database_, clock());
+  writer_.emplace(*database_, *chain_);
   return absl::OkStatus();
+}
+
+absl::Status SqliteStore::LoadChain() {
+  GATELOG_RETURN_IF_ERROR(chain_->Load());
+  GATELOG_RETURN_IF_ERROR(writer_->Load());
+  chain_head_ = chain_->head();
+  return absl::OkStatus();
+}
+
+const Clock& SqliteStore::clock() const {
+  static const SystemClock system_clock;
+  return options_.clock == nullptr ? system_clock : *options_.clock;
 }
 
 absl::Status SqliteStore::OpenReaders() {
@@ -141,14 +123,14 @@ absl::Status SqliteStore::CommitTransaction(Transaction& transaction) {
   return options_.commit_result_for_test ? options_.commit_result_for_test(committed) : committed;
 }
 
-absl::Status SqliteStore::AfterFailure(
-    const absl::Status& error, bool committing,
-    const std::function<absl::StatusOr<bool>(Database&)>& took_effect) {
+absl::Status SqliteStore::AfterFailure(const absl::Status& error, bool committing,
+                                       const std::function<absl::StatusOr<bool>()>& took_effect) {
   refused_ = true;
   if (database_->disk_failed()) {
     // Reading back what the commit did would show what the system has cached, not what is synced.
     disk_.Fail(error);
     writer_.reset();
+    chain_.reset();
     database_->KeepLogWhenClosed();
     database_.reset();
     return disk_.status();
@@ -160,10 +142,12 @@ absl::Status SqliteStore::AfterFailure(
   }
   // A new connection knows nothing but what is in the files.
   writer_.reset();
+  chain_.reset();
   database_->KeepLogWhenClosed();
   database_.reset();
-  const absl::Status opened = OpenWriter();
-  const absl::StatusOr<bool> effect = opened.ok() ? took_effect(*database_) : opened;
+  absl::Status opened = OpenWriter();
+  if (opened.ok()) opened = LoadChain();
+  const absl::StatusOr<bool> effect = opened.ok() ? took_effect() : opened;
   if (effect.ok() && *effect) return absl::OkStatus();
   if (!effect.ok() || !absl::IsResourceExhausted(error)) disk_.Fail(error);
   return error;
@@ -191,6 +175,37 @@ void SqliteStore::CheckpointIfDue() {
   if (!done.ok() && database_->disk_failed()) disk_.Fail(done);
 }
 
+absl::Status SqliteStore::CommitBlock(const std::function<absl::StatusOr<bool>()>& work,
+                                      const evidence::SealKey* key) {
+  GATELOG_RETURN_IF_ERROR(disk_.status());
+  std::optional<evidence::ChainHead> expected;
+  const auto write = [&]() -> absl::Status {
+    GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
+    chain_->Begin(last_seq_.load(std::memory_order_relaxed) + 1);
+    GATELOG_ASSIGN_OR_RETURN(const bool anything, work());
+    if (!anything) return absl::OkStatus();
+    GATELOG_RETURN_IF_ERROR(chain_->Finish());
+    if (key != nullptr) {
+      GATELOG_RETURN_IF_ERROR(WriteSeal(*database_, *chain_, chain_->written(), *key).status());
+    }
+    expected = chain_->written();
+    return CommitTransaction(transaction);
+  };
+  const absl::Status error = write();
+  if (!error.ok()) {
+    GATELOG_RETURN_IF_ERROR(
+        AfterFailure(error, expected.has_value(), [&] { return chain_head_ == *expected; }));
+  } else if (expected) {
+    chain_->OnCommitted();
+    chain_head_ = *expected;
+    if (key != nullptr) chain_->OnSealed();
+  }
+  if (expected) writer_->OnCommitted();
+  refused_ = false;
+  CheckpointIfDue();
+  return absl::OkStatus();
+}
+
 template <typename Batch, typename Write>
 absl::StatusOr<std::vector<absl::Status>> SqliteStore::CommitTogether(
     std::span<const Batch> batches, Write write_one) {
@@ -200,23 +215,13 @@ absl::StatusOr<std::vector<absl::Status>> SqliteStore::CommitTogether(
     return std::vector<absl::Status>();
   }
   std::vector<absl::Status> results(batches.size());
-  bool committing = false;
-  const auto write = [&]() -> absl::Status {
-    GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
+  const absl::Status committed = CommitBlock([&]() -> absl::StatusOr<bool> {
     for (std::size_t i = 0; i < batches.size(); ++i) {
       GATELOG_RETURN_IF_ERROR(write_one(batches[i], results[i]));
     }
-    if (!AnyOk(results)) return absl::OkStatus();
-    committing = true;
-    return CommitTransaction(transaction);
-  };
-  if (absl::Status error = write(); !error.ok()) {
-    GATELOG_RETURN_IF_ERROR(AfterFailure(error, committing, [&](Database& database) {
-      return TookEffect(database, batches, results);
-    }));
-  }
-  refused_ = false;
-  CheckpointIfDue();
+    return AnyOk(results);
+  });
+  GATELOG_RETURN_IF_ERROR(committed);
   return results;
 }
 
@@ -228,7 +233,6 @@ absl::StatusOr<std::vector<absl::Status>> SqliteStore::Commit(
       CommitTogether(batches, [&](const ports::Batch& batch, absl::Status& result) {
         return writer_->Write(batch, seq, result);
       }));
-  writer_->OnCommitted();
   last_seq_.store(seq, std::memory_order_release);
   return results;
 }
@@ -238,6 +242,69 @@ absl::StatusOr<std::vector<absl::Status>> SqliteStore::CommitImages(
   return CommitTogether(batches, [&](const ports::ImageBatch& batch, absl::Status& result) {
     return writer_->WriteImages(batch, result);
   });
+}
+
+absl::Status SqliteStore::RecordCleared(model::DeviceId device, model::EventId last,
+                                        const std::string& by) {
+  return CommitBlock([&]() -> absl::StatusOr<bool> {
+    GATELOG_RETURN_IF_ERROR(chain_->AddEntry(
+        evidence::ClearedEntry{.device = device,
+                               .last = last,
+                               .cleared_ms = clock().Now().time_since_epoch().count(),
+                               .by = by}));
+    return true;
+  });
+}
+
+absl::StatusOr<std::optional<evidence::Seal>> SqliteStore::AppendSeal(
+    const evidence::SealKey& key) {
+  GATELOG_RETURN_IF_ERROR(disk_.status());
+  if (log_to_be_emptied_) EmptyLogAfterErasure();
+  std::optional<evidence::Seal> seal;
+  bool committing = false;
+  const auto write = [&]() -> absl::Status {
+    GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
+    GATELOG_ASSIGN_OR_RETURN(seal, WriteSeal(*database_, *chain_, chain_head_, key));
+    if (!seal) return absl::OkStatus();
+    committing = true;
+    return CommitTransaction(transaction);
+  };
+  const auto took_effect = [&]() -> absl::StatusOr<bool> {
+    GATELOG_ASSIGN_OR_RETURN(const std::optional<evidence::Seal> last, ReadLastSeal(*database_));
+    return last == seal;
+  };
+  if (const absl::Status error = write(); !error.ok()) {
+    GATELOG_RETURN_IF_ERROR(AfterFailure(error, committing, took_effect));
+  }
+  if (seal) chain_->OnSealed();
+  return seal;
+}
+
+absl::StatusOr<std::optional<evidence::Seal>> SqliteStore::LastSeal() {
+  ReaderPool::Lease database(*readers_);
+  return ReadLastSeal(*database);
+}
+
+absl::StatusOr<ports::Erased> SqliteStore::Forget(const std::string& user_id, const std::string& by,
+                                                  const evidence::SealKey& key) {
+  if (user_id.empty()) return absl::InvalidArgumentError("Name the user who is to be forgotten.");
+  ports::Erased erased;
+  const auto erase = [&]() -> absl::StatusOr<bool> {
+    GATELOG_ASSIGN_OR_RETURN(erased, writer_->Erase(user_id, by));
+    return true;
+  };
+  GATELOG_RETURN_IF_ERROR(CommitBlock(erase, &key));
+  log_to_be_emptied_ = true;
+  EmptyLogAfterErasure();
+  erased.files_clean = !log_to_be_emptied_;
+  return erased;
+}
+
+void SqliteStore::EmptyLogAfterErasure() {
+  // What goes wrong here concerns the old pages alone; the next seal tries again.
+  const absl::StatusOr<bool> emptied = EmptyWriteAheadLog(*database_);
+  if (emptied.ok() && *emptied) log_to_be_emptied_ = false;
+  if (!emptied.ok() && database_->disk_failed()) disk_.Fail(emptied.status());
 }
 
 absl::StatusOr<std::vector<ports::LogState>> SqliteStore::LoadLogStates() {

@@ -11,7 +11,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/clock.h"
 #include "ports/event_store.h"
+#include "ports/evidence_store.h"
+#include "store/sqlite/chain_writer.h"
 #include "store/sqlite/data_directory.h"
 #include "store/sqlite/disk_health.h"
 #include "store/sqlite/event_writer.h"
@@ -26,7 +29,7 @@ namespace gatelog::store {
 // A commit that fails for want of space changes nothing and may be tried again. After a write or
 // sync that failed, also one of a checkpoint or of the registry, nobody knows what the disk holds,
 // so nothing is committed any more until the store is opened anew.
-class SqliteStore final : public ports::EventStore {
+class SqliteStore final : public ports::EventStore, public ports::EvidenceStore {
  public:
   static constexpr char kSynchronous[] = "FULL";
 
@@ -38,6 +41,7 @@ class SqliteStore final : public ports::EventStore {
     int checkpoint_pages = 16'384;  // in the write-ahead log before they go to the main file
     int busy_ms_max = 10'000;  // how long to wait for another program that keeps the file locked
     std::string vfs = {};      // of SQLite; empty: its default
+    const Clock* clock = nullptr;  // outlives the store; null: the system's
     // What COMMIT is taken to have returned.
     std::function<absl::Status(absl::Status)> commit_result_for_test = {};
     // Anything else loses commits that were acknowledged, which a test must notice.
@@ -67,6 +71,14 @@ class SqliteStore final : public ports::EventStore {
       const model::RecordKey& key) override;
   absl::StatusOr<std::vector<ports::LogTotals>> ReadTotals() override;
 
+  evidence::ChainHead chain_head() const override { return chain_head_; }
+  absl::StatusOr<std::optional<evidence::Seal>> AppendSeal(const evidence::SealKey& key) override;
+  absl::StatusOr<std::optional<evidence::Seal>> LastSeal() override;
+  absl::StatusOr<ports::Erased> Forget(const std::string& user_id, const std::string& by,
+                                       const evidence::SealKey& key) override;
+  absl::Status RecordCleared(model::DeviceId device, model::EventId last,
+                             const std::string& by) override;
+
  private:
   friend class SqliteRegistry;
   friend class SqliteUpkeep;
@@ -75,24 +87,31 @@ class SqliteStore final : public ports::EventStore {
 
   // In the order in which Open calls them.
   absl::Status OpenWriter();
+  absl::Status LoadChain();
   absl::Status OpenReaders();
 
+  const Clock& clock() const;
   Database::Options ConnectionOptions(bool read_only, std::int64_t cache_kib) const;
+  // One transaction and one block of the chain. `work` writes into both; it says whether there is
+  // anything to commit. With a key the block is sealed in the same transaction.
+  absl::Status CommitBlock(const std::function<absl::StatusOr<bool>()>& work,
+                           const evidence::SealKey* key = nullptr);
   // Writes all batches in one transaction, each by write_one(batch, result). OK: the results say
   // which of them took effect.
   template <typename Batch, typename Write>
   absl::StatusOr<std::vector<absl::Status>> CommitTogether(std::span<const Batch> batches,
                                                            Write write_one);
   absl::Status CommitTransaction(Transaction& transaction);
+  void EmptyLogAfterErasure();
   // What a commit of no batches asks: whether the next one can succeed. Writes only after a
   // failure.
   absl::Status TryDisk();
   // Brings the write-ahead log into the main file if it has grown long; the commit before it stands
   // whatever becomes of this.
   void CheckpointIfDue();
-  // Ends a commit that failed. Returns OK if the transaction turns out to have taken effect.
+  // Ends a transaction that failed. Returns OK if the transaction turns out to have taken effect.
   absl::Status AfterFailure(const absl::Status& error, bool committing,
-                            const std::function<absl::StatusOr<bool>(Database&)>& took_effect);
+                            const std::function<absl::StatusOr<bool>()>& took_effect);
 
   const Options options_;
   const std::unique_ptr<DataDirectory> directory_;
@@ -101,9 +120,12 @@ class SqliteStore final : public ports::EventStore {
 
   // The committing thread's.
   std::unique_ptr<Database> database_;
+  std::optional<ChainWriter> chain_;
   std::optional<EventWriter> writer_;
-  bool refused_ = false;  // the last commit failed
-  DiskHealth disk_;       // any thread's
+  evidence::ChainHead chain_head_;
+  bool log_to_be_emptied_ = false;  // an erasure's old pages may be in the write-ahead log
+  bool refused_ = false;            // the last commit failed
+  DiskHealth disk_;                 // any thread's
 
   std::optional<ReaderPool> readers_;
 };

@@ -17,6 +17,7 @@
 #include "store/sqlite/schema.h"
 #include "store/sqlite/sqlite_registry.h"
 #include "tests/support/disk_vfs.h"
+#include "tests/support/older_store.h"
 #include "tests/support/records.h"
 #include "tests/support/temp_directory.h"
 
@@ -200,11 +201,7 @@ TEST_F(SqliteStoreTest, AnOlderStoreLearnsWhichImagesAreAbsent) {
   {
     auto database = Database::Open({.path = file()});
     ASSERT_TRUE(database.ok());
-    ASSERT_TRUE((*database)
-                    ->Execute("DROP VIEW image_absences; DROP TABLE image_absence; DROP INDEX "
-                              "event_image; ALTER TABLE log_state DROP COLUMN images_wanted; ALTER "
-                              "TABLE log_state DROP COLUMN images_absent; PRAGMA user_version = 1")
-                    .ok());
+    ASSERT_TRUE((*database)->Execute(testing::BackToVersion1()).ok());
   }
   auto store = Open();
   const ports::LogTotals totals = store->ReadTotals()->at(0);

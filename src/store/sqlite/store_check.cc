@@ -204,9 +204,15 @@ absl::Status Check::CheckTotals() {
        {Total{"events", "SELECT log_device, count(*) AS number FROM event"},
         Total{"gaps", "SELECT log_device, count(*) AS number FROM gap"},
         Total{"missing", "SELECT log_device, sum(last - first + 1) AS number FROM gap"},
-        Total{"images", "SELECT log_device, count(*) AS number FROM image"},
+        Total{"images",
+              "SELECT log_device, count(*) AS number FROM (SELECT log_device FROM image UNION ALL "
+              "SELECT log_device FROM erased_image)"},
         Total{"images_wanted", "SELECT log_device, count(*) AS number FROM event WHERE flags & 1"},
-        Total{"images_absent", "SELECT log_device, count(*) AS number FROM image_absences"}}) {
+        Total{"images_absent",
+              "SELECT log_device, count(*) AS number FROM image_absences AS a WHERE NOT EXISTS "
+              "(SELECT 1 "
+              "FROM erased_image AS x WHERE x.log_device = a.log_device AND x.epoch = a.epoch AND "
+              "x.id = a.id)"}}) {
     GATELOG_RETURN_IF_ERROR(
         FaultIfAny(absl::StrCat("SELECT s.log_device, s.", total.name,
                                 ", coalesce(number, 0) FROM log_state AS ", "s LEFT JOIN (",

@@ -1,0 +1,67 @@
+#include <pwd.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "apps/gatelog/failure.h"
+#include "apps/gatelog/store_verbs.h"
+#include "base/status_macros.h"
+
+namespace gatelog::cli {
+namespace {
+
+constexpr int kForgetTimeout_s = 10 * 60;  // a person's events are rewritten one by one
+
+// Who runs this command, as far as this machine knows.
+std::string CallerName() {
+  constexpr std::size_t kHostSizeMax = 256;
+  char host[kHostSizeMax] = {};
+  gethostname(host, sizeof(host) - 1);
+  const passwd* entry = getpwuid(geteuid());
+  const std::string name =
+      entry == nullptr ? absl::StrCat("uid ", geteuid()) : std::string(entry->pw_name);
+  return absl::StrCat(name, "@", host).substr(0, kHostSizeMax);
+}
+
+absl::Status Forget(Session& session, const std::string& user) {
+  GATELOG_RETURN_IF_ERROR(session.Confirm(
+      absl::StrCat("Take everything out of the store that tells of user ", user,
+                   "? It cannot be undone. The terminals and older backups are not touched.")));
+  GATELOG_ASSIGN_OR_RETURN(Connection * gateway, session.gateway());
+  v1::ForgetRequest request;
+  request.set_user_id(user);
+  request.set_requested_by(CallerName());
+  GATELOG_ASSIGN_OR_RETURN(
+      const v1::ForgetResponse response,
+      gateway->Call(gateway->store(), &v1::Store::Stub::Forget, request, kForgetTimeout_s));
+  if (session.format() != Format::kTable) {
+    const Json json{{"events", response.events()},
+                    {"images", response.images()},
+                    {"files_clean", response.files_clean()}};
+    return session.out().Write(FormatJsonLine(json) + "\n");
+  }
+  session.Say(absl::StrCat("Forgotten: ", FormatCount(response.events()), " events are without a ",
+                           "person now, and ", FormatCount(response.images()),
+                           " images are gone. What a terminal still holds in its log it will show "
+                           "again only to who reads the terminal."));
+  if (!response.files_clean()) {
+    session.Say(
+        "Another program is reading the database, so old pages are still in its write-ahead log; "
+        "they leave it within minutes of that program's end.");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddStoreForget(CLI::App& noun, Session& session) {
+  auto user = std::make_shared<std::string>();
+  CLI::App* forget =
+      AddVerb(noun, "forget", "Take a person out of the store; the evidence stays whole",
+              "  gatelog store forget 4711\n"
+              "  gatelog store forget 4711 --yes\n");
+  forget->add_option("USER", *user, "user ID")->required();
+  forget->callback(
+      [&session, user] { session.run = [&session, user] { return Forget(session, *user); }; });
+}
+
+}  // namespace gatelog::cli

@@ -1,0 +1,283 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "store/sqlite/audit_pass.h"
+
+namespace gatelog::store {
+
+using evidence::EpochAccount;
+using evidence::Finding;
+
+namespace {
+
+std::string NameOf(std::int64_t log_device, std::int64_t epoch) {
+  return absl::StrCat("device ", log_device, " epoch ", epoch);
+}
+
+std::int64_t Number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
+// Names the first of several values that is not what the chain says.
+class Comparison {
+ public:
+  explicit Comparison(const Statement& row) : row_(row) {}
+
+  Comparison& Is(int column, std::uint64_t expected, const char* name) {
+    const bool same = !row_.IsNull(column) && row_.Integer(column) == Number(expected);
+    if (!same && wrong_ == nullptr) wrong_ = name;
+    return *this;
+  }
+  Comparison& IsNull(int column, const char* name) {
+    if (!row_.IsNull(column) && wrong_ == nullptr) wrong_ = name;
+    return *this;
+  }
+  absl::Status Result(const std::string& of) const {
+    if (wrong_ == nullptr) return absl::OkStatus();
+    return Finding(absl::StrCat(of, ": ", wrong_, " is not what the chain says"));
+  }
+
+ private:
+  const Statement& row_;
+  const char* wrong_ = nullptr;
+};
+
+}  // namespace
+
+// Rows that lie before, behind or between what was walked through.
+absl::Status AuditPass::CheckNothingOutside() {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement event,
+      database_.Prepare("SELECT seq FROM event WHERE seq > ?1 OR seq < 1 ORDER BY seq LIMIT 1"));
+  event.Bind(1, Number(report_.events + report_.pruned_events));
+  GATELOG_ASSIGN_OR_RETURN(const bool extra_event, event.Step());
+  if (extra_event) {
+    return Finding(absl::StrCat("event seq ", event.Integer(0), " is in no block"));
+  }
+  struct Outside {
+    const char* sql;
+    std::uint64_t most;
+    const char* what;
+  };
+  const Outside outside[] = {
+      {"SELECT number FROM block WHERE number > ?1 OR number < 1", report_.blocks, "block"},
+      {"SELECT block FROM entry WHERE block > ?1 OR block < 1", report_.blocks, "entry of block"},
+      {"SELECT number FROM seal WHERE number > ?1 OR number < 1", report_.seals, "seal"},
+      {"SELECT seal FROM seal_manifest WHERE seal > ?1 OR seal < 1", report_.seals,
+       "manifest of seal"}};
+  for (const Outside& one : outside) {
+    GATELOG_ASSIGN_OR_RETURN(Statement select, database_.Prepare(one.sql));
+    select.Bind(1, Number(one.most));
+    GATELOG_ASSIGN_OR_RETURN(const bool any, select.Step());
+    if (any) {
+      return Finding(absl::StrCat(one.what, " ", select.Integer(0), " does not follow the others"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AuditPass::CheckErased() {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      database_.Prepare("SELECT block, seq, commitment FROM erased ORDER BY block, seq"));
+  std::map<std::uint64_t, evidence::ErasedEvents> taken;
+  std::uint64_t rows = 0;
+  while (true) {
+    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) break;
+    const auto block = static_cast<std::uint64_t>(select.Integer(0));
+    const auto seq = static_cast<std::uint64_t>(select.Integer(1));
+    if (!erasures_.contains(block)) {
+      return Finding(absl::StrCat("event seq ", seq, " is erased, and no entry says so"));
+    }
+    taken[block].Add(seq);
+    ++rows;
+  }
+  for (const auto& [block, erasure] : erasures_) {
+    evidence::ErasedEvents& events = taken[block];
+    if (events.count() != erasure.events || events.Finish() != erasure.events_digest) {
+      return Finding(absl::StrCat("the erasure of block ", block, " took ", erasure.events,
+                                  " events; those that are marked as erased by it are others"));
+    }
+  }
+  report_.erased_events = rows;
+  return absl::OkStatus();
+}
+
+absl::Status AuditPass::CheckErasedImages() {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select, database_.Prepare("SELECT block, log_device, epoch, id FROM erased_image "
+                                          "ORDER BY block, log_device, epoch, id"));
+  std::map<std::uint64_t, evidence::ErasedImages> taken;
+  while (true) {
+    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) break;
+    const auto block = static_cast<std::uint64_t>(select.Integer(0));
+    const model::RecordKey key{static_cast<model::DeviceId>(select.Integer(1)),
+                               static_cast<model::Epoch>(select.Integer(2)),
+                               static_cast<model::EventId>(select.Integer(3))};
+    if (!erasures_.contains(block)) {
+      return Finding(absl::StrCat("the image of ", NameOf(key.log_device, key.epoch), " ID ",
+                                  key.id, " is erased, and no entry says so"));
+    }
+    taken[block].Add(key);
+    ++report_.erased_images;
+  }
+  for (const auto& [block, erasure] : erasures_) {
+    evidence::ErasedImages& images = taken[block];
+    if (images.count() != erasure.images || images.Finish() != erasure.images_digest) {
+      return Finding(absl::StrCat("the erasure of block ", block, " took ", erasure.images,
+                                  " images; those that are marked as erased by it are others"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Each row that the chain names was compared; more than those there must not be.
+absl::Status AuditPass::CheckCounts() {
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t gaps,
+                           database_.QueryInteger("SELECT count(*) FROM gap"));
+  if (gaps != Number(ledger_.gaps())) {
+    return Finding(absl::StrCat("there are ", gaps, " gaps; the chain knows ", ledger_.gaps()));
+  }
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t absences,
+                           database_.QueryInteger("SELECT count(*) FROM image_absence"));
+  if (absences != Number(ledger_.absences())) {
+    return Finding(absl::StrCat("there are ", absences, " absences of images; the chain knows ",
+                                ledger_.absences()));
+  }
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t images,
+                           database_.QueryInteger("SELECT count(*) FROM image"));
+  // An image that was erased and then pruned is in both counts.
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t erased_here,
+                           database_.QueryInteger("SELECT count(*) FROM erased_image"));
+  const std::int64_t most = Number(ledger_.images() - images_pruned_count_);
+  const bool right = images_pruned_count_ == 0 ? images + erased_here == most : images <= most;
+  if (right) return absl::OkStatus();
+  return Finding(absl::StrCat("there are ", images, " images and ", erased_here,
+                              " erased ones; the chain knows ", most));
+}
+
+absl::Status AuditPass::CheckEpochs() {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      database_.Prepare("SELECT e.log_device, e.epoch, e.next, e.generation, e.events, e.gaps, "
+                        "e.missing, s.epoch FROM epoch AS e LEFT JOIN log_state AS s ON "
+                        "s.log_device = e.log_device ORDER BY e.log_device, e.epoch"));
+  while (true) {
+    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) return absl::OkStatus();
+    const std::string name = NameOf(select.Integer(0), select.Integer(1));
+    const EpochAccount* account = ledger_.Find(static_cast<model::DeviceId>(select.Integer(0)),
+                                               static_cast<model::Epoch>(select.Integer(1)));
+    if (account == nullptr) return Finding(absl::StrCat(name, " is not in the chain"));
+    const bool over = ledger_.Find(static_cast<model::DeviceId>(select.Integer(0)),
+                                   static_cast<model::Epoch>(select.Integer(1) + 1)) != nullptr;
+    Comparison comparison(select);
+    if (over) {
+      comparison.Is(2, account->next(), "the next ID").Is(3, account->generation, "the generation");
+      comparison.Is(4, account->events, "the number of events");
+      comparison.Is(5, account->gaps, "the number of gaps");
+      comparison.Is(6, account->missing, "the number of missing records");
+    } else {
+      comparison.IsNull(2, "the next ID").Is(3, account->opened_with, "the generation");
+      comparison.IsNull(4, "the number of events").IsNull(5, "the number of gaps");
+      comparison.IsNull(6, "the number of missing records");
+    }
+    GATELOG_RETURN_IF_ERROR(comparison.Result(name));
+  }
+}
+
+absl::Status AuditPass::CheckLogs() {
+  struct Totals {
+    model::Epoch epoch = 0;
+    std::uint64_t events = 0, images_wanted = 0, images = 0, images_absent = 0;
+    std::uint64_t gaps = 0, missing = 0;
+  };
+  std::map<model::DeviceId, Totals> expected;
+  for (const auto& [key, account] : ledger_.epochs()) {
+    Totals& totals = expected[key.first];
+    totals.epoch = std::max(totals.epoch, key.second);
+    totals.events += account.events;
+    totals.images_wanted += account.images_wanted;
+    totals.images += account.images;
+    totals.images_absent += account.images_absent + account.images_unsettled;
+    totals.gaps += account.gaps;
+    totals.missing += account.missing;
+  }
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      database_.Prepare("SELECT log_device, epoch, epoch_first, generation, next, image_next, "
+                        "events, images, gaps, missing, epoch_events, epoch_gaps, epoch_missing, "
+                        "images_wanted, images_absent "
+                        "FROM log_state ORDER BY log_device"));
+  while (true) {
+    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) break;
+    const auto log_device = static_cast<model::DeviceId>(select.Integer(0));
+    const std::string name = absl::StrCat("state of log device ", select.Integer(0));
+    const auto known = expected.find(log_device);
+    if (known == expected.end() || select.Integer(0) != log_device) {
+      return Finding(absl::StrCat(name, " is there, and the chain does not know it"));
+    }
+    const Totals& totals = known->second;
+    const EpochAccount& now = *ledger_.Find(log_device, totals.epoch);
+    // How many of the events that were pruned said that they have an image, nobody knows any more.
+    const bool all_there = report_.pruned_events == 0;
+    GATELOG_RETURN_IF_ERROR(Comparison(select)
+                                .Is(1, totals.epoch, "the epoch")
+                                .Is(all_there ? 13 : 6,
+                                    all_there ? totals.images_wanted : totals.events,
+                                    "the number of events with an image")
+                                .Is(14, totals.images_absent, "the number of absent images")
+                                .Is(2, now.first, "the epoch's first ID")
+                                .Is(3, now.generation, "the generation")
+                                .Is(4, now.next(), "the next ID")
+                                .Is(5, now.image_next, "the next ID of images")
+                                .Is(6, totals.events, "the number of events")
+                                .Is(7, totals.images, "the number of images")
+                                .Is(8, totals.gaps, "the number of gaps")
+                                .Is(9, totals.missing, "the number of missing records")
+                                .Is(10, now.events, "the number of events of the epoch")
+                                .Is(11, now.gaps, "the number of gaps of the epoch")
+                                .Is(12, now.missing, "the number of missing records of the epoch")
+                                .Result(name));
+    expected.erase(known);
+  }
+  if (expected.empty()) return absl::OkStatus();
+  return Finding(absl::StrCat("state of log device ", expected.begin()->first, " is missing"));
+}
+
+absl::Status AuditPass::CheckPeople() {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      database_.Prepare(
+          "SELECT id FROM person AS p WHERE NOT EXISTS (SELECT 1 FROM event AS e INDEXED BY "
+          "event_person WHERE e.person = p.id) AND NOT EXISTS (SELECT 1 FROM image AS i INDEXED BY "
+          "image_person WHERE i.person = p.id) LIMIT 1"));
+  GATELOG_ASSIGN_OR_RETURN(const bool any, select.Step());
+  if (any) return Finding(absl::StrCat("nothing tells of person ", select.Integer(0)));
+  return absl::OkStatus();
+}
+
+absl::Status AuditPass::CheckMeta() {
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::int64_t unknown,
+      database_.QueryInteger("SELECT (SELECT count(*) FROM secret WHERE name <> 'salt') + (SELECT "
+                             "count(*) FROM meta WHERE key NOT IN ('incarnation', 'created_ms'))"));
+  if (unknown != 0) return Finding("a row was added to the table meta or secret");
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::int64_t incarnation,
+      database_.QueryInteger("SELECT value FROM meta WHERE key = 'incarnation'"));
+  if (incarnation != Number(ledger_.incarnation())) {
+    return Finding("the store's incarnation is not what was committed");
+  }
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::int64_t created,
+      database_.QueryInteger("SELECT value FROM meta WHERE key = 'created_ms'"));
+  if (created != ledger_.created_ms()) {
+    return Finding("the time at which the store was made is not what was committed");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace gatelog::store

@@ -1,0 +1,72 @@
+#include "store/sqlite/store_audit.h"
+
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "store/sqlite/audit_pass.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/sqlite_database.h"
+
+namespace gatelog::store {
+namespace {
+
+constexpr std::uint64_t kEventsPerPiece = 100'000;  // read in one moment
+constexpr std::uint64_t kBlocksPerPiece = 20'000;
+
+absl::Status CheckVersion(Database& database) {
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t version,
+                           database.QueryInteger("PRAGMA user_version"));
+  if (version == kSchemaVersion) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(database.path(), " has version ", version, " of the tables, this program knows ",
+                   kSchemaVersion,
+                   version < kSchemaVersion ? "; start gatelogd of this version on it once"
+                                            : "; use the gatelog of the version that wrote it",
+                   "."));
+}
+
+// One piece. True: everything is checked, the tables as a whole too.
+absl::StatusOr<bool> CheckPiece(Database& database, AuditPass& pass, const AuditOptions& options) {
+  GATELOG_ASSIGN_OR_RETURN(Snapshot snapshot, Snapshot::Begin(database));
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t newest,
+                           database.QueryInteger("SELECT max(number) FROM block"));
+  GATELOG_RETURN_IF_ERROR(pass.LoadPrunes());
+  const std::uint64_t events_before = pass.report().events;
+  const std::uint64_t blocks_before = pass.report().blocks;
+  while (pass.report().blocks < static_cast<std::uint64_t>(newest)) {
+    GATELOG_RETURN_IF_ERROR(pass.CheckNextBlock());
+    if (pass.report().events - events_before >= kEventsPerPiece ||
+        pass.report().blocks - blocks_before >= kBlocksPerPiece) {
+      break;
+    }
+  }
+  if (options.progress &&
+      !options.progress(pass.report().blocks, static_cast<std::uint64_t>(newest))) {
+    return absl::CancelledError();
+  }
+  if (pass.report().blocks < static_cast<std::uint64_t>(newest)) return false;
+  GATELOG_RETURN_IF_ERROR(pass.CheckTables());
+  return true;
+}
+
+}  // namespace
+
+absl::StatusOr<AuditReport> AuditStore(const AuditOptions& options) {
+  // Without a write-ahead log nobody has the file open, and nothing need be written beside it.
+  std::error_code ignored;
+  const bool alone = !std::filesystem::exists(options.path + "-wal", ignored);
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Database> database,
+      Database::Open({.path = options.path, .read_only = true, .immutable = alone}));
+  GATELOG_RETURN_IF_ERROR(CheckVersion(*database));
+  AuditPass pass(*database, options);
+  while (true) {
+    GATELOG_ASSIGN_OR_RETURN(const bool done, CheckPiece(*database, pass, options));
+    if (done) return pass.report();
+  }
+}
+
+}  // namespace gatelog::store

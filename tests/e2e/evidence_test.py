@@ -1,0 +1,132 @@
+"""Evidence: what is stored is what was committed, for gatelog and for a checker that shares nothing with it."""
+
+import collections
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+import unittest
+
+from harness import FIRST_ID, EndToEndTest, run_cli, wait_for  # first: finds the generated contracts
+
+from gsdk import event_pb2
+
+CHECKER = pathlib.Path(__file__).resolve().parents[2] / "examples" / "audit" / "verify.py"
+
+
+class EvidenceTest(EndToEndTest):
+    def setUp(self):
+        super().setUp()
+        self.heads = pathlib.Path(self.folder) / "heads"
+        self.env = {"GATELOG_SEAL_HEADS_FILE": str(self.heads), "GATELOG_SEAL_INTERVAL_MS": "1000"}
+
+    def start(self):
+        self.gw = self.gateway(env=self.env)
+        return self.gw
+
+    def fill(self):
+        self.sim = self.simulator(devices=2, history=400, images=True)
+        self.start().add_all(self.sim)
+        self.gw.wait_stored(self.sim)
+
+    def database(self):
+        return self.gw.data_dir / "gatelog.db"
+
+    def verify(self, path=None, check=True):
+        """Both checkers; they must agree."""
+        path = path or self.database()
+        key = self.gw.data_dir / "cert" / "seal.pub"
+        ours = run_cli("store", "verify", path, "--key", key, "--heads", self.heads, check=False)
+        theirs = subprocess.run(["/usr/bin/python3", CHECKER, path, "--key", key, "--heads", self.heads],
+                                capture_output=True, text=True, check=False)
+        self.assertEqual(ours.returncode == 0, theirs.returncode == 0, f"{ours.stderr}\n{theirs.stdout}{theirs.stderr}")
+        self.assertIn(ours.returncode, (0, 1))
+        self.assertNotIn("Traceback", theirs.stderr)
+        if check:
+            self.assertEqual(0, ours.returncode, ours.stderr)
+        return ours
+
+    def test_everything_that_is_stored_verifies(self):
+        self.fill()
+        self.gw.event.ClearLog(event_pb2.ClearLogRequest(deviceID=FIRST_ID), timeout=60)
+        self.gw.wait_stored(self.sim)
+        users = collections.Counter(row[0] for row in sqlite3.connect(self.database()).execute("SELECT user_id FROM events"))
+        user, count = next((user, count) for user, count in users.most_common() if user)
+        said = self.gw.cli("store", "forget", user, "--yes").stderr
+        self.assertIn(f"{count} events", said)
+        self.assertEqual(1, self.gw.cli("store", "forget", user, "--yes", check=False).returncode)
+        self.assertIn("erased events", self.verify().stdout)  # while the gateway runs
+        self.gw.stop()
+        self.assertIn("not yet sealed  nothing", self.verify().stdout)
+        store = sqlite3.connect(self.database())
+        self.assertEqual([(6, 1)], store.execute("SELECT kind, count(*) FROM entry WHERE kind = 6").fetchall())
+        for file in self.gw.data_dir.glob("gatelog.db*"):
+            self.assertNotIn(b"\x22" + bytes([len(user)]) + user.encode() + b"\x30", file.read_bytes(), "the user in a record")
+
+    def test_a_crash_between_commit_and_seal(self):
+        self.fill()
+        for _ in range(3):
+            before = self.heads.read_text().count("gatelog-head")
+            self.sim.inject(eventCode=0x1300, userID="4711")
+            wait_for(lambda: sqlite3.connect(self.database()).execute(
+                "SELECT max(block) > (SELECT max(block) FROM seal) FROM (SELECT max(number) AS block FROM block)").fetchone()[0]
+                or self.heads.read_text().count("gatelog-head") > before, "a commit")
+            self.gw.kill()
+            self.verify()
+            self.start()
+            wait_for(lambda: self.heads.read_text().count("gatelog-head") > before, "a seal")
+            self.gw.wait_stored(self.sim)
+        self.gw.stop()
+        self.verify()
+
+    def test_what_is_changed_is_found(self):
+        self.fill()
+        self.gw.cli("store", "forget", sqlite3.connect(self.database()).execute(
+            "SELECT user_id FROM events WHERE user_id IS NOT NULL LIMIT 1").fetchone()[0], "--yes")
+        self.gw.stop()
+        changes = {
+            "UPDATE event SET person = (SELECT max(id) FROM person) WHERE seq = 7": "event seq 7",
+            "UPDATE event SET timestamp = timestamp - 3600 WHERE seq = 300": "timestamp",
+            "DELETE FROM event WHERE seq = 100": "event seq 100 is missing",
+            "UPDATE event SET arrival_ms = arrival_ms + 1 WHERE seq = 9": "event seq 9",
+            "UPDATE person SET user_id = 'nobody' WHERE id = (SELECT max(id) FROM person)": "user ID",
+            "UPDATE person SET salt = randomblob(32) WHERE id = (SELECT max(id) FROM person)": "salt",
+            "UPDATE image SET payload = x'00' WHERE rowid = (SELECT min(rowid) FROM image)": "picture",
+            "DELETE FROM image WHERE rowid = (SELECT min(rowid) FROM image)": "missing",
+            "UPDATE epoch SET opened_ms = 0": "opening",
+            "INSERT INTO gap VALUES (541000001, 1, 1, 2, 3, 0, x'')": "gaps",
+            "UPDATE log_state SET events = events + 1": "number of events",
+            "UPDATE block SET time_ms = time_ms + 1 WHERE number = 3": "block 3",
+            "UPDATE seal SET time_ms = time_ms + 1 WHERE number = 1": "seal 1",
+            "UPDATE seal_manifest SET next = next + 1": "manifest",
+            "DELETE FROM seal_manifest WHERE seal = (SELECT max(number) FROM seal)": "manifest",
+            "DELETE FROM seal WHERE number = 1": "seal 1 is missing",
+            "DELETE FROM erased": "erase",
+        }
+        for change, words in changes.items():
+            with self.subTest(change):
+                copy = pathlib.Path(self.folder) / "copy.db"
+                shutil.copyfile(self.database(), copy)
+                store = sqlite3.connect(copy)
+                store.execute(change)
+                store.commit()
+                store.close()
+                found = self.verify(copy, check=False)
+                self.assertEqual(1, found.returncode)
+                self.assertIn("is not as it was committed", found.stderr)
+                self.assertIn(words, found.stderr)
+
+    def test_a_cut_end_shows_by_the_heads_kept_elsewhere(self):
+        self.fill()
+        self.gw.stop()
+        store = sqlite3.connect(self.database())
+        seals = store.execute("SELECT max(number) FROM seal").fetchone()[0]
+        store.execute("DELETE FROM seal_manifest WHERE seal = ?", (seals,))
+        store.execute("DELETE FROM seal WHERE number = ?", (seals,))
+        store.commit()
+        store.close()
+        self.assertIn(f"seal {seals} is among the heads that were kept elsewhere", self.verify(check=False).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
