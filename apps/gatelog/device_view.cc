@@ -117,7 +117,7 @@ std::string RetryWords(const v1::Device& device) {
 
 std::string ClockWords(const v1::Device& device) {
   if (!device.has_clock_drift()) return "not measured yet";
-  return absl::StrCat(DriftWords(device), " to the gateway's; at most ",
+  return absl::StrCat(DriftWords(device), " against the gateway's, furthest ",
                       FormatDrift(device.clock_drift().largest_ms()),
                       device.clock_drift().beyond_limit() ? "; set the device's clock" : "");
 }

@@ -79,7 +79,7 @@ TEST(DeviceViewTest, InfoHasEverything) {
   EXPECT_EQ(Pair(device, "its time"),
             "2026-11-23 07:00:00 by the device's clock, arrived 2026-11-23 07:59:48");
   EXPECT_EQ(Pair(device, "clock"),
-            "-59 m 48 s to the gateway's; at most -1 h 0 m; set the device's clock");
+            "-59 m 48 s against the gateway's, furthest -1 h 0 m; set the device's clock");
   EXPECT_EQ(Pair(device, "images"), "1,558 of 1,570 stored, 3 to come, 9 not on the device");
   EXPECT_EQ(Pair(device, "missing"), "1,000 in 2 gaps");
   EXPECT_EQ(Pair(device, "retries"), "0 to connect since the last link, 4 reads");

@@ -21,7 +21,7 @@ struct LogField {
   std::string value;
 };
 
-enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError };
+enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError, kNone };
 
 // A log line is a sentence and its fields, on stderr: `Device connected. device=541000001
 // address=127.0.0.1:51211`. Values with spaces are quoted, control characters escaped. Any thread.

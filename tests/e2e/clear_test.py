@@ -49,6 +49,17 @@ class ClearTest(EndToEndTest):
         figures = self.verify(epochs=1)
         self.assertEqual(list(range(1, figures.stored + 1)), compare.stored_ids(self.gw.data_dir, FIRST_ID))
 
+    def test_images_are_stored_before_they_are_cleared(self):
+        sim = self.simulator(name="camera", history=3000, images=True, first_id=542000001)
+        with compare.open_terminals(sim.data_dir) as terminals:
+            images = dict(terminals.execute("SELECT id, payload FROM image"))
+        self.assertGreater(len(images), 50)
+        device = self.gw.add(sim.address())
+        self.gw.event.ClearLog(event_pb2.ClearLogRequest(deviceID=device), timeout=60)
+        self.assertEqual(0, sim.terminal(device).images)
+        with compare.open_store(self.gw.data_dir) as store:
+            self.assertEqual(images, dict(store.execute("SELECT id, payload FROM image WHERE log_device = ?", (device,))))
+
     def test_a_factory_reset_begins_an_epoch(self):
         self.gw.wait_stored(self.sim)
         self.sim.set_rate(0)

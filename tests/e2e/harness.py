@@ -95,6 +95,14 @@ class Process:
                     raise AssertionError(f"{self.command[0]}: no '{pattern}' within {seconds} s:\n{self.errors()}")
                 self._changed.wait(0.5)
 
+    def wait_ready(self, pattern, seconds=START_SECONDS):
+        """As wait_line, for whoever has just started it: what does not get ready is ended."""
+        try:
+            return self.wait_line(pattern, seconds)
+        except BaseException:
+            self.kill()
+            raise
+
     def errors(self):
         """What it wrote to stderr."""
         if not self._errors.closed:
@@ -145,7 +153,7 @@ class Simulator(Process):
         if images:
             command.append("--images")
         super().__init__(command, f"{data_dir}.log")
-        ready = self.wait_line(r"^gatelog-sim: ready devices=\d+ first=\S+:(\d+) .*control=(\S+)", 120)
+        ready = self.wait_ready(r"^gatelog-sim: ready devices=\d+ first=\S+:(\d+) .*control=(\S+)", 120)
         self.port, self.control_address = int(ready[1]), ready[2]
         self.channel = grpc.insecure_channel(self.control_address)
         self.control = control_pb2_grpc.ControlStub(self.channel)
@@ -185,7 +193,7 @@ class Gateway(Process):
     def __init__(self, data_dir, grpc_address="127.0.0.1:0", extra=(), env=None):
         self.data_dir = pathlib.Path(data_dir)
         super().__init__(self.command(data_dir, grpc_address, extra), f"{data_dir}.log", env)
-        ready = self.wait_line(r"^gatelogd: ready grpc=(\S+) http=(\S+) ca=(.+)$")
+        ready = self.wait_ready(r"^gatelogd: ready grpc=(\S+) http=(\S+) ca=(.+)$")
         self.grpc_address, self.http_address, self.ca = ready[1], ready[2], pathlib.Path(ready[3])
         self.channel = grpc.secure_channel(self.grpc_address, grpc.ssl_channel_credentials(self.ca.read_bytes()))
         self.event = event_pb2_grpc.EventStub(self.channel)

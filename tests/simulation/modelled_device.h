@@ -1,138 +1,133 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
-#include <random>
-#include <set>
 #include <string>
 
 #include "model/log_status.h"
-#include "ports/device_link.h"
+#include "tests/simulation/faults.h"
+#include "tests/simulation/ledger.h"
+#include "tests/simulation/random.h"
 #include "tests/support/virtual_time.h"
 
 namespace gatelog::simulation {
-
-using Random = std::mt19937_64;
-
-// True once in `n` times.
-inline bool OneIn(Random& random, std::uint64_t n) { return random() % n == 0; }
-
-// 0 to n - 1.
-inline std::uint32_t Below(Random& random, std::uint64_t n) {
-  return static_cast<std::uint32_t>(random() % n);
-}
 
 class ModelledLink;
 
 // How badly the links of a device behave. Each is "once in so many times"; 0: never.
 struct LinkFaults {
-  std::uint64_t lose_link = 0;  // at any reply
+  std::uint64_t lose_link = 0;  // at a request
+  std::uint64_t die = 0;        // in silence, at a request
+  std::uint64_t flap = 0;       // as soon as it is there
+  std::uint64_t overtake = 0;   // a frame is not kept in order
+  std::uint64_t repeat_page = 0;
+  std::uint64_t cut_page = 0;
+  std::uint64_t refuse_read = 0;
   std::uint64_t lose_push = 0;
+  std::uint64_t lose_keep_alive = 0;
   std::uint64_t double_push = 0;
-  std::uint64_t forge_push = 0;  // a push of a record that is not there
-  std::uint64_t fail_read = 0;   // the device answers with an error of its own
+  std::uint64_t forge_push = 0;
   std::chrono::milliseconds delay_max{5};
+
+  bool operator==(const LinkFaults&) const = default;
 };
 
 // A terminal as the gateway may meet it: a ring of records under a counter, and everything that
-// happens to it. Every record it ever wrote is remembered, to be compared with what was stored.
+// happens to it. Every record it ever wrote is in the ledger, to be compared with what was stored.
 class ModelledDevice {
  public:
-  struct Record {
-    std::string payload;
-    bool readable = true;      // its bytes are an event
-    std::uint64_t serial = 0;  // unique over everything the device ever wrote
-  };
-  // One record that was on the device, wherever it went.
-  struct Written {
-    std::uint64_t life = 0;
-    model::EventId id = 0;
-    std::string payload;
-    bool readable = true;
+  // What a device is like for all its life.
+  struct Traits {
+    bool generations = true;      // it has another generation whenever its counter begins anew
+    bool clear_restarts = false;  // a clear begins the counter anew
+    bool logs_links = false;      // it writes a record when a gateway comes
+    bool images = false;
+    std::size_t capacity = 1'000;  // records
   };
 
-  // Everything that was written under one device ID, by whichever terminal.
-  struct Ledger {
-    std::uint64_t last_serial = 0;
-    std::map<std::uint64_t, Written> written;  // by serial
-    std::set<std::uint64_t> rewritten_lives;   // lost records and wrote others under their IDs
-  };
-
-  ModelledDevice(model::DeviceId id, bool generations, std::shared_ptr<Ledger> ledger,
-                 testing::VirtualTime& time, Random& random);
+  ModelledDevice(model::DeviceId id, const Traits& traits, std::shared_ptr<Ledger> ledger,
+                 testing::VirtualTime& time, Random& random, FaultCounts& counts);
   ~ModelledDevice();
-
-  model::DeviceId id() const { return id_; }
 
   // What may happen to a terminal.
   void Write(std::uint32_t code);
+  void WriteEarly(std::uint32_t code);  // the push comes before the record can be read
   void WriteUnreadable();
-  void SkipIds(std::uint32_t count);  // holes in the counter
-  void Clear(bool by_command);        // writes 0x4200 as the first record
-  void Empty();                       // without a record: the log is just gone
-  void FactoryReset();
-  void LoseNewest(std::uint32_t count);  // a rollback: the counter goes back too
+  void SkipIds(std::uint32_t count);
+  void Clear();
+  void Empty();
+  void FactoryReset(bool beyond);
+  void LoseNewest(std::uint32_t count);
   void SwapWith(ModelledDevice& spare);  // another terminal comes under this ID, with its own log
+  void Reencode() { ++log_.encoding; }
+  void Decay();  // one record becomes unreadable
   void CutLink();
+  void DropLinkInSilence();
+  void LosePushes();
   void set_reachable(bool reachable);
-  void set_faults(const LinkFaults& faults) { faults_ = faults; }
+  void set_faults(const LinkFaults& faults);
   void JumpClock(std::int64_t by_s) { clock_offset_s_ += by_s; }
+  void SetClock(std::int64_t to_s);
+  // Another gateway takes the session until then, if it is free.
+  void OccupyUntil(std::chrono::milliseconds time);
 
+  model::DeviceId id() const { return id_; }
+  const Traits& traits() const { return traits_; }
   bool reachable() const { return reachable_; }
   bool linked() const { return link_ != nullptr; }
+  bool busy() const { return linked() || time_.now() < occupied_until_; }
+  // The link has been there since, and nothing was done to it that would make it slow; never: no.
+  std::chrono::milliseconds healthy_since() const;
   const LinkFaults& faults() const { return faults_; }
-  model::LogStatus status() const;
-  const std::map<model::EventId, Record>& records() const { return log_.records; }
   const Ledger& ledger() const { return *ledger_; }
-  std::uint64_t life() const { return log_.life; }
-  bool generations() const { return generations_; }
+
+  // The log as it can be read now.
+  model::LogStatus status() const;
+  const std::map<model::EventId, std::uint64_t>& records() const {
+    return log_.records;
+  }  // serials
+  std::string PayloadOf(std::uint64_t serial) const;
+  // The record before the next one, whether or not it still stands; 0: none.
+  std::uint64_t newest() const { return log_.newest; }
+  const std::map<model::EventId, std::string>& images() const { return log_.images; }
 
  private:
   friend class ModelledLink;
-  friend class ModelledDialer;
 
   // What makes one log different from another's.
   struct Log {
-    std::map<model::EventId, Record> records;
+    std::map<model::EventId, std::uint64_t> records;
+    std::map<model::EventId, std::string> images;  // encoded ImageLogs
     model::EventId next_id = 1;
+    model::EventId hidden_from = 0;  // IDs from here on cannot be read yet
+    std::uint64_t newest = 0;
     model::Generation generation = 0;
-    std::uint64_t life = 0;
+    int encoding = 0;  // by which firmware
   };
 
-  void Append(std::string payload, bool readable);
+  std::string MakeEvent(std::uint32_t code, std::uint64_t serial, bool has_image);
+  void Append(Written record);
+  void Overwrite();
+  void Remove(model::EventId id, Fate fate);
+  void AddImage(std::uint32_t code, std::uint64_t serial);
   std::uint32_t clock_s() const;
   model::Generation NewGeneration();
 
   const model::DeviceId id_;
-  const bool generations_;
-  const std::size_t capacity_;
+  const Traits traits_;
   testing::VirtualTime& time_;
   Random& random_;
+  FaultCounts& counts_;
+  std::shared_ptr<Ledger> ledger_;
   Log log_;
   LinkFaults faults_;
   bool reachable_ = true;
+  std::chrono::milliseconds occupied_until_{0};
   std::int64_t clock_offset_s_ = 0;
   ModelledLink* link_ = nullptr;
-  std::shared_ptr<Ledger> ledger_;
-};
-
-// Links to modelled devices; the port of an address is the device's number in the fleet.
-class ModelledDialer final : public ports::DeviceDialer {
- public:
-  ModelledDialer(testing::VirtualTime& time, Random& random) : time_(time), random_(random) {}
-
-  void Add(std::uint16_t port, ModelledDevice& device) { devices_[port] = &device; }
-
-  std::unique_ptr<Attempt> Dial(
-      const ports::DeviceAddress& address, ports::DeviceLinkObserver& observer,
-      ports::Reply<absl::StatusOr<std::unique_ptr<ports::DeviceLink>>> reply) override;
-
- private:
-  testing::VirtualTime& time_;
-  Random& random_;
-  std::map<std::uint16_t, ModelledDevice*> devices_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace gatelog::simulation

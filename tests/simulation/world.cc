@@ -1,8 +1,6 @@
 #include "tests/simulation/world.h"
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,328 +10,360 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::uint64_t kStepsMax =
-    2'000'000;  // without which nobody works for long while no time passes
+// Without which nobody works for long while no time passes.
+constexpr std::uint64_t kStepsMax = 2'000'000;
 constexpr milliseconds kQuietPhase{300'000};
+constexpr milliseconds kStepMax{300};  // between two disturbances
+constexpr milliseconds kCalmMax{20'000};
+// Over a link and a store to which nothing was done, a record is stored this soon: well before the
+// next keep-alive, so it was the push that brought it.
+constexpr milliseconds kPromptness{5'000};
+static_assert(kPromptness * 2 < kKeepAlive);
 constexpr model::Incarnation kIncarnation = 7;
-
-core::Fleet::Options FleetOptions() {
-  core::Fleet::Options options;
-  options.reconnect = {milliseconds(100), milliseconds(2'000)};
-  options.collection.collector.page_records = 128;
-  options.collection.retry_store = milliseconds(200);
-  return options;
-}
+constexpr std::int64_t kYear2000_s = 946'684'800;
+constexpr std::size_t kDevicesMax = 3;
 
 }  // namespace
 
-struct World::Gateway {
-  Gateway(testing::VirtualTime& time, Random& random, testing::MemoryStore& store,
-          ModelledDialer& dialer)
-      : loop(time, [] { return milliseconds(0); }),
-        writer(time, [&random] { return milliseconds(static_cast<std::int64_t>(random() % 8)); }),
-        registry_worker(time, [] { return milliseconds(1); }),
-        readers(time, [&random] { return milliseconds(static_cast<std::int64_t>(random() % 3)); }),
-        ingest(store, writer, loop, {.events_per_commit_max = 500}),
-        reader(store, readers, time),
-        fleet({loop, registry_worker, time, {{"terminal", &dialer}}, store, ingest, live, status},
-              FleetOptions()) {
-    ingest.OnCommitted([this](std::uint64_t seq) { reader.OnCommitted(seq); });
-  }
-
-  testing::VirtualExecutor loop;
-  testing::VirtualExecutor writer;
-  testing::VirtualExecutor registry_worker;
-  testing::VirtualExecutor readers;
-  core::LiveHub live;
-  core::StatusHub status;
-  core::Ingest ingest;
-  core::EventReader reader;
-  core::Fleet fleet;
-  std::shared_ptr<core::EventReader::Following> following;
-};
-
-World::World(std::uint64_t seed)
-    : random_(seed), store_(kIncarnation), dialer_(time_, random_), followed_to_{kIncarnation, 0} {
-  const std::size_t count = 1 + random_() % 3;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto id = static_cast<model::DeviceId>(1'000 + i);
-    const auto port = static_cast<std::uint16_t>(i + 1);
-    const bool generations = !OneIn(random_, 3);
-    auto ledger = std::make_shared<ModelledDevice::Ledger>();
-    devices_.push_back(std::make_unique<ModelledDevice>(id, generations, ledger, time_, random_));
-    spares_.push_back(std::make_unique<ModelledDevice>(id, generations, ledger, time_, random_));
-    dialer_.Add(port, *devices_.back());
-    for (std::uint64_t n = random_() % 1'500; n > 0; --n) devices_.back()->Write(0x1300);
-    for (std::uint64_t n = random_() % 300; n > 0; --n) spares_.back()->Write(0x5000);
-    (void)store_.Save(
-        {.id = id, .address = {"terminal", "127.0.0.1", port, ""}, .monitored = OneIn(random_, 2)});
-  }
+void World::Counts::Add(const Counts& other) {
+  worlds += other.worlds;
+  steps += other.steps;
+  time += other.time;
+  records += other.records;
+  stored += other.stored;
+  images += other.images;
+  gaps += other.gaps;
+  epochs += other.epochs;
+  faults.Add(other.faults);
 }
 
-World::~World() { gateway_.reset(); }
+World::World(std::uint64_t seed)
+    : random_(seed),
+      store_(kIncarnation),
+      dialer_(time_, random_, counts_.faults),
+      follower_(kIncarnation, time_) {
+  const std::size_t count = 1 + Below(random_, kDevicesMax);
+  for (std::size_t number = 1; number <= count; ++number) MakeDevice(number);
+  store_.WhileCommitting([this] { Look(); });
+}
+
+World::~World() {
+  follower_.Disconnect();
+  beside_.reset();
+  gateway_.reset();
+}
+
+void World::MakeDevice(std::size_t number) {
+  const auto id = static_cast<model::DeviceId>(1'000 + number);
+  const auto port = static_cast<std::uint16_t>(number);
+  const ModelledDevice::Traits traits = {.generations = !OneIn(random_, 3),
+                                         .clear_restarts = OneIn(random_, 4),
+                                         .logs_links = OneIn(random_, 2),
+                                         .images = OneIn(random_, 3),
+                                         .capacity = 50 + Below(random_, 2'000)};
+  const auto ledger = std::make_shared<Ledger>();
+  for (auto* devices : {&devices_, &spares_}) {
+    devices->push_back(
+        std::make_unique<ModelledDevice>(id, traits, ledger, time_, random_, counts_.faults));
+  }
+  dialer_.Add(port, *devices_.back());
+  for (std::uint32_t n = Below(random_, 1'500); n > 0; --n) devices_.back()->Write(0x1300);
+  if (OneIn(random_, 2)) spares_.back()->SkipIds(Below(random_, 5'000));
+  for (std::uint32_t n = Below(random_, 300); n > 0; --n) spares_.back()->Write(0x5000);
+  (void)store_.Save(
+      {.id = id, .address = {"terminal", "127.0.0.1", port, ""}, .monitored = OneIn(random_, 2)});
+}
 
 std::string World::Run() {
+  counts_.worlds = 1;
   StartGateway();
-  const std::uint64_t disturbances = 50 + random_() % 400;
-  for (std::uint64_t i = 0; i < disturbances; ++i) {
-    Disturb();
-    if (!Pass(milliseconds(static_cast<std::int64_t>(random_() % 300))))
-      return "somebody works while no time passes";
+  std::string error = Trouble();
+  if (error.empty()) error = Quiet();
+  counts_.steps = time_.steps();
+  counts_.time = time_.now();
+  for (const auto& device : devices_) counts_.records += device->ledger().size();
+  return error;
+}
+
+std::string World::Trouble() {
+  for (std::uint32_t i = 50 + Below(random_, 400); i > 0; --i) {
+    if (std::string error = DisturbGateway(); !error.empty()) return error;
+    const std::size_t chosen = Below(random_, devices_.size());
+    DisturbDevice(*devices_[chosen], *spares_[chosen]);
+    if (OneIn(random_, 10)) DisturbStore();
+    const milliseconds time = OneIn(random_, 40) ? kCalmMax : kStepMax;
+    if (std::string error = Pass(UpTo(random_, time)); !error.empty()) return error;
+    if (std::string error = CheckPromptness(); !error.empty()) return error;
   }
-  store_.FailAll(absl::OkStatus());
+  return "";
+}
+
+std::string World::Quiet() {
   for (const auto& device : devices_) {
     device->set_faults({});
     device->set_reachable(true);
   }
+  beside_.reset();
+  CalmStore();
+  if (!store_opened_anew_) {
+    if (std::string error = KillGateway(); !error.empty()) return error;
+  }
   if (gateway_ == nullptr) StartGateway();
-  if (!Pass(kQuietPhase)) return "somebody works while no time passes, in the quiet phase";
-  return Check();
+  if (gateway_ == nullptr) return "the gateway does not start over a store that works";
+  follower_.Connect(gateway_->reader());
+  if (std::string error = Pass(kQuietPhase); !error.empty()) return error;
+  Look();
+  return Check(true);
 }
 
-bool World::Pass(milliseconds time) { return time_.RunUntil(time_.now() + time, kStepsMax); }
+std::string World::Pass(milliseconds time) {
+  return time_.RunUntil(time_.now() + time, kStepsMax) ? "" : "somebody works while no time passes";
+}
 
 void World::StartGateway() {
-  gateway_ = std::make_unique<Gateway>(time_, random_, store_, dialer_);
-  const auto registrations = store_.Load();
-  const auto states = store_.LoadLogStates();
-  const auto totals = store_.ReadTotals();
-  if (!registrations.ok() || !states.ok() || !totals.ok()) {  // the store fails: no start
-    gateway_.reset();
-    return;
-  }
-  gateway_->fleet.Start(*registrations, *states, *totals);
-  gateway_->following = gateway_->reader.Follow(followed_to_, {}, 100);
-  FollowOn();
+  if (!store_opened_anew_) CalmStore();
+  gateway_ = Gateway::Start(time_, random_, slowness_, store_, dialer_);
+  gateway_since_ = time_.now();
+  if (gateway_ != nullptr) follower_.Connect(gateway_->reader());
 }
 
-void World::KillGateway() {
+// After any step: a commit that is done may not have been heard of.
+std::string World::KillGateway() {
+  (void)time_.RunUntil(time_.now() + UpTo(random_, kStepMax), Below(random_, 60));
+  follower_.Disconnect();
   gateway_.reset();
-  ++counts_.kills;
+  store_opened_anew_ = true;
+  counts_.faults.Note(Fault::kProcessKilled);
+  return Check(false);
 }
 
-void World::FollowOn() {
-  gateway_->following->Next(
-      [this](absl::StatusOr<core::FollowBatch> batch) { OnFollowed(std::move(batch)); });
-}
-
-void World::OnFollowed(absl::StatusOr<core::FollowBatch> batch) {
-  if (!batch.ok()) {
-    // A store that fails for a while ends the call; the client comes again with its cursor.
-    if (batch.status().code() == absl::StatusCode::kOutOfRange)
-      follow_error_ = batch.status().ToString();
-    gateway_->readers.PostAfter(milliseconds(500), [this] {
-      gateway_->following = gateway_->reader.Follow(followed_to_, {}, 100);
-      FollowOn();
-    });
-    return;
-  }
-  for (const ports::StoredEvent& event : batch->events) {
-    followed_.push_back(event.seq);
-    if (event.seq > store_.last_seq()) follow_error_ = "an event was shown before it was committed";
-  }
-  followed_to_ = batch->cursor;
-  FollowOn();
-}
-
-void World::Disturb() {
+std::string World::DisturbGateway() {
+  if (beside_ != nullptr && OneIn(random_, 15)) beside_.reset();
   if (gateway_ == nullptr) {
     if (OneIn(random_, 3)) StartGateway();
-  } else if (OneIn(random_, 40)) {
-    KillGateway();
+    return "";
   }
-  const std::size_t i = random_() % devices_.size();
-  DisturbDevice(*devices_[i], *spares_[i]);
-  if (OneIn(random_, 10)) DisturbStore();
+  if (OneIn(random_, 20)) {
+    counts_.faults.Note(Fault::kFollowerLost);
+    follower_.Disconnect();
+  }
+  if (!follower_.connected() && OneIn(random_, 3)) follower_.Connect(gateway_->reader());
+  gateway_->reader().Tick();
+  if (beside_ == nullptr && store_opened_anew_ && OneIn(random_, 80)) {
+    counts_.faults.Note(Fault::kProcessBeside);
+    follower_.Disconnect();
+    beside_ = std::move(gateway_);
+    StartGateway();
+    return "";
+  }
+  return OneIn(random_, 40) ? KillGateway() : "";
 }
 
 void World::DisturbDevice(ModelledDevice& device, ModelledDevice& spare) {
-  switch (random_() % 40) {
-    case 0:
-      device.CutLink();
-      break;
-    case 1:
-      device.set_reachable(!device.reachable());
-      break;
-    case 2:
-      device.SkipIds(1 + Below(random_, 5));
-      break;
-    case 3:
-      device.WriteUnreadable();
-      break;
-    case 4:
-      device.Clear(false);
-      break;
-    case 5:
-      if (OneIn(random_, 3)) device.Empty();
-      break;
-    case 6:
-      if (OneIn(random_, 3)) device.FactoryReset();
-      break;
-    case 7:
-      device.LoseNewest(1 + Below(random_, 100));
-      break;
-    case 8:
-      if (OneIn(random_, 2)) device.SwapWith(spare);
-      break;
-    case 9:
-      device.JumpClock(OneIn(random_, 2) ? -3'600 : -700'000'000);
-      break;
-    case 10:
-      for (std::uint64_t n = random_() % 3'000; n > 0; --n) device.Write(0x5200);
-      break;
-    case 11:
-      device.set_faults({.lose_link = random_() % 2 * 30,
-                         .lose_push = random_() % 4,
-                         .double_push = random_() % 4,
-                         .forge_push = random_() % 2 * 20,
-                         .fail_read = random_() % 2 * 10,
-                         .delay_max = milliseconds(static_cast<std::int64_t>(random_() % 200))});
-      break;
-    case 12:
-      device.set_faults({});
-      break;
-    default:
-      for (std::uint64_t n = 1 + random_() % 8; n > 0; --n) device.Write(0x1300);
-      break;
+  const std::uint32_t kind = Below(random_, 100);
+  if (kind < 22) {
+    DisturbLog(device, spare);
+  } else if (kind < 34) {
+    DisturbLink(device);
+  } else {
+    WriteSome(device);
   }
+}
+
+void World::WriteSome(ModelledDevice& device) {
+  if (OneIn(random_, 25)) {
+    for (std::uint32_t n = Below(random_, 3'000); n > 0; --n) device.Write(0x5200);
+  } else if (OneIn(random_, 10)) {
+    counts_.faults.Note(Fault::kPushEarly, device.id());
+    device.WriteEarly(0x1300);
+  } else {
+    for (std::uint32_t n = 1 + Below(random_, 8); n > 0; --n) device.Write(0x1300);
+  }
+}
+
+// What happens to a terminal and its log.
+void World::DisturbLog(ModelledDevice& device, ModelledDevice& spare) {
+  FaultCounts& faults = counts_.faults;
+  switch (Below(random_, 14)) {
+    case 0:
+      faults.Note(Fault::kHole, device.id());
+      return device.SkipIds(1 + Below(random_, 5));
+    case 1:
+      faults.Note(Fault::kRecordUnreadable, device.id());
+      return device.WriteUnreadable();
+    case 2:
+      faults.Note(Fault::kRecordDecays, device.id());
+      return device.Decay();
+    case 3:
+      faults.Note(Fault::kLogCleared, device.id());
+      return device.Clear();
+    case 4:
+      faults.Note(Fault::kLogEmptied, device.id());
+      return device.Empty();
+    case 5:
+      faults.Note(Fault::kFactoryReset, device.id());
+      return device.FactoryReset(false);
+    case 6:
+      faults.Note(Fault::kFactoryResetBeyond, device.id());
+      return device.FactoryReset(true);
+    case 7:
+    case 8:
+      faults.Note(Fault::kNewestLost, device.id());
+      return device.LoseNewest(1 + Below(random_, 100));
+    case 9:
+    case 10:
+      faults.Note(Fault::kTerminalSwapped, device.id());
+      return device.SwapWith(spare);
+    case 11:
+      faults.Note(Fault::kFirmwareReencodes, device.id());
+      device.Reencode();
+      return OneIn(random_, 2) ? device.CutLink() : void();
+    case 12:
+      faults.Note(Fault::kClockBack, device.id());
+      return device.JumpClock(-3'600);
+    default:
+      faults.Note(Fault::kClockTo2000, device.id());
+      return device.SetClock(kYear2000_s);
+  }
+}
+
+void World::DisturbLink(ModelledDevice& device) {
+  FaultCounts& faults = counts_.faults;
+  switch (Below(random_, 7)) {
+    case 0:
+      faults.Note(Fault::kLinkLost, device.id());
+      return device.CutLink();
+    case 1:
+      faults.Note(Fault::kLinkDead, device.id());
+      return device.DropLinkInSilence();
+    case 2:
+      faults.Note(Fault::kDeviceUnreachable, device.id());
+      return device.set_reachable(!device.reachable());
+    case 3:
+      faults.Note(Fault::kPushesLost, device.id());
+      return device.LosePushes();
+    case 4:
+      if (OneIn(random_, 2)) device.CutLink();
+      return device.OccupyUntil(time_.now() + UpTo(random_, milliseconds(4'000)));
+    case 5:
+      return device.set_faults({});
+    default:
+      return device.set_faults(SomeFaults());
+  }
+}
+
+LinkFaults World::SomeFaults() {
+  LinkFaults faults;
+  faults.lose_link = OnceIn(30);
+  faults.die = OnceIn(200);
+  faults.flap = OnceIn(2);
+  faults.overtake = OnceIn(4);
+  faults.repeat_page = OnceIn(6);
+  faults.cut_page = OnceIn(4);
+  faults.refuse_read = OnceIn(10);
+  faults.lose_push = OnceIn(2);
+  faults.lose_keep_alive = OnceIn(3);
+  faults.double_push = OnceIn(3);
+  faults.forge_push = OnceIn(15);
+  faults.delay_max = UpTo(random_, milliseconds(300));
+  return faults;
 }
 
 void World::DisturbStore() {
-  switch (random_() % 5) {
+  FaultCounts& faults = counts_.faults;
+  switch (Below(random_, 8)) {
     case 0:
-      store_.FailNextCommit(absl::UnavailableError("I/O error"), testing::Outcome::kNothingWritten);
+      faults.Note(Fault::kCommitUnknownUndone);
+      store_.FailNextCommit(absl::UnavailableError("outcome unknown"),
+                            testing::Outcome::kNothingWritten);
       break;
     case 1:
+      faults.Note(Fault::kCommitUnknownDone);
       store_.FailNextCommit(absl::UnavailableError("outcome unknown"), testing::Outcome::kWritten);
       break;
     case 2:
+      faults.Note(Fault::kStoreFull);
       store_.FailAll(absl::ResourceExhaustedError("no space"));
       break;
-    default:
-      store_.FailAll(absl::OkStatus());
+    case 3:
+      faults.Note(Fault::kStoreIoError);
+      store_.FailAll(absl::UnavailableError("I/O error"));
+      store_opened_anew_ = gateway_ == nullptr;
       break;
+    case 4:
+      faults.Note(Fault::kStoreSlow);
+      slowness_.writer_max = UpTo(random_, milliseconds(3'000));
+      slowness_.loop_max = UpTo(random_, milliseconds(50));
+      slowness_.readers_max = UpTo(random_, milliseconds(500));
+      break;
+    default:
+      if (store_opened_anew_) CalmStore();
+      return;
+  }
+  store_calm_since_ = milliseconds::max();
+}
+
+void World::CalmStore() {
+  store_.FailAll(absl::OkStatus());
+  slowness_ = {};
+  store_calm_since_ = time_.now();
+}
+
+// Reads what is visible, also while a commit is under way.
+void World::Look() {
+  while (true) {
+    const auto page = store_.Read({.after_seq = looked_.size(), .limit = 1'000});
+    if (!page.ok() || page->events.empty()) return;
+    for (const ports::StoredEvent& stored : page->events) {
+      looked_.push_back({stored.seq, {stored.log_device, stored.epoch, stored.event.id}});
+      const ModelledDevice& device = *devices_[stored.log_device - devices_.front()->id()];
+      seen_.emplace(device.id(), device.ledger().SerialOf(device.id(), stored.event.user_id));
+    }
   }
 }
 
-std::string World::Check() {
-  counts_.stored = store_.events().size();
-  counts_.gaps = store_.gaps().size();
-  for (std::string error : {CheckDoubles(), CheckContiguity(), CheckFollower()}) {
-    if (!error.empty()) return error;
+// Whether the push had a record stored, where nothing stood in its way.
+std::string World::CheckPromptness() {
+  Look();
+  const auto long_ago = [this](milliseconds moment) {
+    return moment <= time_.now() && moment + kPromptness < time_.now();
+  };
+  if (gateway_ == nullptr || beside_ != nullptr || !long_ago(gateway_since_) ||
+      !long_ago(store_calm_since_)) {
+    return "";
   }
   for (const auto& device : devices_) {
-    counts_.records += device->ledger().written.size();
-    if (std::string error = CheckDevice(*device); !error.empty()) return error;
-  }
-  return follow_error_;
-}
-
-// No record is stored twice, not even under two epochs.
-std::string World::CheckDoubles() {
-  std::map<std::string, model::RecordKey> seen;
-  for (const ports::StoredEvent& stored : store_.events()) {
-    const model::RecordKey key{stored.log_device, stored.epoch, stored.event.id};
-    const auto [other, fresh] = seen.emplace(stored.event.payload, key);
-    if (!fresh) {
-      return absl::StrCat("device ", key.log_device, ": record ", key.id, " is stored in epoch ",
-                          other->second.epoch, " and in epoch ", key.epoch);
+    if (!device->linked() || !long_ago(device->healthy_since())) continue;
+    for (auto record = device->records().rbegin(); record != device->records().rend(); ++record) {
+      const Written& written = device->ledger()[record->second];
+      if (!long_ago(written.at)) continue;
+      if (!written.readable || seen_.contains({device->id(), record->second})) break;
+      return absl::StrCat("device ", device->id(), ": record ", record->first,
+                          " was not stored when it was pushed");
     }
   }
   return "";
 }
 
-// Each ID of an epoch below its `next` is an event or inside one gap.
-std::string World::CheckContiguity() {
-  std::map<std::pair<model::DeviceId, model::Epoch>, std::map<model::EventId, model::EventId>>
-      covered;
-  for (const ports::StoredEvent& stored : store_.events()) {
-    if (!covered[{stored.log_device, stored.epoch}]
-             .emplace(stored.event.id, stored.event.id)
-             .second) {
-      return absl::StrCat("device ", stored.log_device, ": ID ", stored.event.id,
-                          " twice in epoch ", stored.epoch);
-    }
+std::string World::Check(bool at_the_end) {
+  std::vector<const ModelledDevice*> devices;
+  for (const auto& device : devices_) devices.push_back(device.get());
+  if (!at_the_end) {
+    // A store that fails cannot be asked.
+    if (!store_.LoadLogStates().ok()) return "";
+    return Verdict(store_, std::move(devices)).Invariants();
   }
-  for (const model::Gap& gap : store_.gaps()) {
-    if (!covered[{gap.log_device, gap.epoch}].emplace(gap.first, gap.last).second) {
-      return absl::StrCat("device ", gap.log_device, ": a gap lies over an event at ", gap.first);
-    }
-  }
-  const auto states = store_.LoadLogStates();
-  if (!states.ok()) return states.status().ToString();
-  for (const ports::LogState& state : *states) {
-    std::vector<ports::PastEpoch> epochs = state.past;
-    epochs.push_back({state.epoch, state.epoch_first, state.next, state.generation});
-    counts_.epochs += epochs.size();
-    for (const ports::PastEpoch& epoch : epochs) {
-      model::EventId expected = epoch.first;
-      for (const auto& [first, last] : covered[{state.log_device, epoch.epoch}]) {
-        if (first != expected) {
-          return absl::StrCat("device ", state.log_device, " epoch ", epoch.epoch, ": after ",
-                              expected - 1, " comes ", first);
-        }
-        expected = last + 1;
-      }
-      if (expected != epoch.next) {
-        return absl::StrCat("device ", state.log_device, " epoch ", epoch.epoch, ": next is ",
-                            epoch.next, ", but the records end before ", expected);
-      }
-    }
-  }
-  return "";
-}
-
-// Every committed event once, in commit order.
-std::string World::CheckFollower() {
-  for (std::size_t i = 0; i < followed_.size(); ++i) {
-    if (followed_[i] != i + 1)
-      return absl::StrCat("the follower saw ", followed_[i], " in place ", i + 1);
-  }
-  if (followed_.size() != store_.last_seq()) {
-    return absl::StrCat("the follower saw ", followed_.size(), " of ", store_.last_seq(),
-                        " events");
-  }
-  return "";
-}
-
-// What stands on the device is stored; what no longer does is stored or inside a gap.
-std::string World::CheckDevice(const ModelledDevice& device) {
-  std::set<std::string> stored;
-  std::set<model::EventId> stored_ids;
-  for (const ports::StoredEvent& event : store_.events()) {
-    if (event.log_device != device.id()) continue;
-    stored.insert(event.event.payload);
-    stored_ids.insert(event.event.id);
-  }
-  std::vector<model::Gap> gaps = store_.gaps();
-  const auto in_gap = [&](model::EventId id) {
-    return std::any_of(gaps.begin(), gaps.end(), [&](const model::Gap& gap) {
-      return gap.log_device == device.id() && gap.first <= id && id <= gap.last;
-    });
-  };
-  for (const auto& [id, record] : device.records()) {
-    if (record.readable && !stored.contains(record.payload)) {
-      return absl::StrCat("device ", device.id(), ": record ", id,
-                          " stands on the device and is not stored (of ", device.records().size(),
-                          " records from ", device.records().begin()->first,
-                          device.generations() ? "" : ", no generations", ")");
-    }
-    // Unreadable bytes under the ID of a stored event cannot be told from an event that decayed.
-    if (!record.readable && !in_gap(id) && !stored_ids.contains(id)) {
-      return absl::StrCat("device ", device.id(), ": the unreadable record ", id, " is in no gap");
-    }
-  }
-  const auto& ledger = device.ledger();
-  if (!device.generations() || ledger.rewritten_lives.contains(device.life())) return "";
-  if (device.records().empty()) return "";
-  for (const auto& [serial, written] : ledger.written) {
-    if (written.life != device.life() || stored.contains(written.payload) || in_gap(written.id))
-      continue;
-    return absl::StrCat("device ", device.id(), ": record ", written.id,
-                        " is neither stored nor in a gap");
-  }
-  return "";
+  Verdict verdict(store_, std::move(devices));
+  std::string error = verdict.Invariants();
+  if (error.empty()) error = verdict.AtTheEnd();
+  if (error.empty()) error = verdict.CheckShown(follower_.shown(), true);
+  if (error.empty()) error = verdict.CheckShown(looked_, true);
+  if (error.empty()) error = follower_.error();
+  counts_.stored = verdict.events();
+  counts_.images = verdict.image_count();
+  counts_.gaps = verdict.gap_count();
+  counts_.epochs = verdict.epoch_count();
+  return error;
 }
 
 }  // namespace gatelog::simulation

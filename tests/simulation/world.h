@@ -1,22 +1,27 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "core/fleet/fleet.h"
-#include "core/ingest/ingest.h"
-#include "core/query/event_reader.h"
+#include "tests/simulation/faults.h"
+#include "tests/simulation/follower.h"
+#include "tests/simulation/gateway.h"
 #include "tests/simulation/modelled_device.h"
+#include "tests/simulation/modelled_link.h"
+#include "tests/simulation/random.h"
+#include "tests/simulation/verdict.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/virtual_time.h"
 
 namespace gatelog::simulation {
 
-// The whole core on virtual time, its devices and its store, all driven by one seed: a troubled
-// phase in which anything may happen, then a quiet one, after which the store must hold what it
-// promises.
+// The whole core on virtual time, its devices, its store and its clients, all driven by one seed:
+// a troubled phase in which anything may happen, then a quiet one, after which the store must hold
+// what it promises.
 class World {
  public:
   explicit World(std::uint64_t seed);
@@ -26,45 +31,61 @@ class World {
   std::string Run();
 
   struct Counts {
-    std::uint64_t records = 0;  // written by all devices
+    std::uint64_t worlds = 0;
+    std::uint64_t steps = 0;            // tasks that ran
+    std::chrono::milliseconds time{0};  // that passed in the worlds
+    std::uint64_t records = 0;          // written by all devices
     std::uint64_t stored = 0;
+    std::uint64_t images = 0;
     std::uint64_t gaps = 0;
     std::uint64_t epochs = 0;
-    std::uint64_t kills = 0;
-    std::uint64_t links_lost = 0;
+    FaultCounts faults;
+
+    void Add(const Counts& other);
   };
   const Counts& counts() const { return counts_; }
 
  private:
-  // What runs in one process of gatelogd, and dies with it.
-  struct Gateway;
+  using Milliseconds = std::chrono::milliseconds;
+
+  void MakeDevice(std::size_t number);
+  std::string Trouble();
+  std::string Quiet();
+  std::string Pass(Milliseconds time);
 
   void StartGateway();
-  void KillGateway();
-  void FollowOn();
-  void OnFollowed(absl::StatusOr<core::FollowBatch> batch);
-  void Disturb();
+  std::string KillGateway();
+  std::string DisturbGateway();
   void DisturbDevice(ModelledDevice& device, ModelledDevice& spare);
+  void DisturbLog(ModelledDevice& device, ModelledDevice& spare);
+  void DisturbLink(ModelledDevice& device);
+  LinkFaults SomeFaults();
+  void WriteSome(ModelledDevice& device);
   void DisturbStore();
-  bool Pass(std::chrono::milliseconds time);
+  void CalmStore();
 
-  std::string Check();
-  std::string CheckDevice(const ModelledDevice& device);
-  std::string CheckDoubles();
-  std::string CheckContiguity();
-  std::string CheckFollower();
+  void Look();
+  std::string CheckPromptness();
+  std::string Check(bool at_the_end);
+
+  std::uint64_t OnceIn(std::uint64_t n) { return Below(random_, 3) == 0 ? n : 0; }
 
   Random random_;
   testing::VirtualTime time_;
   testing::MemoryStore store_;
+  Counts counts_;
+  Gateway::Slowness slowness_;
   ModelledDialer dialer_;
   std::vector<std::unique_ptr<ModelledDevice>> devices_;
   std::vector<std::unique_ptr<ModelledDevice>> spares_;
   std::unique_ptr<Gateway> gateway_;
-  model::Cursor followed_to_;
-  std::vector<std::uint64_t> followed_;  // seqs, in the order of their coming
-  std::string follow_error_;
-  Counts counts_;
+  std::unique_ptr<Gateway> beside_;  // thought dead
+  Follower follower_;
+  std::vector<Shown> looked_;  // what somebody saw who looks all the time
+  std::set<std::pair<model::DeviceId, std::uint64_t>> seen_;  // device and serial of each of them
+  bool store_opened_anew_ = true;  // false: it failed, and takes nothing until the process restarts
+  Milliseconds store_calm_since_{0};
+  Milliseconds gateway_since_{0};
 };
 
 }  // namespace gatelog::simulation

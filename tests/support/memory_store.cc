@@ -137,6 +137,7 @@ absl::StatusOr<std::vector<absl::Status>> MemoryStore::CommitAll(const Batches& 
 
 absl::StatusOr<std::vector<absl::Status>> MemoryStore::Commit(
     std::span<const ports::Batch> batches) {
+  if (look_) look_();
   MutexLock lock(mutex_);
   if (batches.empty()) {
     GATELOG_RETURN_IF_ERROR(failing_);
@@ -149,6 +150,7 @@ absl::StatusOr<std::vector<absl::Status>> MemoryStore::Commit(
 
 absl::StatusOr<std::vector<absl::Status>> MemoryStore::CommitImages(
     std::span<const ports::ImageBatch> batches) {
+  if (look_) look_();
   MutexLock lock(mutex_);
   ++calls_.image_commits;
   return CommitAll(batches, [this](const ports::ImageBatch& batch)
@@ -163,6 +165,10 @@ absl::Status MemoryStore::CommitOne(const ports::Batch& batch) {
     return absl::FailedPreconditionError(
         absl::StrCat("the log stands at epoch ", before.epoch, ", next ID ", before.next));
   }
+  const bool opens = batch.after.epoch != before.epoch;
+  if (!opens && batch.after.epoch_first != before.epoch_first) {
+    return absl::FailedPreconditionError("another epoch of the same number");
+  }
   for (const model::Event& event : batch.events) {
     const std::uint64_t seq = events_.size() + 1;
     events_.push_back(
@@ -176,7 +182,12 @@ absl::Status MemoryStore::CommitOne(const ports::Batch& batch) {
   }
   for (const model::Gap& gap : batch.gaps) gaps_[{gap.log_device, gap.epoch, gap.first}] = gap;
   ports::LogState after = batch.after;
-  after.image_next = after.epoch == before.epoch ? before.image_next : after.epoch_first;
+  after.image_next = opens ? after.epoch_first : before.image_next;
+  // What is over is known here best: of two writers one may be behind.
+  after.past = before.past;
+  if (opens && before.epoch != 0) {
+    after.past.push_back({before.epoch, before.epoch_first, before.next, before.generation});
+  }
   states_[batch.log_device] = std::move(after);
   return absl::OkStatus();
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
@@ -29,6 +30,10 @@ class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry
   void FailNextCommit(absl::Status status, Outcome outcome);
   // Every call but last_seq and incarnation fails with `status` until OK is given.
   void FailAll(absl::Status status);
+
+  // Called at the beginning of each Commit and CommitImages, from where another thread could look
+  // while it is under way.
+  void WhileCommitting(absl::AnyInvocable<void()> look) { look_ = std::move(look); }
 
   // How often each was called, also when it failed.
   struct Calls {
@@ -76,6 +81,7 @@ class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry
       GATELOG_REQUIRES(mutex_);
 
   const model::Incarnation incarnation_;
+  absl::AnyInvocable<void()> look_;
   mutable Mutex mutex_;
   std::vector<ports::StoredEvent> events_ GUARDED_BY(mutex_);  // the seq is the index + 1
   std::map<model::RecordKey, std::uint64_t> seqs_ GUARDED_BY(mutex_);

@@ -44,16 +44,20 @@ class VirtualTime final : public Clock {
       auto node = tasks_.extract(tasks_.begin());
       now_ = node.key().first;
       times_.erase(node.key().second);
+      ++steps_;
       node.mapped()();
     }
     now_ = end;
     return true;
   }
+  // Tasks run so far.
+  std::uint64_t steps() const { return steps_; }
   std::chrono::milliseconds now() const { return now_; }
 
  private:
   std::chrono::milliseconds now_{0};
   std::uint64_t last_ = 0;
+  std::uint64_t steps_ = 0;
   std::map<std::pair<std::chrono::milliseconds, std::uint64_t>, Task> tasks_;
   std::map<std::uint64_t, std::chrono::milliseconds> times_;
 };

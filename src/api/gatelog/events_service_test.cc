@@ -108,7 +108,7 @@ class EventsServiceTest : public ::testing::Test {
 
   TestGateway gateway_;
   EventsService events_{gateway_.reader};
-  DevicesService devices_{gateway_.loop, *gateway_.fleet};
+  DevicesService devices_{gateway_.loop, *gateway_.fleet, gateway_.clock};
   std::unique_ptr<GrpcServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Events::Stub> stub_;

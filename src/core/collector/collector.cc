@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/collector/log_record.h"
 
 namespace gatelog::core {
 namespace {
@@ -18,23 +19,6 @@ constexpr std::uint32_t kLogClearedCode = 0x4200;
 
 // The highest ID that can be stored: `next` must be able to follow it.
 constexpr EventId kEventIdMax = std::numeric_limits<EventId>::max() - 1;
-
-// How many epochs, the newest first, are asked for the records of one window. A device that changes
-// lives more often than this is not recognised by what it showed before.
-constexpr std::size_t kEpochsComparedMax = 32;
-
-// Two statuses of one life of the counter, as far as generations tell.
-bool SameLife(model::Generation a, model::Generation b) { return a == b || a == 0 || b == 0; }
-
-std::vector<Anchor> AnchorsOf(const LogPage& page, EventId last) {
-  std::vector<Anchor> anchors;
-  for (std::size_t i = 0; i < page.size() && page[i].id <= last; ++i) {
-    const auto event = model::ParseEvent(page[i].payload);
-    anchors.push_back(event.ok() ? model::AnchorOf(*event)
-                                 : model::AnchorOfUnreadable(page[i].id, page[i].payload));
-  }
-  return anchors;
-}
 
 void AppendAnchor(std::vector<Anchor>& anchors, const Anchor& anchor) {
   anchors.push_back(anchor);
@@ -89,6 +73,7 @@ Collector::Output Collector::OnConnected(const LogStatus& status) {
   connected_ = true;
   step_ = Step::kVerify;
   Hear(status);
+  pushed_ = log_.last;
   live_from_ = log_.last + 1;
   holes_.clear();
   return Proceed();
@@ -104,8 +89,11 @@ void Collector::OnLinkLost() {
 
 Collector::Output Collector::OnPush(EventId id) {
   if (!connected_) return {};
+  // Pushes ascend, unless one comes twice. Where they do not, the counter may have begun anew.
+  const bool fell = id < std::exchange(pushed_, id);
   target_ = std::max(target_, std::min(id, kEventIdMax));
   if (undecided_ && step_ == Step::kVerify) step_ = Step::kProbe;
+  if (fell && step_ == Step::kFollow) step_ = Step::kLookAgain;
   return Proceed();
 }
 
@@ -139,6 +127,7 @@ Collector::Output Collector::Proceed() {
     case Step::kVerify:
       return Verify();
     case Step::kProbe:
+    case Step::kLookAgain:
       return Probe();
     case Step::kBisectDevice:
       return ContinueBisection();
@@ -152,172 +141,18 @@ Collector::Output Collector::Proceed() {
   return {};
 }
 
-// A push or a keep-alive says that something has changed; a page tells what.
-Collector::Output Collector::Probe() {
-  step_ = Step::kProbe;
-  read_ = ReadRequest{1, 1};
-  return {.read = read_};
-}
-
-// Is this the log that we know?
-Collector::Output Collector::Verify() {
-  tip_ = before();
-  unverified_ = false;
-  undecided_ = false;
-  if (tip_.epoch == 0) {
-    OpenEpoch(1);
-    return ReadOn();
-  }
-  if (log_.empty()) return WaitForNextRecord();
-  if (SameLife(log_.generation, tip_.generation)) {
-    if (const std::optional<ReadRequest> anchored = AnchoredWindow()) {
-      step_ = Step::kCompareAnchors;
-      read_ = anchored;
-      return {.read = read_};
-    }
-  }
-  // Nothing of what was stored last is there. A keep-alive that was overtaken by a page may say so
-  // too.
-  return hearsay_ ? Probe() : SearchStored(log_.first);
-}
-
-// The newest records that the device should still have and that anchors tell of, and what follows
-// them.
-std::optional<Collector::ReadRequest> Collector::AnchoredWindow() const {
-  std::optional<ReadRequest> window;
-  EventId newest = 0;
-  for (auto anchor = tip_.anchors.rbegin(); anchor != tip_.anchors.rend(); ++anchor) {
-    if (anchor->id > log_.last) continue;
-    if (anchor->id < log_.first) break;
-    if (newest == 0) newest = anchor->id;
-    if (newest - anchor->id >= model::kAnchorCount) break;
-    window = ReadRequest{anchor->id, newest - anchor->id + 1 + kFollowingAnchors};
-  }
-  return window;
-}
-
-Collector::Output Collector::CompareAnchors(const ReadRequest& request, const LogPage& page) {
-  Hear(page.status);
-  if (!SameLife(log_.generation, tip_.generation) || log_.empty()) {
-    step_ = Step::kVerify;
-    return Proceed();
-  }
-  const std::optional<ReadRequest> window = AnchoredWindow();
-  if (!window || window->from + window->max != request.from + request.max) {
-    // The log went on meanwhile: more of it can be compared.
-    step_ = Step::kVerify;
-    return Proceed();
-  }
-  const std::vector<Anchor> shown = AnchorsOf(page, tip_.next - 1);
-  const Comparison comparison = Compare(shown, tip_.anchors);
-  if (comparison.difference != 0) return SearchStored(log_.first);
-  // Of the same log, nothing stands between the newest stored record and `next`.
-  const bool unknown = std::any_of(shown.begin(), shown.end(), [&comparison](const Anchor& anchor) {
-    return anchor.id > comparison.last_equal && !model::IsUnreadable(anchor);
-  });
-  if (unknown || log_.last < tip_.next - 1) {
-    return SearchStored(std::max(log_.first, comparison.last_equal + 1));
-  }
-  unverified_ = comparison.last_equal == 0 && tip_.generation == 0;
-  step_ = Step::kFollow;
-  return ReadOn();
-}
-
-// Looks for the end of what the device shows and the store has, in whichever epoch: a device may
-// have lost its newest records, or be one that was here before. Records below `low` are stored as
-// far as they tell.
-Collector::Output Collector::SearchStored(EventId low) {
-  const std::uint64_t beyond = std::uint64_t{log_.last} + 1;
-  const auto high = static_cast<EventId>(std::min<std::uint64_t>(beyond, StoredThrough()));
-  search_.emplace(log_.first, low, std::max(low, high));
-  searched_through_ = log_.last;
-  device_window_.clear();
-  step_ = Step::kBisectDevice;
-  return ContinueBisection();
-}
-
-// Beyond all that is stored of what may be the device's present life.
-EventId Collector::StoredThrough() const {
-  EventId next = SameLife(tip_.generation, log_.generation) ? tip_.next : 1;
-  for (const ports::PastEpoch& past : tip_.past) {
-    if (SameLife(past.generation, log_.generation)) next = std::max(next, past.next);
-  }
-  return next;
-}
-
-// The log is empty, or all it holds is stored though more of it has been seen: its next record
-// tells what became of it.
-Collector::Output Collector::WaitForNextRecord() {
-  step_ = Step::kVerify;
-  undecided_ = true;
-  return {};
-}
-
-Collector::Output Collector::ContinueBisection() {
-  if (!search_) {
-    step_ = Step::kVerify;
-    return Verify();
-  }
-  if (search_->done()) return FinishBisection();
-  const auto window = search_->window();
-  read_ = ReadRequest{window.first, window.last - window.first + 1};
-  return {.read = read_};
-}
-
-Collector::Output Collector::FinishBisection() {
-  const EventId first_new = search_->result();
-  const bool shared = first_new > search_->floor();
-  search_.reset();
-  if (first_new > searched_through_) return WaitForNextRecord();
-  if (shared) {
-    tip_.anchors = device_window_;  // it ends with records that are the same on both sides
-    OpenEpoch(first_new);
-    return ReadOn();
-  }
-  if (SameLife(log_.generation, tip_.generation) && log_.first >= tip_.next) {
-    // All that we know is overwritten.
-    unverified_ = tip_.generation == 0 && log_.first > tip_.next;
-    step_ = Step::kFollow;
-    return ReadOn();
-  }
-  return OpenUnknown();
-}
-
-// Nothing on the device is stored: another life of the counter, or the rest of one of which
-// generations tell how far it was stored.
-Collector::Output Collector::OpenUnknown() {
-  const auto earlier =
-      std::find_if(tip_.past.rbegin(), tip_.past.rend(), [this](const ports::PastEpoch& past) {
-        return past.generation != 0 && past.generation == log_.generation;
-      });
-  const bool known = !SameLife(log_.generation, tip_.generation) && earlier != tip_.past.rend() &&
-                     log_.first >= earlier->next;
-  const bool seen_before =
-      SameLife(log_.generation, tip_.generation) || earlier != tip_.past.rend();
-  tip_.anchors.clear();
-  OpenEpoch(known ? earlier->next : 1);
-  unverified_ = seen_before && !known;
-  return ReadOn();
-}
-
-void Collector::OpenEpoch(EventId first) {
-  if (tip_.epoch != 0) {
-    tip_.past.push_back({tip_.epoch, tip_.epoch_first, tip_.next, tip_.generation});
-  }
-  tip_.epoch += 1;
-  tip_.epoch_first = first;
-  tip_.generation = log_.generation;
-  tip_.next = first;
-  tip_.image_next = first;
-  std::erase_if(tip_.anchors, [first](const Anchor& anchor) { return anchor.id >= first; });
-  live_from_ = log_.last + 1;
-  holes_.clear();
-  step_ = Step::kFollow;
-}
-
 Collector::Output Collector::ReadOn() {
   if (tip_.next > target_ || in_flight_.size() >= kBatchesInFlightMax) return {};
+  // A batch that opens an epoch is waited for: the fence of the one behind it would match the same
+  // epoch opened by another gateway, for another log.
+  if (!in_flight_.empty() && in_flight_.back().epoch != state_.epoch) return {};
+  asked_next_ = tip_.next;
   read_ = ReadRequest{tip_.next, options_.page_records};
+  // Without generations only the records tell that the counter has not begun anew meanwhile: the
+  // newest stored one is read again with those that follow.
+  if (tip_.generation == 0 && !tip_.anchors.empty() && tip_.anchors.back().id >= log_.first) {
+    read_ = ReadRequest{tip_.anchors.back().id, std::max(options_.page_records, 2u)};
+  }
   return {.read = read_};
 }
 
@@ -331,12 +166,16 @@ Collector::Output Collector::OnPage(const LogPage& page, Timestamp now) {
   }
   switch (step_) {
     case Step::kCompareAnchors:
-      return CompareAnchors(request, page);
+      return CompareAnchors(page);
     case Step::kBisectDevice:
       return LoadWindow(page);
     case Step::kProbe:
       Hear(page.status);
       step_ = Step::kVerify;
+      return Proceed();
+    case Step::kLookAgain:
+      Hear(page.status);
+      step_ = tip_.generation == 0 || LogRestarted(log_) ? Step::kVerify : Step::kFollow;
       return Proceed();
     case Step::kVerify:
     case Step::kBisectStore:
@@ -345,49 +184,15 @@ Collector::Output Collector::OnPage(const LogPage& page, Timestamp now) {
       break;
   }
   Learn(page.status);
-  if (step_ != Step::kFollow || request.from != tip_.next || commit_failed_) return Proceed();
-  return Take(page, now);
-}
-
-Collector::Output Collector::LoadWindow(const LogPage& page) {
-  const auto window = search_->window();
-  if (page.status.generation != log_.generation || page.status.last < searched_through_ ||
-      page.status.empty() || page.status.first > window.first) {
-    // Not the log any more in which the search began.
-    Hear(page.status);
+  if (step_ != Step::kFollow || asked_next_ != tip_.next || commit_failed_) return Proceed();
+  if (request.from < tip_.next && !Continues(page)) {
     step_ = Step::kVerify;
     return Proceed();
   }
-  device_window_ = AnchorsOf(page, window.last);
-  loading_ = true;
-  step_ = Step::kBisectStore;
-  return {.load = LoadRequest{EpochsWith(window.first, window.last)}};
-}
-
-// Where records [first, last] of the device's present life may be stored: the device may continue
-// any earlier epoch of it, or, without generations, any at all.
-std::vector<ports::RecordRange> Collector::EpochsWith(EventId first, EventId last) const {
-  std::vector<ports::RecordRange> ranges;
-  const auto take = [&](const ports::PastEpoch& epoch) {
-    if (ranges.size() == kEpochsComparedMax || !SameLife(epoch.generation, log_.generation)) return;
-    if (epoch.first > last || epoch.next <= first) return;
-    ranges.push_back(
-        {epoch.epoch, std::max(first, epoch.first), std::min<EventId>(last, epoch.next - 1)});
-  };
-  take({tip_.epoch, tip_.epoch_first, tip_.next, tip_.generation});
-  for (auto past = tip_.past.rbegin(); past != tip_.past.rend(); ++past) take(*past);
-  return ranges;
+  return Take(page, now);
 }
 
 void Collector::OnReadFailed() { read_.reset(); }
-
-Collector::Output Collector::OnLoaded(std::span<const Anchor> stored) {
-  loading_ = false;
-  if (!connected_ || step_ != Step::kBisectStore || !search_) return Proceed();
-  search_->Compare(device_window_, stored);
-  step_ = Step::kBisectDevice;
-  return Proceed();
-}
 
 // Stores what the page brings, up to the first hole that has not been asked for twice.
 Collector::Output Collector::Take(const LogPage& page, Timestamp now) {
@@ -402,6 +207,13 @@ Collector::Output Collector::Take(const LogPage& page, Timestamp now) {
   return output;
 }
 
+// The first record of the page that was asked for as new; the page's size if there is none.
+std::size_t Collector::FirstNew(const LogPage& page) const {
+  std::size_t i = 0;
+  while (i < page.size() && page[i].id < asked_next_) ++i;
+  return i;
+}
+
 ports::Batch Collector::BuildBatch(const LogPage& page, Timestamp now) {
   ports::Batch batch;
   batch.log_device = log_device_;
@@ -410,11 +222,14 @@ ports::Batch Collector::BuildBatch(const LogPage& page, Timestamp now) {
   batch.after = tip_;
   batch.arrival = now;
   batch.live_from = live_from_;
-  for (std::size_t i = 0; i < page.size(); ++i) {
+  const std::size_t first_new = FirstNew(page);
+  for (std::size_t i = first_new; i < page.size(); ++i) {
     if (page[i].id > batch.after.next && !TakeHole(page[i].id - 1, page, i, now, batch)) break;
     TakeRecord(page[i], now, batch);
   }
-  if (page.empty() && log_.last >= batch.after.next) TakeHole(log_.last, page, 0, now, batch);
+  if (first_new == page.size() && log_.last >= batch.after.next) {
+    TakeHole(log_.last, page, first_new, now, batch);
+  }
   TrimAnchors(batch.after.anchors);
   return batch;
 }
@@ -433,53 +248,53 @@ void Collector::TakeRecord(const LogPage::Record& record, Timestamp now, ports::
 }
 
 // Makes a gap of what is missing up to `last`, before the page's record `following`, as far as it
-// has been asked for twice. True if that was all of it.
+// was missing in the last page too or is older than what the device still has. True if that was all
+// of it.
 bool Collector::TakeHole(EventId last, const LogPage& page, std::size_t following, Timestamp now,
                          ports::Batch& batch) {
   const EventId first = batch.after.next;
-  const EventId final_through = std::min(last, MissedTwiceThrough(first, page.status));
-  if (final_through < first) return false;
+  const auto hole = std::find_if(holes_.begin(), holes_.end(), [first](const Hole& missed) {
+    return missed.first <= first && first <= missed.last;
+  });
+  if (hole == holes_.end()) return false;
+  const EventId gone_through = page.status.empty() ? 0 : page.status.first - 1;
+  const EventId through = std::min(last, std::max(hole->last, gone_through));
   batch.gaps.push_back({log_device_,
                         batch.after.epoch,
                         first,
-                        final_through,
-                        ReasonOf(final_through, page, following),
+                        through,
+                        through <= hole->last ? hole->reason : ReasonOf(through, page, following),
                         now,
                         {}});
-  batch.after.next = final_through + 1;
-  return final_through == last;
-}
-
-// Up to which ID, from `first` on, records were missing in the last page too, or are older than
-// what the device still has.
-EventId Collector::MissedTwiceThrough(EventId first, const LogStatus& status) const {
-  for (const Hole& hole : holes_) {
-    if (hole.first > first || hole.last < first) continue;
-    return status.first == 0 ? hole.last : std::max(hole.last, status.first - 1);
-  }
-  return first - 1;
+  batch.after.next = through + 1;
+  return through == last;
 }
 
 void Collector::RememberHoles(const LogPage& page) {
   holes_.clear();
   EventId expected = tip_.next;
-  for (std::size_t i = 0; i < page.size(); ++i) {
-    if (page[i].id < expected) continue;
-    if (page[i].id > expected) holes_.push_back({expected, page[i].id - 1});
-    expected = page[i].id + 1;
+  const auto remember = [&](EventId last, std::size_t following) {
+    if (last >= expected) holes_.push_back({expected, last, ReasonOf(last, page, following)});
+  };
+  const std::size_t first_new = FirstNew(page);
+  for (std::size_t i = first_new; i < page.size(); ++i) {
+    remember(page[i].id - 1, i);
+    expected = std::max(expected, page[i].id + 1);
   }
-  if (page.empty() && log_.last >= expected) holes_.push_back({expected, log_.last});
+  if (first_new == page.size()) remember(log_.last, first_new);
 }
 
 model::GapReason Collector::ReasonOf(EventId last, const LogPage& page,
                                      std::size_t following) const {
-  if (page.status.empty()) return model::GapReason::kCleared;
-  if (last >= page.status.first) return model::GapReason::kAbsent;
-  if (following < page.size() && page[following].id == page.status.first) {
+  const LogStatus& log = page.status;
+  if (!log.empty() && last >= log.first) return model::GapReason::kAbsent;
+  if (unverified_) return model::GapReason::kUnverified;
+  if (log.empty()) return model::GapReason::kCleared;
+  if (following < page.size() && page[following].id == log.first) {
     const auto event = model::ParseEvent(page[following].payload);
     if (event.ok() && event->code == kLogClearedCode) return model::GapReason::kCleared;
   }
-  return unverified_ ? model::GapReason::kUnverified : model::GapReason::kOverwritten;
+  return model::GapReason::kOverwritten;
 }
 
 Collector::Output Collector::OnCommitted(const absl::Status& status) {

@@ -90,14 +90,25 @@ class Collector {
   struct Hole {
     model::EventId first = 0;
     model::EventId last = 0;
+    model::GapReason reason = model::GapReason::kAbsent;  // as it looked then
   };
-  enum class Step { kVerify, kProbe, kCompareAnchors, kBisectDevice, kBisectStore, kFollow };
+  enum class Step {
+    kVerify,          // is this the log that we know?
+    kProbe,           // how far does it reach? then kVerify
+    kCompareAnchors,  // a page is under way, to be compared with the anchors
+    kBisectDevice,    // a window of the device's records is under way
+    kBisectStore,     // what is stored of the same window is being loaded
+    kFollow,          // the log is known; what is new is read
+    kLookAgain,       // as kFollow, but the counter may have begun anew
+  };
 
   Output Proceed();
   Output Probe();
   Output Verify();
   std::optional<ReadRequest> AnchoredWindow() const;
-  Output CompareAnchors(const ReadRequest& request, const ports::LogPage& page);
+  Output Compare(const ReadRequest& request);
+  bool TakeShown(const ports::LogPage& page);
+  Output CompareAnchors(const ports::LogPage& page);
   Output SearchStored(model::EventId low);
   model::EventId StoredThrough() const;
   Output WaitForNextRecord();
@@ -107,17 +118,18 @@ class Collector {
   Output FinishBisection();
   Output OpenUnknown();
   Output ReadOn();
+  bool Continues(const ports::LogPage& page) const;
   Output Take(const ports::LogPage& page, Timestamp now);
 
   void OpenEpoch(model::EventId first);
   void Hear(const model::LogStatus& status);
   void Learn(const model::LogStatus& status);
   bool LogRestarted(const model::LogStatus& status) const;
+  std::size_t FirstNew(const ports::LogPage& page) const;
   ports::Batch BuildBatch(const ports::LogPage& page, Timestamp now);
   bool TakeHole(model::EventId last, const ports::LogPage& page, std::size_t following,
                 Timestamp now, ports::Batch& batch);
   void TakeRecord(const ports::LogPage::Record& record, Timestamp now, ports::Batch& batch);
-  model::EventId MissedTwiceThrough(model::EventId first, const model::LogStatus& status) const;
   void RememberHoles(const ports::LogPage& page);
   model::GapReason ReasonOf(model::EventId last, const ports::LogPage& page,
                             std::size_t following) const;
@@ -137,9 +149,11 @@ class Collector {
   model::LogStatus log_;
   bool hearsay_ = false;          // log_ is from a keep-alive, which a page may have overtaken
   model::EventId target_ = 0;     // read up to here
+  model::EventId pushed_ = 0;     // the record of the last push
   model::EventId live_from_ = 0;  // records from here on happened while linked
   Step step_ = Step::kVerify;
   std::optional<ReadRequest> read_;  // under way
+  model::EventId asked_next_ = 0;    // `next` when what follows it was asked for
   bool loading_ = false;
   bool unverified_ = false;  // no stored record is left on the device to recognise it by
   bool undecided_ = false;   // the log is empty or shorter than ours: its next record tells
@@ -147,7 +161,8 @@ class Collector {
 
   std::optional<DivergenceSearch> search_;
   model::EventId searched_through_ = 0;  // the device's newest record when the search began
-  std::vector<model::Anchor> device_window_;
+  ReadRequest compared_;                 // what was asked for to be compared
+  std::vector<model::Anchor> shown_;     // and what of it the device has shown
 };
 
 }  // namespace gatelog::core

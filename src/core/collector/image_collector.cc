@@ -91,6 +91,11 @@ ImageCollector::Output ImageCollector::OnEvents(const ports::LogState& state, bo
   return Proceed();
 }
 
+bool ImageCollector::caught_up() const {
+  const bool under_way = read_ || load_ || commit_ || reloading_ || !beyond_.empty();
+  return !under_way && looked_at_ >= next_ && (wanted_.empty() || (asked_ && !failed_));
+}
+
 ImageCollector::Output ImageCollector::Proceed() {
   if (!connected_ || !may_read_ || read_ || load_ || commit_ || reloading_) return {};
   if (!beyond_.empty()) return LoadBeyond();
@@ -187,6 +192,7 @@ ImageCollector::Output ImageCollector::OnImages(std::span<const std::string> ima
                                                 Timestamp now) {
   if (!read_) return {};
   const ReadRequest request = *std::exchange(read_, std::nullopt);
+  failed_ = false;
   if (read_epoch_ != epoch_) return Proceed();
   answered_ = now;
   Answer answer = Sort(request, images);
@@ -280,6 +286,7 @@ std::chrono::milliseconds ImageCollector::NextAskAgain() {
 ImageCollector::Output ImageCollector::OnReadFailed() {
   if (!read_) return {};
   read_.reset();
+  failed_ = true;
   asked_ = true;
   read_from_ = 0;
   return {.ask_again = NextAskAgain()};

@@ -104,6 +104,10 @@ class ImageCollector {
   Output OnReloaded(const ports::LogState& state);
   Output OnTick();
 
+  // All images that the device had of the stored events are stored, and nothing is under way. What
+  // is still wanted the device did not have when it was last asked.
+  bool caught_up() const;
+
   model::Epoch epoch() const { return epoch_; }
   // As the store has it.
   model::EventId image_next() const { return image_next_; }
@@ -154,6 +158,7 @@ class ImageCollector {
   model::EventId gone_below_ = 0;
   model::EventId read_from_ = 0;  // where the present round of reads goes on; 0: at the front
   bool asked_ = false;            // the round is over; another begins with OnTick
+  bool failed_ = false;           // the device did not answer the last read
   std::chrono::milliseconds ask_again_;
 
   std::optional<ReadRequest> read_;          // under way

@@ -422,6 +422,28 @@ TEST_F(ImageCollectorTest, AReadThatFailedIsRepeatedLater) {
   EXPECT_THAT(Images(), ElementsAre(1));
 }
 
+TEST_F(ImageCollectorTest, CaughtUpIsWhatHasAskedForEverythingAndStoredWhatThereWas) {
+  StoreBefore(1, 2);
+  Show(PhotoEvent(1));
+  MakeCollector();
+  Run(collector_->OnConnected());
+  EXPECT_FALSE(collector_->caught_up()) << "nothing has been looked at";
+  ImageCollector::Output output = collector_->OnEvents(State(), true);
+  output = collector_->OnLoaded(Load(*output.load));
+  EXPECT_FALSE(collector_->caught_up()) << "a read is under way";
+  output = collector_->OnReadFailed();
+  EXPECT_FALSE(collector_->caught_up()) << "the device did not say what it has";
+  output = collector_->OnTick();
+  output = collector_->OnImages(Read(*output.read), now_);
+  ASSERT_TRUE(output.commit);
+  EXPECT_FALSE(collector_->caught_up()) << "what it has is not stored";
+  Run(Commit(*output.commit));
+  EXPECT_TRUE(collector_->caught_up()) << "it does not have the second";
+  Store(PhotoEvent(3));
+  EXPECT_TRUE(collector_->caught_up());
+  EXPECT_THAT(Images(), ElementsAre(1));
+}
+
 TEST_F(ImageCollectorTest, BytesOfABatchAreBounded) {
   StoreBefore(1, 3);
   for (EventId id = 1; id <= 3; ++id) {

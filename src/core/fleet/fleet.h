@@ -134,7 +134,8 @@ class Fleet {
   // The device's link, valid until control returns to the loop.
   absl::StatusOr<ports::DeviceLink*> Link(model::DeviceId id);
 
-  // Replies with the log's status once every record up to its last ID is stored.
+  // Replies with the log's status once every record up to its last ID is stored, and every image
+  // that the device has of them.
   // kFailedPrecondition if that cannot be: the device is not collected, or the store does not take
   // it; kUnavailable if the link is lost meanwhile.
   void WhenStored(model::DeviceId id, ports::Reply<absl::StatusOr<model::LogStatus>> reply);

@@ -89,6 +89,7 @@ void LogCollection::LoadNewest(Task then) {
 void LogCollection::Attach(ports::DeviceLink& link, const model::LogStatus& status) {
   link_ = &link;
   ++links_;
+  ++reads_;
   recognised_ = false;
   attached_ = status;
   if (known_) Begin();
@@ -122,7 +123,8 @@ void LogCollection::OnStatus(const model::LogStatus& status) {
 
 void LogCollection::WhenStored(ports::Reply<absl::StatusOr<model::LogStatus>> reply) {
   waiting_.push_back(std::move(reply));
-  AnswerWaiting();
+  // An image may have come since the device was last asked.
+  CarryOut(images_.OnTick());
 }
 
 void LogCollection::WhenCommitted(Task then) {
@@ -143,14 +145,15 @@ void LogCollection::CarryOut(Collector::Output output) {
   if (output.load) Load(*output.load);
   if (output.read && link_ != nullptr) Read(*output.read);
   if (!output.drop_link.ok()) on_broken_(output.drop_link);
-  AnswerWaiting();
   CarryOut(images_.OnEvents(collector_.state(), ImagesMayBeRead()));
 }
 
 void LogCollection::Read(const Collector::ReadRequest& request) {
   link_->ReadLog(request.from, request.max,
-                 IfAlive([this, link = links_](absl::StatusOr<ports::LogPage> page) {
-                   if (link != links_ || link_ == nullptr) return;
+                 IfAlive([this, read = ++reads_](absl::StatusOr<ports::LogPage> page) {
+                   // One of an older link, or one that has come before.
+                   if (read != reads_ || link_ == nullptr) return;
+                   ++reads_;
                    if (page.ok()) {
                      CarryOut(collector_.OnPage(*page, parts_.clock.Now()));
                      return;
@@ -182,6 +185,13 @@ void LogCollection::Load(const Collector::LoadRequest& request) {
 }
 
 void LogCollection::Commit(ports::Batch batch) {
+  Log(LogLevel::kTrace, "A batch goes to the store.",
+      {{"device", totals_.log_device},
+       {"epoch", batch.after.epoch},
+       {"from", batch.expected_next},
+       {"next", batch.after.next},
+       {"events", batch.events.size()},
+       {"gaps", batch.gaps.size()}});
   Added added{.images = ImageCollector::StoredBy(batch), .newest = NewestOf(batch)};
   added.totals.events = batch.events.size();
   added.totals.gaps = batch.gaps.size();
@@ -218,13 +228,17 @@ void LogCollection::OnCommitted(Added added, const absl::Status& status) {
     if (added.newest) newest_ = std::move(added.newest);
     images_.OnStored(std::move(added.images));
   } else {
-    for (auto& reply : std::exchange(waiting_, {})) {
-      reply(absl::FailedPreconditionError("the store does not take the device's log: " +
-                                          std::string(status.message())));
-    }
+    RefuseWaiting(status);
   }
   CarryOut(collector_.OnCommitted(status));
   EndCommit();
+}
+
+void LogCollection::RefuseWaiting(const absl::Status& status) {
+  for (auto& reply : std::exchange(waiting_, {})) {
+    reply(absl::FailedPreconditionError("the store does not take the device's log: " +
+                                        std::string(status.message())));
+  }
 }
 
 void LogCollection::Reload() {
@@ -240,6 +254,8 @@ void LogCollection::Reload() {
 
 void LogCollection::AnswerWaiting() {
   if (waiting_.empty() || !collector_.caught_up()) return;
+  const bool with_images = link_ != nullptr && link_->identity().image_logs;
+  if (with_images && !images_.caught_up()) return;
   for (auto& reply : std::exchange(waiting_, {})) reply(collector_.log());
 }
 
@@ -255,6 +271,7 @@ void LogCollection::CarryOut(ImageCollector::Output output) {
     });
   }
   if (output.read) ReadImages(*output.read);
+  AnswerWaiting();
 }
 
 bool LogCollection::ImagesMayBeRead() {
@@ -308,6 +325,8 @@ void LogCollection::CommitImages(ports::ImageBatch batch) {
                                if (status.ok()) {
                                  totals_.images += stored;
                                  totals_.images_absent += absent;
+                               } else {
+                                 RefuseWaiting(status);
                                }
                                CarryOut(images_.OnCommitted(status));
                                if (collector_.state().epoch == images_.epoch()) {

@@ -64,7 +64,8 @@ class LogCollection {
   void OnPush(model::EventId id);
   void OnStatus(const model::LogStatus& status);
 
-  // Replies once everything known to be on the device is stored; see Fleet::WhenStored.
+  // Replies once everything known to be on the device is stored, its images too; see
+  // Fleet::WhenStored.
   void WhenStored(ports::Reply<absl::StatusOr<model::LogStatus>> reply);
 
   // Called when the device breaks the rules of its link; the owner ends it. Set before the first
@@ -122,6 +123,7 @@ class LogCollection {
   void Reload();
   void AnswerWaiting();
   void EndCommit();
+  void RefuseWaiting(const absl::Status& status);
 
   void CarryOut(ImageCollector::Output output);
   bool ImagesMayBeRead();
@@ -143,6 +145,7 @@ class LogCollection {
   ports::DeviceLink* link_ = nullptr;
   model::LogStatus attached_;  // the log when the link came
   std::uint64_t links_ = 0;    // links so far: tells replies of this one from older ones
+  std::uint64_t reads_ = 0;    // tells the reply to the read that is under way from any other
   bool recognised_ = false;    // the log on this link, at least once
   std::optional<ImageTurns::Turn> image_turn_;
   std::optional<TimerId> ask_again_;

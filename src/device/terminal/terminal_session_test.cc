@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "absl/strings/str_cat.h"
 #include "device/terminal/fake_terminal.h"
 #include "device/terminal/link_test_client.h"
@@ -402,19 +404,38 @@ TEST_F(TerminalSessionTest, ATerminalThatFinishesNoReadIsLost) {
   ExpectLost(absl::StatusCode::kUnavailable, "has left more than 64 reads unfinished");
 }
 
+// The clock is told as it stands when the answer arrives: half of the way there and back is added.
 TEST_F(TerminalSessionTest, ReportsWhatAKeepAliveShows) {
+  constexpr std::int64_t kClock = 946'684'800'123;
+  constexpr milliseconds kWay{20};
   Connect({.keep_alive_interval = milliseconds(10)});
-  for (int i = 0; i < 2; ++i) {
-    const Frame request = terminal_.Receive();
-    ASSERT_TRUE(request.has_keep_alive());
-    EXPECT_EQ(request.request_id(), 0u);
-    Frame reply;
-    *reply.mutable_keep_alive_reply()->mutable_log_status() = MakeLogStatus(5, 123);
-    reply.mutable_keep_alive_reply()->set_clock_ms(946684800123);
-    terminal_.Send(reply);
-  }
-  ASSERT_TRUE(observer().WaitForLines(2));
-  EXPECT_EQ(observer().lines()[1], "status 5-123 generation 77 at 946684800123");
+  const auto start = std::chrono::steady_clock::now();
+  const Frame request = terminal_.Receive();
+  ASSERT_TRUE(request.has_keep_alive());
+  EXPECT_EQ(request.request_id(), 0u);
+  const auto received = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - received < kWay) std::this_thread::yield();
+  Frame reply;
+  *reply.mutable_keep_alive_reply()->mutable_log_status() = MakeLogStatus(5, 123);
+  reply.mutable_keep_alive_reply()->set_clock_ms(kClock);
+  terminal_.Send(reply);
+  ASSERT_TRUE(observer().WaitForLines(1));
+  const std::string prefix = "status 5-123 generation 77 at ";
+  const std::string line = observer().lines()[0];
+  ASSERT_EQ(line.substr(0, prefix.size()), prefix);
+  const milliseconds added{std::stoll(line.substr(prefix.size())) - kClock};
+  EXPECT_GE(added, kWay / 2);
+  EXPECT_LE(added, std::chrono::steady_clock::now() - start);
+}
+
+TEST_F(TerminalSessionTest, ATerminalThatHasNoClockIsNotGivenOne) {
+  Connect({.keep_alive_interval = milliseconds(10)});
+  ASSERT_TRUE(terminal_.Receive().has_keep_alive());
+  Frame reply;
+  *reply.mutable_keep_alive_reply()->mutable_log_status() = MakeLogStatus(5, 123);
+  terminal_.Send(reply);
+  ASSERT_TRUE(observer().WaitForLines(1));
+  EXPECT_EQ(observer().lines()[0], "status 5-123 generation 77 at 0");
 }
 
 TEST_F(TerminalSessionTest, ATerminalThatDoesNotAnswerAKeepAliveIsLost) {

@@ -200,7 +200,7 @@ class FaultProxy:
         self.port = 0
         self._connections = collections.Counter()
         self._links = {}  # the task of each link -> its fault
-        self._quiet = False
+        self._quiet = self._closed = False
         self._servers = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -210,6 +210,13 @@ class FaultProxy:
     def quiet(self):
         """Ends every fault: links that have one are reset, new ones have none."""
         self._call(self._end_faults())
+
+    def close_links(self):
+        """Resets every link, and refuses new ones until open_links()."""
+        self._call(self._set_closed(True))
+
+    def open_links(self):
+        self._call(self._set_closed(False))
 
     def close(self):
         self._call(self._stop())
@@ -231,7 +238,7 @@ class FaultProxy:
     async def _serve(self, number, reader, writer):
         self._connections[number] += 1
         fate = Fate() if self._quiet else self._draw(self._seed, number, self._connections[number])
-        if fate.fault == REFUSE:
+        if fate.fault == REFUSE or self._closed:
             self.count[REFUSE] += 1
             return reset(writer)
         task = asyncio.current_task()
@@ -250,6 +257,12 @@ class FaultProxy:
         self._quiet = True
         for task, fault in list(self._links.items()):
             if fault != CLEAN:
+                task.cancel()
+
+    async def _set_closed(self, closed):
+        self._closed = closed
+        if closed:
+            for task in list(self._links):
                 task.cancel()
 
     async def _stop(self):

@@ -1,12 +1,11 @@
 """gatelogd is killed at random moments while its terminals produce events and their links break.
 
-  kill_test.py [--kills N] [--seed S]    the seed repeats the moments and the faults; GATELOG_KILLS also sets N
+  script/crash [--kills N] [--seed S]    the seed repeats the moments and the faults; GATELOG_KILLS also sets N
 
 At the end the store must equal the terminals' own logs, record by record, and a client of Follow must have received every
 event once and in order. Terminals keep all their records here, so there must be no gap.
 """
 
-import argparse
 import collections
 import contextlib
 import dataclasses
@@ -15,15 +14,15 @@ import random
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 import unittest
 
-from harness import EndToEndTest, Gateway, Process, Simulator, wait_for  # first: finds the generated contracts
+from harness import Gateway, Process, Simulator, wait_for  # first: finds the generated contracts
 
 import compare
 from fault_proxy import FAULTS, FaultProxy
 from follower import Follower
+from seeded import SeededTest, take_arguments
 
 DEVICES = 50
 HISTORY = 400            # records of each terminal when it is first seen
@@ -45,6 +44,10 @@ GATEWAY_ENVIRONMENT = {
 }
 
 STARTING, RUNNING, COMMITTED, WRITING, STOPPING = "starting", "running", "committed", "writing", "stopping"
+WEIGHTS = {STARTING: 20, RUNNING: 20, COMMITTED: 30, WRITING: 20, STOPPING: 10}
+DELAYS_S_MAX = {STARTING: 0.3, RUNNING: 1.0, STOPPING: 0.05}
+EVENTS_MAX, WRITES_MAX = 500, 20
+POWER_LOSS_CHANCE = 0.05  # that the terminals lose power, too, after the gateway has started
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,35 +56,38 @@ class Moment:
     when: str
     delay_s: float = 0  # from the start of the program, from when it was ready, or from SIGTERM
     count: int = 0      # of events committed, or of writes to the write-ahead log, since it was ready
+    terminals: bool = False  # lose power while it starts
 
 
 def draw_moment(seed, number):
     draw = random.Random(f"{seed}/kill/{number}")
-    when = draw.choices((STARTING, RUNNING, COMMITTED, WRITING, STOPPING), (20, 20, 30, 20, 10))[0]
+    when = draw.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    terminals = draw.random() < POWER_LOSS_CHANCE
     if when == COMMITTED:
-        return Moment(when, count=draw.randint(1, 500))
+        return Moment(when, count=draw.randint(1, EVENTS_MAX), terminals=terminals)
     if when == WRITING:
-        return Moment(when, count=draw.randint(1, 20))
-    return Moment(when, delay_s=draw.uniform(0, {STARTING: 0.3, RUNNING: 1.0, STOPPING: 0.05}[when]))
+        return Moment(when, count=draw.randint(1, WRITES_MAX), terminals=terminals)
+    return Moment(when, delay_s=draw.uniform(0, DELAYS_S_MAX[when]), terminals=terminals)
 
 
-class KillTest(EndToEndTest):
+class KillTest(SeededTest):
     kills = int(os.environ.get("GATELOG_KILLS", 200))
-    seed = random.SystemRandom().randrange(1_000_000)
 
     def setUp(self):
         super().setUp()
         self.data_dir = self.folder / "gateway"
-        self.sim = self.simulator(devices=DEVICES, history=HISTORY, capacity=CAPACITY, images=True, seed=self.seed)
+        self.sim = None
+        self.addCleanup(lambda: self.sim and self.sim.kill())
+        self.start_terminals()
         self.proxy = FaultProxy(self.sim.host, self.sim.port, DEVICES, self.seed)
         self.addCleanup(self.proxy.close)
         self.follower = Follower()
         self.gw = None
         self.addCleanup(lambda: self.gw and self.gw.kill())
         self.moments = collections.Counter()
+        self.power_losses = 0
 
     def test_nothing_is_lost_or_doubled(self):
-        print(f"seed {self.seed}, {self.kills} kills; the same again: kill_test.py --kills {self.kills} --seed {self.seed}")
         start = time.monotonic()
         self.start()
         self.gw.add_all(self.sim, self.proxy.port)
@@ -98,10 +104,16 @@ class KillTest(EndToEndTest):
         self.start()
         disturbed = time.monotonic() - start
         figures = self.finish()
-        print(f"kills: {dict(sorted(self.moments.items()))}")
+        print(f"kills: {dict(sorted(self.moments.items()))}, terminals' power losses: {self.power_losses}")
         print(f"links: {dict(sorted(self.proxy.count.items()))}")
         print(f"{figures}, {figures.compared} records compared; {disturbed:.0f} s of faults, "
               f"{time.monotonic() - start:.0f} s in all")
+
+    def start_terminals(self):
+        """The first time, or again where they were when they lost power."""
+        port = self.sim.port if self.sim else 0
+        self.sim = Simulator(self.folder / "sim", devices=DEVICES, history=HISTORY, capacity=CAPACITY, images=True,
+                             seed=self.seed, port=port)
 
     def start(self):
         self.gw = Gateway(self.data_dir, env=GATEWAY_ENVIRONMENT)
@@ -113,6 +125,11 @@ class KillTest(EndToEndTest):
             self.gw = Process(Gateway.command(self.data_dir), f"{self.data_dir}.log", GATEWAY_ENVIRONMENT)
         else:
             self.start()
+        if moment.terminals:
+            self.power_losses += 1
+            self.sim.kill()
+            self.start_terminals()
+            self.sim.set_rate(EVENTS_PER_S)
         if moment.when in (STARTING, RUNNING):
             self.run_for(moment.delay_s)
         elif moment.when == COMMITTED:
@@ -180,10 +197,16 @@ class KillTest(EndToEndTest):
         return figures
 
 
+class Ended(Exception):
+    """Ctrl-C, or somebody asked the run to end; unlike KeyboardInterrupt, it lets the test end what it has started."""
+
+
+def end(signal_number, frame):
+    raise Ended
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--kills", type=int, default=KillTest.kills)
-    parser.add_argument("--seed", type=int, default=KillTest.seed)
-    chosen, rest = parser.parse_known_args()
-    KillTest.kills, KillTest.seed = chosen.kills, chosen.seed
-    unittest.main(argv=[sys.argv[0], *rest])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    KillTest.kills = take_arguments(kills=KillTest.kills).kills
+    unittest.main()
