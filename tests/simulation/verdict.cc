@@ -178,6 +178,13 @@ std::string Verdict::CheckNeeded(const StoredLog& log, model::Epoch number) {
   const auto [newest_id, newest] = *previous.records.rbegin();
   const auto [first_id, first] = *epoch->second.records.begin();
   if (first_id < previous.next) return "";
+  // The device lost unreadable records that it had shown.
+  const bool lost = std::any_of(previous.gaps.begin(), previous.gaps.end(),
+                                [&, newest = newest_id](const model::Gap& gap) {
+                                  return gap.reason == model::GapReason::kUnreadable &&
+                                         gap.first > newest && gap.first >= epoch->second.first;
+                                });
+  if (lost) return "";
   std::uint64_t ancestor = first;
   while (ancestor != 0 && ledger[ancestor].id > newest_id) ancestor = ledger[ancestor].parent;
   if (ancestor != newest) return "";
