@@ -29,6 +29,7 @@ ModelledLink::ModelledLink(ModelledDevice& device, ports::DeviceLinkObserver& ob
   identity_.id = device.id();
   identity_.image_logs = device.traits().images;
   device.link_ = this;
+  device.log_.hidden_from = 0;  // or its push would be lost, which is another fault
   ScheduleKeepAlive();
   if (device.traits().logs_links) {
     time_.Schedule(UpTo(random_, kLinkRecordMax), [this, alive = alive_] {

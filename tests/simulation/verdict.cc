@@ -212,8 +212,9 @@ std::string Verdict::CheckGap(const StoredLog& log, const StoredEpoch& epoch, co
   if (gap.reason == GapReason::kUnreadable) {
     return ledger.HasUnreadable(gap.first, gap.raw) ? "" : "no device wrote such bytes";
   }
+  const bool at_the_beginning = epoch.records.lower_bound(gap.first) == epoch.records.begin();
   if (gap.reason == GapReason::kUnverified && log.device->traits().generations &&
-      gap.first != epoch.first) {
+      !at_the_beginning) {
     return "the device has generations";
   }
   std::uint64_t next = following;  // the record right after the gap
