@@ -65,7 +65,8 @@ class DeviceLinkObserver {
   virtual void OnPush(model::EventId id, std::string_view payload) = 0;
 
   // The log as a keep-alive showed it, and what the device's clock shows now: what it showed then,
-  // with half the round trip where the link knows it. The epoch's beginning: the device did not tell.
+  // with half the round trip where the link knows it. The epoch's beginning: the device did not
+  // tell.
   virtual void OnStatus(const model::LogStatus& status, Timestamp device_time) = 0;
 
   // The link is gone (kUnavailable; kInternal if the device broke the rules); the last call. Every

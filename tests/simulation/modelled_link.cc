@@ -12,7 +12,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kOvertakenMax{400};    // how much later a frame comes that is not in order
 constexpr milliseconds kDialMax{20};          //
-constexpr milliseconds kLinkRecordMax{20};    // when a device writes that a gateway has come
+constexpr milliseconds kLinkRecordMax{12};    // when a device writes that a gateway has come
 constexpr milliseconds kFlapMax{300};         //
 constexpr std::uint32_t kConnected = 0x3B00;  // the record that a gateway has come
 
@@ -29,6 +29,7 @@ ModelledLink::ModelledLink(ModelledDevice& device, ports::DeviceLinkObserver& ob
   identity_.id = device.id();
   identity_.image_logs = device.traits().images;
   device.link_ = this;
+  device.log_.hidden_from = 0;  // or its push would be lost, which is another fault
   ScheduleKeepAlive();
   if (device.traits().logs_links) {
     time_.Schedule(UpTo(random_, kLinkRecordMax), [this, alive = alive_] {

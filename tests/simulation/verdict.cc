@@ -178,6 +178,13 @@ std::string Verdict::CheckNeeded(const StoredLog& log, model::Epoch number) {
   const auto [newest_id, newest] = *previous.records.rbegin();
   const auto [first_id, first] = *epoch->second.records.begin();
   if (first_id < previous.next) return "";
+  // The device lost unreadable records that it had shown.
+  const bool lost = std::any_of(previous.gaps.begin(), previous.gaps.end(),
+                                [&, newest = newest_id](const model::Gap& gap) {
+                                  return gap.reason == model::GapReason::kUnreadable &&
+                                         gap.first > newest && gap.first >= epoch->second.first;
+                                });
+  if (lost) return "";
   std::uint64_t ancestor = first;
   while (ancestor != 0 && ledger[ancestor].id > newest_id) ancestor = ledger[ancestor].parent;
   if (ancestor != newest) return "";
@@ -205,8 +212,9 @@ std::string Verdict::CheckGap(const StoredLog& log, const StoredEpoch& epoch, co
   if (gap.reason == GapReason::kUnreadable) {
     return ledger.HasUnreadable(gap.first, gap.raw) ? "" : "no device wrote such bytes";
   }
+  const bool at_the_beginning = epoch.records.lower_bound(gap.first) == epoch.records.begin();
   if (gap.reason == GapReason::kUnverified && log.device->traits().generations &&
-      gap.first != epoch.first) {
+      !at_the_beginning) {
     return "the device has generations";
   }
   std::uint64_t next = following;  // the record right after the gap

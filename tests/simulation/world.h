@@ -50,6 +50,7 @@ class World {
 
   void MakeDevice(std::size_t number);
   std::string Trouble();
+  void MakePeace(ModelledDevice& device);
   std::string Quiet();
   std::string Pass(Milliseconds time);
 

@@ -15,6 +15,8 @@ using model::EventId;
 using model::LogStatus;
 using ports::LogPage;
 
+constexpr std::uint32_t kRecordsReadAgain = 8;
+
 constexpr std::uint32_t kLogClearedCode = 0x4200;
 
 // The highest ID that can be stored: `next` must be able to follow it.
@@ -118,7 +120,11 @@ void Collector::Learn(const LogStatus& status) {
 bool Collector::LogRestarted(const LogStatus& status) const {
   if (!SameLife(status.generation, tip_.generation)) return true;
   // An empty log decides nothing until its first record.
-  return !status.empty() && status.last + 1 < tip_.next;
+  if (status.empty()) return false;
+  if (status.last + 1 < tip_.next) return true;
+  // Or a record stands where none was.
+  const EventId newest = tip_.anchors.empty() ? 0 : tip_.anchors.back().id;
+  return tip_.generation == 0 && status.first > newest && status.first < tip_.next;
 }
 
 Collector::Output Collector::Proceed() {
@@ -149,9 +155,12 @@ Collector::Output Collector::ReadOn() {
   asked_next_ = tip_.next;
   read_ = ReadRequest{tip_.next, options_.page_records};
   // Without generations only the records tell that the counter has not begun anew meanwhile: the
-  // newest stored one is read again with those that follow.
-  if (tip_.generation == 0 && !tip_.anchors.empty() && tip_.anchors.back().id >= log_.first) {
-    read_ = ReadRequest{tip_.anchors.back().id, std::max(options_.page_records, 2u)};
+  // newest stored ones are read again with those that follow.
+  if (tip_.generation != 0) return {.read = read_};
+  for (auto anchor = tip_.anchors.rbegin(); anchor != tip_.anchors.rend(); ++anchor) {
+    const bool enough = read_->max == options_.page_records + kRecordsReadAgain;
+    if (anchor->id < log_.first || enough || read_->max == ports::kReadRecordsMax) break;
+    read_ = ReadRequest{anchor->id, read_->max + 1};
   }
   return {.read = read_};
 }
@@ -185,9 +194,16 @@ Collector::Output Collector::OnPage(const LogPage& page, Timestamp now) {
   }
   Learn(page.status);
   if (step_ != Step::kFollow || asked_next_ != tip_.next || commit_failed_) return Proceed();
-  if (request.from < tip_.next && !Continues(page)) {
-    step_ = Step::kVerify;
-    return Proceed();
+  if (request.from < tip_.next) {
+    if (!Continues(page)) {
+      step_ = Step::kVerify;
+      return Proceed();
+    }
+    if (FirstNew(page) == page.size() && tip_.next <= target_) {
+      // Perhaps the device gave less than was asked for.
+      read_ = ReadRequest{tip_.next, options_.page_records};
+      return {.read = read_};
+    }
   }
   return Take(page, now);
 }

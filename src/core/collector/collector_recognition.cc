@@ -116,19 +116,21 @@ Collector::Output Collector::CompareAnchors(const LogPage& page) {
   return ReadOn();
 }
 
-// Whether a page that begins with the newest stored record still shows it, or cannot because it has
-// been overwritten.
+// Whether a page that begins with the newest stored records still shows them, or cannot because
+// they have been overwritten.
 bool Collector::Continues(const LogPage& page) const {
-  const Anchor& newest = tip_.anchors.back();
-  if (page.status.empty() || page.status.first > newest.id) return true;
-  if (page.empty() || page[0].id != newest.id) return false;
-  const Anchor shown = AnchorOf(page[0]);
-  const bool told = !model::IsUnreadable(shown) && !model::IsUnreadable(newest);
-  if (told && shown.fingerprint != newest.fingerprint) return false;
-  for (std::size_t i = 1; i < page.size() && page[i].id < tip_.next; ++i) {
-    if (!model::IsUnreadable(AnchorOf(page[i]))) return false;
+  const EventId newest = tip_.anchors.back().id;
+  if (page.status.empty() || page.status.first > newest) return true;
+  std::vector<Anchor> shown;
+  for (std::size_t i = 0; i < page.size() && page[i].id < tip_.next; ++i) {
+    shown.push_back(AnchorOf(page[i]));
   }
-  return true;
+  if (core::Compare(shown, tip_.anchors).difference != 0) return false;
+  // A page that ends before it tells nothing of it.
+  if (page.empty() || page[page.size() - 1].id < newest) return true;
+  const auto found = std::find_if(shown.begin(), shown.end(),
+                                  [newest](const Anchor& anchor) { return anchor.id == newest; });
+  return found != shown.end() && std::all_of(found + 1, shown.end(), model::IsUnreadable);
 }
 
 // Looks for the end of what the device shows and the store has, in whichever epoch: a device may

@@ -180,6 +180,31 @@ TEST_F(CollectorRecognitionTest,
   EXPECT_EQ(collector_->state().epoch_first, 1u);
 }
 
+TEST_F(CollectorRecognitionTest,
+       ACounterThatBeginsAnewIsSeenThoughTheNewestStoredRecordIsUnreadable) {
+  device_.generation = 0;
+  device_.Write(1, 9);
+  device_.Put(10, "\xff\xff");
+  Connect();
+  device_ = {.log = {}, .last = 0, .generation = 0};
+  device_.Write(1, 15, 5);
+  Push(15);
+  EXPECT_EQ(stored().size(), 9u + 15u);
+}
+
+TEST_F(CollectorRecognitionTest, ACounterThatBeganAnewIsSeenByRecordsThatStandInAGap) {
+  device_.generation = 0;
+  device_.Write(1, 100);
+  device_.last = 150;
+  Connect();
+  device_ = {.log = {}, .last = 0, .generation = 0};
+  device_.Write(1, 160, 5);
+  device_.EraseBelow(120);
+  Push(160);
+  EXPECT_EQ(stored().size(), 100u + 41u);
+  EXPECT_EQ(collector_->state().epoch, 2u);
+}
+
 TEST_F(CollectorRecognitionTest, ALogThatLostItsNewestRecordAndGoesOnBeyondItBeginsANewEpoch) {
   device_.Write(1, 5);
   Connect();

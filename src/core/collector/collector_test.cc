@@ -193,15 +193,15 @@ TEST_F(CollectorTest, ALogThatWasEmptiedWhileItWasReadIsAGapThatSaysSo) {
   EXPECT_EQ(gaps(), (Gaps{{1, 3, GapReason::kCleared}}));
 }
 
-TEST_F(CollectorTest, WithoutGenerationsTheNewestStoredRecordIsReadAgainAndNotStoredAgain) {
-  Restart({.page_records = 1});
+TEST_F(CollectorTest, WithoutGenerationsTheNewestStoredRecordsAreReadAgainAndNotStoredAgain) {
+  Restart({.page_records = 10});
   device_.generation = 0;
-  device_.Write(1, 3);
+  device_.Write(1, 25);
   Connect();
-  device_.Write(4, 4);
-  Push(4);
-  EXPECT_THAT(reads_, ElementsAre(1, 1, 2, 3));
-  EXPECT_EQ(stored(), (Stored{{1, 1}, {1, 2}, {1, 3}, {1, 4}}));
+  device_.Write(26, 26);
+  Push(26);
+  EXPECT_THAT(reads_, ElementsAre(1, 3, 13, 18));
+  EXPECT_EQ(stored().size(), 26u);
 }
 
 TEST_F(CollectorTest, WhatWasOverwrittenBeforeItWasClearedIsNotCalledCleared) {

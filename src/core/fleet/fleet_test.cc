@@ -286,8 +286,8 @@ TEST_F(FleetTest, APushThatIsRepeatedIsShownOnce) {
   ASSERT_TRUE(Keep().ok());
   ASSERT_TRUE(SetMonitoring(true).ok());
   Record(2);
-  terminals_.at(kDevice).last = 1;
-  Record(1);  // as record 2 again
+  terminals_.at(kDevice).last = recorded_ = 1;
+  Record(1);  // record 2 again
   Record(1);
   Pass(seconds(1));
   EXPECT_THAT(TakeLive(), ElementsAre(1, 2, 3));
@@ -313,6 +313,18 @@ TEST_F(FleetTest, LiveGoesOnWhenTheCounterBeganAnewWhileTheLinkWasLost) {
   Record(1);
   Pass(seconds(1));
   EXPECT_THAT(TakeLive(), ElementsAre(1));
+}
+
+TEST_F(FleetTest, LiveGoesOnWhenTheCounterBeginsAnewUnderTheLink) {
+  Record(5);
+  ASSERT_TRUE(Keep().ok());
+  ASSERT_TRUE(SetMonitoring(true).ok());
+  Record(1);
+  terminals_.at(kDevice).log.clear();
+  terminals_.at(kDevice).last = 0;
+  Record(2);
+  Pass(seconds(1));
+  EXPECT_THAT(TakeLive(), ElementsAre(6, 1, 2));
 }
 
 TEST_F(FleetTest, TheClockOfADeviceIsComparedWithTheGateways) {

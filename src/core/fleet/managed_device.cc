@@ -141,20 +141,27 @@ void ManagedDevice::OnArmed(const absl::StatusOr<model::LogStatus>& status) {
   backoff_.Reset();
   log_ = *status;
   last_live_ = status->last;
+  recent_.clear();
   if (registration_.collected) collection_.Attach(*link_, *status);
 }
 
 void ManagedDevice::OnPush(model::EventId id, std::string_view payload) {
   if (!armed_) return;
   log_.last = std::max(log_.last, id);
-  if (id > last_live_) {
-    const absl::StatusOr<model::Event> event = model::ParseEvent(payload);
-    if (event.ok() && event->id == id) {
-      last_live_ = id;
-      if (registration_.monitored) fleet_.parts_.live.Publish(registration_.id, *event);
-    }
+  const absl::StatusOr<model::Event> event = model::ParseEvent(payload);
+  if (event.ok() && event->id == id && IsNew(model::AnchorOf(*event)) && registration_.monitored) {
+    fleet_.parts_.live.Publish(registration_.id, *event);
   }
   if (registration_.collected) collection_.OnPush(id);
+}
+
+bool ManagedDevice::IsNew(const model::Anchor& pushed) {
+  const auto same = std::find(recent_.begin(), recent_.end(), pushed);
+  if (pushed.id <= last_live_ && same != recent_.end()) return false;
+  last_live_ = pushed.id;
+  recent_.push_back(pushed);
+  if (recent_.size() > model::kAnchorCount) recent_.pop_front();
+  return true;
 }
 
 void ManagedDevice::OnStatus(const model::LogStatus& status) {

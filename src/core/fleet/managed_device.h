@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,6 +65,9 @@ class ManagedDevice {
  private:
   void OnDialled(absl::StatusOr<std::unique_ptr<ports::DeviceLink>> link);
   void OnArmed(const absl::StatusOr<model::LogStatus>& status);
+  // Whether a push is not a repetition of a recent one. A lower ID than the last alone does not
+  // make it one: the counter may have begun anew.
+  bool IsNew(const model::Anchor& pushed);
   void DialFailed(const absl::Status& reason);
   void DialLater();
   void ReleaseLink();
@@ -83,8 +87,9 @@ class ManagedDevice {
   std::optional<TimerId> redial_;
   std::optional<Timestamp> connected_since_;
   std::optional<model::DeviceIdentity> identity_;
-  model::LogStatus log_;          // as last heard, for devices that are not collected
-  model::EventId last_live_ = 0;  // pushes up to here have been shown
+  model::LogStatus log_;              // as last heard, for devices that are not collected
+  model::EventId last_live_ = 0;      // the last push, or the newest record when the link came up
+  std::deque<model::Anchor> recent_;  // the last pushes of this link, kAnchorCount at most
   std::optional<Timestamp> disconnected_since_;
   ClockDrift clock_drift_;
   std::string last_error_;

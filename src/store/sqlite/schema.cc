@@ -201,7 +201,8 @@ absl::Status CheckSchemaVersion(Database& database) {
           ? absl::StrCat(database.path(), " is an empty database and no store.")
           : absl::StrCat(database.path(), " was written by an older gatelog (its version is ",
                          version, ", this program knows ", kSchemaVersion,
-                         "); start the gateway on it, which brings it up to date."));
+                         "); starting a gateway on it or restoring it brings it up to "
+                         "date."));
 }
 
 absl::StatusOr<model::Incarnation> ReadIncarnation(Database& database) {

@@ -52,6 +52,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(Options options) 
   GATELOG_RETURN_IF_ERROR(
       MakeWriteAheadLogDurable(store->directory_->database_path(), store->options_.vfs));
   GATELOG_RETURN_IF_ERROR(store->directory_->MarkOpen());
+  store->opened_ = true;
   return store;
 }
 
@@ -59,7 +60,10 @@ SqliteStore::SqliteStore(Options options, std::unique_ptr<DataDirectory> directo
     : options_(std::move(options)), directory_(std::move(directory)) {}
 
 SqliteStore::~SqliteStore() {
-  if (database_ != nullptr && disk_.status().ok()) directory_->MarkClosed().IgnoreError();
+  // A store that did not open, or whose disk failed, is left as it is for the next start to look
+  // at.
+  const bool sound = opened_ && disk_.status().ok() && directory_->MarkClosed().ok();
+  if (!sound && database_ != nullptr) database_->KeepLogWhenClosed();
   // The last connection to close brings the write-ahead log into the main file, so it must be one
   // that can write.
   readers_.reset();

@@ -115,6 +115,7 @@ class SqliteStore final : public ports::EventStore, public ports::EvidenceStore 
 
   const Options options_;
   const std::unique_ptr<DataDirectory> directory_;
+  bool opened_ = false;  // Open came to its end
   model::Incarnation incarnation_ = 0;
   std::atomic<std::uint64_t> last_seq_ = 0;
 

@@ -284,6 +284,49 @@ TEST_F(SqliteStoreTest, FailedSyncEndsAcknowledgementUntilOpenedAnew) {
   EXPECT_EQ(CountEvents(*store), stored + 10);
 }
 
+TEST_F(SqliteStoreTest, AFailureOfTheRegistryCountsAndTheNextStartGoesOn) {
+  testing::DiskVfs vfs;
+  SqliteStore::Options options = OptionsFor(directory_.path());
+  options.vfs = vfs.name();
+  auto store = Open(options);
+  ASSERT_TRUE(Commit(*store, NextBatch(*store, 10)).ok());
+  {
+    auto registry = SqliteRegistry::Open(*store);
+    ASSERT_TRUE(registry.ok());
+    vfs.FailNow(testing::DiskVfs::Fault::kIoError);
+    EXPECT_EQ((*registry)->Save({.id = kDoor}).code(), absl::StatusCode::kUnavailable);
+    vfs.Heal();
+    EXPECT_EQ(store->Commit({}).status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ((*registry)->Save({.id = kDoor}).code(), absl::StatusCode::kUnavailable);
+  }
+  store.reset();
+  store = Open(options);
+  ASSERT_NE(store, nullptr);
+  EXPECT_EQ(CountEvents(*store), 10u);
+  EXPECT_TRUE(Commit(*store, NextBatch(*store, 10)).ok());
+}
+
+TEST_F(SqliteStoreTest, AFailedCheckpointIsNoticedByTheNextCommit) {
+  testing::DiskVfs vfs;
+  SqliteStore::Options options = OptionsFor(directory_.path());
+  options.vfs = vfs.name();
+  options.checkpoint_pages = 1;
+  auto store = Open(options);
+  ASSERT_TRUE(Commit(*store, NextBatch(*store, 10)).ok());
+  const std::uint64_t before = vfs.calls();
+  ASSERT_TRUE(Commit(*store, NextBatch(*store, 10)).ok());
+  // The last call of a commit and its checkpoint is the sync of the main file.
+  const std::uint64_t calls = vfs.calls() - before;
+  vfs.FailAfter(calls - 1, testing::DiskVfs::Fault::kIoError, testing::DiskVfs::Lasting::kOnce);
+  EXPECT_TRUE(Commit(*store, NextBatch(*store, 10)).ok()) << "the commit itself is on the disk";
+  ASSERT_TRUE(vfs.has_failed());
+  EXPECT_EQ(Commit(*store, NextBatch(*store, 10)).code(), absl::StatusCode::kUnavailable);
+  store.reset();
+  store = Open(options);
+  ASSERT_NE(store, nullptr);
+  EXPECT_EQ(CountEvents(*store), 30u);
+}
+
 TEST_F(SqliteStoreTest, FullDiskIsRetriedWhenThereIsSpace) {
   testing::DiskVfs vfs;
   SqliteStore::Options options = OptionsFor(directory_.path());

@@ -1,0 +1,163 @@
+#include "api/gatelog/store_service.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "api/rpc/grpc_server.h"
+#include "base/worker.h"
+
+namespace gatelog::api {
+namespace {
+
+namespace v1 = gatelog::v1;
+using ::testing::HasSubstr;
+
+class FakeCopy final : public ports::StoreCopy {
+ public:
+  explicit FakeCopy(std::string content) : content_(std::move(content)) {}
+  std::uint64_t size() const override { return content_.size(); }
+  absl::StatusOr<std::string> Read(std::size_t max) override {
+    std::string part = content_.substr(at_, max);
+    at_ += part.size();
+    return part;
+  }
+
+ private:
+  const std::string content_;
+  std::size_t at_ = 0;
+};
+
+// A store whose copies and checks last until it is told to go on, or given up.
+class FakeUpkeep final : public ports::StoreUpkeep {
+ public:
+  absl::StatusOr<ports::StoreReport> Check(const ports::CheckProgress& progress) override {
+    while (hold && !given_up) {
+      if (!progress("pages", 0.25)) break;
+    }
+    if (given_up) return absl::CancelledError("The check was given up.");
+    if (!result.ok()) return result;
+    return ports::StoreReport{.incarnation = 7, .events = 42};
+  }
+  absl::StatusOr<std::unique_ptr<ports::StoreCopy>> Copy(
+      const ports::CopyProgress& progress) override {
+    progress(1, 2);
+    if (!result.ok()) return result;
+    return std::make_unique<FakeCopy>(content);
+  }
+  void GiveUp() override {
+    given_up = true;
+    given_up.notify_all();
+  }
+
+  std::string content;
+  absl::Status result;
+  std::atomic<bool> hold = false;
+  std::atomic<bool> given_up = false;
+};
+
+class StoreServiceTest : public ::testing::Test {
+ protected:
+  StoreServiceTest() {
+    auto server = GrpcServer::Start({.address = {"127.0.0.1", 0}}, {&service_});
+    EXPECT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    stub_ = v1::Store::NewStub(grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
+                                                   grpc::InsecureChannelCredentials()));
+    for (grpc::ClientContext* context : {&context_, &other_context_}) {
+      context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    }
+  }
+  ~StoreServiceTest() override {
+    service_.Shutdown();
+    server_->Shutdown(std::chrono::milliseconds(100));
+  }
+
+  FakeUpkeep upkeep_;
+  Worker worker_;
+  StoreService service_{upkeep_, worker_};
+  std::unique_ptr<GrpcServer> server_;
+  std::unique_ptr<v1::Store::Stub> stub_;
+  grpc::ClientContext context_;
+  grpc::ClientContext other_context_;
+};
+
+TEST_F(StoreServiceTest, ABackupComesWholeAndInOrder) {
+  for (std::size_t i = 0; i < 3 * kBackupChunkBytes + 17; ++i) {
+    upkeep_.content.push_back(static_cast<char>(i * 31 % 251));
+  }
+  const auto stream = stub_->Backup(&context_, v1::BackupRequest());
+  v1::BackupResponse message;
+  std::string received;
+  std::uint64_t end = 0;
+  while (stream->Read(&message)) {
+    EXPECT_EQ(end, 0u) << "a message after the last";
+    received += message.data();
+    if (message.has_end()) end = message.end().bytes();
+  }
+  const grpc::Status status = stream->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(end, upkeep_.content.size());
+  EXPECT_TRUE(received == upkeep_.content);
+}
+
+TEST_F(StoreServiceTest, ACopyThatFailsIsTheCallsError) {
+  upkeep_.result = absl::ResourceExhaustedError("No space is left.");
+  const auto stream = stub_->Backup(&context_, v1::BackupRequest());
+  v1::BackupResponse message;
+  while (stream->Read(&message)) EXPECT_TRUE(message.has_copying());
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(status.error_message(), "No space is left.");
+}
+
+TEST_F(StoreServiceTest, OneCallAtATimeAndTheNextAfterIt) {
+  upkeep_.hold = true;
+  const auto first = stub_->Check(&context_, v1::CheckRequest());
+  v1::CheckResponse message;
+  ASSERT_TRUE(first->Read(&message));
+  EXPECT_EQ(message.checking().part(), "pages");
+
+  const auto second = stub_->Backup(&other_context_, v1::BackupRequest());
+  v1::BackupResponse none;
+  EXPECT_FALSE(second->Read(&none));
+  const grpc::Status refused = second->Finish();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(refused.error_message(), HasSubstr("Another backup or check"));
+
+  upkeep_.hold = false;
+  while (first->Read(&message)) {
+  }
+  EXPECT_TRUE(first->Finish().ok());
+  EXPECT_EQ(message.report().events(), 42u);
+}
+
+TEST_F(StoreServiceTest, ACancelledCallIsGivenUp) {
+  upkeep_.hold = true;
+  const auto stream = stub_->Check(&context_, v1::CheckRequest());
+  v1::CheckResponse message;
+  ASSERT_TRUE(stream->Read(&message));
+  context_.TryCancel();
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  upkeep_.given_up.wait(false);  // the worker would be held for ever
+}
+
+TEST_F(StoreServiceTest, AStoppingGatewayWaitsForNoCheck) {
+  upkeep_.hold = true;
+  const auto stream = stub_->Check(&context_, v1::CheckRequest());
+  v1::CheckResponse message;
+  ASSERT_TRUE(stream->Read(&message));
+  service_.Shutdown();
+  while (stream->Read(&message)) {
+  }
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+}  // namespace
+}  // namespace gatelog::api
