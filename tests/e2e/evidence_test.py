@@ -116,6 +116,21 @@ class EvidenceTest(EndToEndTest):
                 self.assertIn("is not as it was committed", found.stderr)
                 self.assertIn(words, found.stderr)
 
+    def test_backups_and_restored_stores_verify(self):
+        self.fill()
+        user = sqlite3.connect(self.database()).execute("SELECT user_id FROM events WHERE user_id IS NOT NULL LIMIT 1").fetchone()[0]
+        self.gw.cli("store", "forget", user, "--yes")
+        backup = self.folder / "backup.db"
+        self.gw.cli("store", "backup", backup)
+        self.verify(backup)
+        self.gw.cli("store", "check")
+        self.gw.stop()
+        restored = self.folder / "restored"
+        run_cli("store", "restore", backup, "--data-dir", restored)
+        self.verify(restored / "gatelog.db")
+        entries = sqlite3.connect(restored / "gatelog.db").execute("SELECT count(*) FROM entry WHERE kind = 9").fetchone()
+        self.assertEqual((1,), entries, "the restore is in the chain")
+
     def test_a_cut_end_shows_by_the_heads_kept_elsewhere(self):
         self.fill()
         self.gw.stop()
