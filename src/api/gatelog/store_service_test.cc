@@ -11,7 +11,10 @@
 #include <utility>
 
 #include "api/rpc/grpc_server.h"
+#include "base/loop.h"
 #include "base/worker.h"
+#include "core/sealing/sealing.h"
+#include "tests/support/fake_evidence.h"
 
 namespace gatelog::api {
 namespace {
@@ -78,6 +81,7 @@ class StoreServiceTest : public ::testing::Test {
   ~StoreServiceTest() override {
     service_.Shutdown();
     server_->Shutdown(std::chrono::milliseconds(100));
+    loop_.Stop();
   }
 
   FakeUpkeep upkeep_;
@@ -85,7 +89,7 @@ class StoreServiceTest : public ::testing::Test {
   testing::FakeEvidence evidence_;
   Loop loop_;
   core::Sealing sealing_{evidence_, worker_, loop_, evidence::SealKey::Make(), {}, {}};
-  StoreService service_{loop_, sealing_, upkeep_, worker_};
+  StoreService service_{upkeep_, worker_, loop_, sealing_};
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<v1::Store::Stub> stub_;
   grpc::ClientContext context_;
