@@ -161,7 +161,12 @@ bool Verdict::CanTell(const StoredLog& log, const StoredEpoch& epoch,
   if (log.device->traits().generations && log.device->ledger()[before.second].fate != Fate::kLost) {
     return true;
   }
-  if (newest + 1 == id) return false;
+  // Where only unreadable records lie between, the log may have begun with them.
+  const bool follows_at_once =
+      std::all_of(epoch.gaps.begin(), epoch.gaps.end(), [&](const model::Gap& gap) {
+        return gap.first <= newest || gap.last >= id || gap.reason == model::GapReason::kUnreadable;
+      });
+  if (follows_at_once) return false;
   return std::none_of(epoch.gaps.begin(), epoch.gaps.end(), [&](const model::Gap& gap) {
     return gap.first > before.first && gap.last < id && gap.reason != model::GapReason::kAbsent &&
            gap.reason != model::GapReason::kUnreadable;

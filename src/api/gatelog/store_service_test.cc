@@ -11,7 +11,10 @@
 #include <utility>
 
 #include "api/rpc/grpc_server.h"
+#include "base/loop.h"
 #include "base/worker.h"
+#include "core/sealing/sealing.h"
+#include "tests/support/fake_evidence.h"
 
 namespace gatelog::api {
 namespace {
@@ -65,6 +68,7 @@ class FakeUpkeep final : public ports::StoreUpkeep {
 class StoreServiceTest : public ::testing::Test {
  protected:
   StoreServiceTest() {
+    loop_.Start();
     auto server = GrpcServer::Start({.address = {"127.0.0.1", 0}}, {&service_});
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -77,11 +81,15 @@ class StoreServiceTest : public ::testing::Test {
   ~StoreServiceTest() override {
     service_.Shutdown();
     server_->Shutdown(std::chrono::milliseconds(100));
+    loop_.Stop();
   }
 
   FakeUpkeep upkeep_;
   Worker worker_;
-  StoreService service_{upkeep_, worker_};
+  testing::FakeEvidence evidence_;
+  Loop loop_;
+  core::Sealing sealing_{evidence_, worker_, loop_, evidence::SealKey::Make(), {}, {}};
+  StoreService service_{upkeep_, worker_, loop_, sealing_};
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<v1::Store::Stub> stub_;
   grpc::ClientContext context_;
@@ -157,6 +165,26 @@ TEST_F(StoreServiceTest, AStoppingGatewayWaitsForNoCheck) {
   while (stream->Read(&message)) {
   }
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(StoreServiceTest, AUserIsForgottenOnce) {
+  v1::ForgetRequest request;
+  v1::ForgetResponse response;
+  request.set_user_id("4711");
+  request.set_requested_by("the works council");
+  const grpc::Status status = stub_->Forget(&context_, request, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.events(), 3u);
+}
+
+TEST_F(StoreServiceTest, WhoeverIsToBeForgottenMustBeNamedAndKnown) {
+  v1::ForgetRequest request;
+  v1::ForgetResponse response;
+  EXPECT_EQ(stub_->Forget(&context_, request, &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  request.set_user_id("4712");
+  EXPECT_EQ(stub_->Forget(&other_context_, request, &response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "tests/support/fake_evidence.h"
 #include "tests/support/virtual_time.h"
 
 namespace gatelog::core {
@@ -15,36 +16,6 @@ using ::testing::SizeIs;
 
 constexpr std::chrono::milliseconds kInterval{60'000};
 constexpr std::uint64_t kStepsMax = 10'000;
-
-// Seals whatever blocks it is told of.
-class FakeEvidence final : public ports::EvidenceStore {
- public:
-  evidence::ChainHead chain_head() const override { return {blocks, {}}; }
-  absl::StatusOr<std::optional<evidence::Seal>> AppendSeal(const evidence::SealKey& key) override {
-    if (!failure.ok()) return failure;
-    if (last && last->block == blocks) return std::nullopt;
-    evidence::Seal seal{.number = last ? last->number + 1 : 1, .block = blocks};
-    key.Sign(seal);
-    last = seal;
-    return last;
-  }
-  absl::StatusOr<std::optional<evidence::Seal>> LastSeal() override { return last; }
-  absl::StatusOr<ports::Erased> Forget(const std::string& user_id, const std::string&,
-                                       const evidence::SealKey& key) override {
-    if (user_id != "4711") return absl::NotFoundError("nobody");
-    ++blocks;
-    AppendSeal(key).IgnoreError();
-    return ports::Erased{.events = 3};
-  }
-  absl::Status RecordCleared(model::DeviceId, model::EventId, const std::string&) override {
-    ++blocks;
-    return absl::OkStatus();
-  }
-
-  std::uint64_t blocks = 0;
-  std::optional<evidence::Seal> last;
-  absl::Status failure;
-};
 
 class SealingTest : public ::testing::Test {
  protected:
@@ -63,7 +34,7 @@ class SealingTest : public ::testing::Test {
     ASSERT_TRUE(time_.RunUntil(time_.now() + time, kStepsMax));
   }
 
-  FakeEvidence store_;
+  testing::FakeEvidence store_;
   testing::VirtualTime time_;
   testing::VirtualExecutor writer_{time_, [] { return std::chrono::milliseconds(1); }};
   testing::VirtualExecutor loop_{time_, [] { return std::chrono::milliseconds(1); }};
