@@ -40,6 +40,8 @@ constexpr std::array<const char*, kFaultCount> kNames = {
     "clock back an hour",
     "clock back to 2000",
     "image gone",
+    "image never written",
+    "images of an earlier life left",
     "store slow",
     "store I/O error",
     "store full",
@@ -62,7 +64,7 @@ void FaultCounts::Note(Fault fault, std::uint32_t device) {
 std::uint64_t FaultCounts::total() const {
   const std::uint64_t all = std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});
   return all - of(Fault::kUnreadOverwritten) - of(Fault::kRingOverwritten) - of(Fault::kImageGone) -
-         of(Fault::kReplyDelayed);
+         of(Fault::kImageUnwritten) - of(Fault::kReplyDelayed);
 }
 
 }  // namespace gatelog::simulation

@@ -39,6 +39,8 @@ enum class Fault : std::size_t {
   kClockBack,            // an hour
   kClockTo2000,          //
   kImageGone,            // an event says that there is an image, and there is none
+  kImageUnwritten,       // as before, from the beginning
+  kImagesLeft,           // of an earlier life of the counter
   kStoreSlow,            //
   kStoreIoError,         // until the process is started again
   kStoreFull,            // until there is room again

@@ -16,6 +16,7 @@ constexpr std::uint32_t kLogCleared = 0x4200;
 constexpr milliseconds kEarlyMax{40};          // a push may come so long before its record
 constexpr std::size_t kImagesMax = 12;         // an image log is far smaller than the event log
 constexpr std::uint64_t kImageOneIn = 8;       // of records
+constexpr std::uint64_t kUnwrittenOneIn = 3;   // of images
 constexpr model::EventId kBeyondMax = 40'000;  // how far IDs may jump after a reset
 
 }  // namespace
@@ -128,6 +129,10 @@ void ModelledDevice::Write(std::uint32_t code) {
 }
 
 void ModelledDevice::AddImage(std::uint32_t code, std::uint64_t serial) {
+  if (OneIn(random_, kUnwrittenOneIn)) {
+    counts_.Note(Fault::kImageUnwritten, id_);
+    return;
+  }
   ::gsdk::event::ImageLog image;
   image.set_id(log_.next_id);
   image.set_timestamp(clock_s());
@@ -138,6 +143,15 @@ void ModelledDevice::AddImage(std::uint32_t code, std::uint64_t serial) {
   while (log_.images.size() > kImagesMax) {
     counts_.Note(Fault::kImageGone, id_);
     log_.images.erase(log_.images.begin());
+  }
+}
+
+void ModelledDevice::RemoveImages(model::EventId from) {
+  if (log_.images.empty()) return;
+  if (traits_.keeps_images) {
+    counts_.Note(Fault::kImagesLeft, id_);
+  } else {
+    log_.images.erase(log_.images.lower_bound(from), log_.images.end());
   }
 }
 
@@ -171,7 +185,7 @@ void ModelledDevice::Clear() {
 
 void ModelledDevice::Empty() {
   while (!log_.records.empty()) Remove(log_.records.begin()->first, Fate::kCleared);
-  log_.images.clear();
+  RemoveImages(0);
   log_.hidden_from = 0;
 }
 
@@ -179,7 +193,9 @@ void ModelledDevice::FactoryReset(bool beyond) {
   const model::EventId old = log_.next_id;
   Empty();
   const int encoding = log_.encoding;
+  auto images = std::move(log_.images);
   log_ = Log();
+  log_.images = std::move(images);
   log_.generation = NewGeneration();
   log_.encoding = encoding;
   if (beyond) {
@@ -199,7 +215,7 @@ void ModelledDevice::LoseNewest(std::uint32_t count) {
     log_.newest = (*ledger_)[log_.records.rbegin()->second].parent;
     Remove(log_.next_id, Fate::kLost);
   }
-  log_.images.erase(log_.images.lower_bound(log_.next_id), log_.images.end());
+  RemoveImages(log_.next_id);
   CutLink();
 }
 

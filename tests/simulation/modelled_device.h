@@ -44,6 +44,7 @@ class ModelledDevice {
     bool clear_restarts = false;  // a clear begins the counter anew
     bool logs_links = false;      // it writes a record when a gateway comes
     bool images = false;
+    bool keeps_images = false;     // when its log is cleared, reset or rolled back
     std::size_t capacity = 1'000;  // records
   };
 
@@ -112,6 +113,7 @@ class ModelledDevice {
   void Overwrite();
   void Remove(model::EventId id, Fate fate);
   void AddImage(std::uint32_t code, std::uint64_t serial);
+  void RemoveImages(model::EventId from);
   std::uint32_t clock_s() const;
   model::Generation NewGeneration();
 

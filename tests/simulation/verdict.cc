@@ -190,6 +190,12 @@ std::string Verdict::CheckNeeded(const StoredLog& log, model::Epoch number) {
                                          gap.first > newest && gap.first >= epoch->second.first;
                                 });
   if (lost) return "";
+  // Another log was there in between, of which nothing could be read.
+  const bool another =
+      std::any_of(epoch->second.gaps.begin(), epoch->second.gaps.end(), [&](const model::Gap& gap) {
+        return gap.reason == model::GapReason::kUnreadable && gap.first < previous.next;
+      });
+  if (another) return "";
   std::uint64_t ancestor = first;
   while (ancestor != 0 && ledger[ancestor].id > newest_id) ancestor = ledger[ancestor].parent;
   if (ancestor != newest) return "";

@@ -59,7 +59,8 @@ void World::MakeDevice(std::size_t number) {
   const ModelledDevice::Traits traits = {.generations = !OneIn(random_, 3),
                                          .clear_restarts = OneIn(random_, 4),
                                          .logs_links = !OneIn(random_, 4),
-                                         .images = OneIn(random_, 3),
+                                         .images = OneIn(random_, 2),
+                                         .keeps_images = OneIn(random_, 2),
                                          .capacity = 50 + Below(random_, 2'000)};
   const auto ledger = std::make_shared<Ledger>();
   for (auto* devices : {&devices_, &spares_}) {

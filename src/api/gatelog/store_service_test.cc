@@ -11,7 +11,10 @@
 #include <utility>
 
 #include "api/rpc/grpc_server.h"
+#include "base/loop.h"
 #include "base/worker.h"
+#include "core/sealing/sealing.h"
+#include "tests/support/fake_evidence.h"
 
 namespace gatelog::api {
 namespace {
@@ -104,6 +107,7 @@ class StoreServiceTest : public ::testing::Test {
   ~StoreServiceTest() override {
     service_.Shutdown();
     server_->Shutdown(std::chrono::milliseconds(100));
+    loop_.Stop();
   }
 
   FakeUpkeep upkeep_;

@@ -113,8 +113,11 @@ void Collector::Hear(const LogStatus& status) {
 }
 
 void Collector::Learn(const LogStatus& status) {
+  // A ring only moves on. Where it has stepped back the counter has begun anew, and what could not
+  // be compared because it was overwritten can be now.
+  const bool receded = tip_.generation == 0 && !log_.empty() && status.first < log_.first;
   Hear(status);
-  if (step_ == Step::kFollow && LogRestarted(log_)) step_ = Step::kVerify;
+  if (step_ == Step::kFollow && (receded || LogRestarted(log_))) step_ = Step::kVerify;
 }
 
 bool Collector::LogRestarted(const LogStatus& status) const {

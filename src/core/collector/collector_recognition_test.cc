@@ -180,6 +180,25 @@ TEST_F(CollectorRecognitionTest,
   EXPECT_EQ(collector_->state().epoch_first, 1u);
 }
 
+// The newest stored records are overwritten, so they are not read again with those that follow.
+TEST_F(CollectorRecognitionTest, ACounterThatBeginsAnewInsideAnUnverifiedGapIsSeen) {
+  device_.generation = 0;
+  device_.Write(1, 16);
+  Connect();
+  Lose();
+  device_ = {.log = {}, .last = 0, .generation = 0};
+  device_.Write(10'155, 10'283);
+  Do(collector_->OnConnected(device_.Status()));
+  while (read_ && read_->from != 17) AnswerRead();  // until what follows the stored ones is read
+  ASSERT_TRUE(read_);
+  device_ = {.log = {}, .last = 0, .generation = 0};
+  device_.Write(1, 17, 5);
+  Settle();
+  EXPECT_EQ(stored().size(), 16u + 17u);
+  EXPECT_EQ(stored().back(), (std::pair<model::Epoch, EventId>{2, 17}));
+  EXPECT_EQ(collector_->state().epoch_first, 1u);
+}
+
 TEST_F(CollectorRecognitionTest,
        ACounterThatBeginsAnewIsSeenThoughTheNewestStoredRecordIsUnreadable) {
   device_.generation = 0;
