@@ -1,10 +1,14 @@
 """Retention: what is old goes in whole segments, is known to be gone, and everything else stays as it was."""
 
 import json
+import pathlib
 import sqlite3
+import subprocess
 import unittest
 
 from harness import EndToEndTest, run_cli, wait_for  # first: finds the generated contracts
+
+CHECKER = pathlib.Path(__file__).resolve().parents[2] / "examples" / "audit" / "verify.py"
 
 
 class RetentionTest(EndToEndTest):
@@ -39,6 +43,8 @@ class RetentionTest(EndToEndTest):
         self.gw.cli("store", "check")
         self.gw.stop()
         run_cli("store", "verify", self.gw.data_dir / "gatelog.db")
+        theirs = subprocess.run(["/usr/bin/python3", CHECKER, self.gw.data_dir / "gatelog.db"], capture_output=True, text=True, check=False)
+        self.assertEqual(0, theirs.returncode, theirs.stdout + theirs.stderr)
 
 
 if __name__ == "__main__":
