@@ -18,7 +18,8 @@ void Check(const grpc::Status& status) {
 int main(int, char** argv) {
   std::ifstream ca(argv[2]), codes(argv[3]);
   std::map<std::pair<unsigned, unsigned>, std::string> words;
-  for (auto& code : nlohmann::json::parse(codes)["entries"])
+  const auto table = nlohmann::json::parse(codes);
+  for (const auto& code : table["entries"])
     words[{code["event_code"], code["sub_code"]}] = code["desc"];
   const auto show = [&](const gsdk::event::EventLog& event) {
     std::cout << event.deviceid() << ' ' << event.id() << ' ' << event.timestamp() << ' '

@@ -24,15 +24,13 @@ TestGateway::TestGateway() {
   loop.Start();
 }
 
+// In the order of the real one: while the loop runs, it may hand something to the writer.
 TestGateway::~TestGateway() {
-  writer.reset();  // what was posted runs; nothing calls back into the fleet after that but the
-                   // loop's own tasks
-  readers.reset();
-  OnLoop([this] {
-    access.reset();
-    fleet.reset();
-  });
   loop.Stop();
+  writer.reset();
+  readers.reset();
+  access.reset();
+  fleet.reset();
 }
 
 void TestGateway::AddTerminal(model::DeviceId id, int records) {
