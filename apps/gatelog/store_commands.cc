@@ -77,6 +77,7 @@ v1::StoreReport ToWire(const ports::StoreReport& report) {
   wire.set_incarnation(report.incarnation);
   wire.set_version(report.version);
   wire.set_last_seq(report.last_seq);
+  wire.set_first_seq(report.first_seq);
   wire.set_logs(report.logs);
   wire.set_epochs(report.epochs);
   wire.set_events(report.events);
@@ -98,6 +99,7 @@ absl::Status ShowReport(Session& session, const v1::StoreReport& report) {
                                               {"gaps", FormatCount(report.gaps())},
                                               {"missing records", FormatCount(report.missing())},
                                               {"images", FormatCount(report.images())},
+                                              {"first seq", FormatCount(report.first_seq())},
                                               {"last seq", FormatCount(report.last_seq())},
                                               {"version", absl::StrCat(report.version())},
                                               {"size", Bytes(report.bytes())}}));
@@ -255,6 +257,7 @@ void AddStoreCommands(CLI::App& app, Session& session) {
   });
   AddStoreVerify(*noun, session);
   AddStoreForget(*noun, session);
+  AddStorePrune(*noun, session);
 }
 
 }  // namespace gatelog::cli

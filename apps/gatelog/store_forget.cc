@@ -1,7 +1,5 @@
-#include <pwd.h>
-#include <unistd.h>
-
 #include "absl/strings/str_cat.h"
+#include "apps/gatelog/caller_name.h"
 #include "apps/gatelog/failure.h"
 #include "apps/gatelog/store_verbs.h"
 #include "base/status_macros.h"
@@ -10,17 +8,6 @@ namespace gatelog::cli {
 namespace {
 
 constexpr int kForgetTimeout_s = 10 * 60;  // a person's events are rewritten one by one
-
-// Who runs this command, as far as this machine knows.
-std::string CallerName() {
-  constexpr std::size_t kHostSizeMax = 256;
-  char host[kHostSizeMax] = {};
-  gethostname(host, sizeof(host) - 1);
-  const passwd* entry = getpwuid(geteuid());
-  const std::string name =
-      entry == nullptr ? absl::StrCat("uid ", geteuid()) : std::string(entry->pw_name);
-  return absl::StrCat(name, "@", host).substr(0, kHostSizeMax);
-}
 
 absl::Status Forget(Session& session, const std::string& user) {
   GATELOG_RETURN_IF_ERROR(session.Confirm(

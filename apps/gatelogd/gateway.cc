@@ -39,6 +39,7 @@
 #include "core/live/live_hub.h"
 #include "core/live/status_hub.h"
 #include "core/query/event_reader.h"
+#include "core/retention/retention.h"
 #include "core/sealing/sealing.h"
 #include "device/terminal/terminal_dialer.h"
 #include "evidence/seal_key.h"
@@ -147,6 +148,7 @@ struct Gateway::Parts {
   std::unique_ptr<core::Fleet> fleet;
   std::unique_ptr<core::LogAccess> access;
   std::unique_ptr<core::Sealing> sealing;
+  std::unique_ptr<core::Retention> retention;
 
   std::unique_ptr<api::EventService> event_service;
   std::unique_ptr<api::ConnectService> connect_service;
@@ -223,6 +225,10 @@ absl::Status Gateway::Parts::MakeCore() {
   sealing = std::make_unique<core::Sealing>(
       *store, *writer, loop, *std::move(seal_key), HeadKeepers(config),
       core::Sealing::Options{.interval = config.seal_interval});
+  retention = std::make_unique<core::Retention>(
+      *store, *writer, loop, clock,
+      core::Retention::Options{.events_days = config.retention_events_days,
+                               .images_days = config.retention_images_days});
   access->OnCleared([this](model::DeviceId device, model::EventId last, auto done) {
     sealing->RecordCleared(device, last, "", std::move(done));  // nobody is asked who he is yet
   });
@@ -230,6 +236,7 @@ absl::Status Gateway::Parts::MakeCore() {
   loop.RunAndWait([&] {
     fleet->Start(std::move(registrations), std::move(states), std::move(totals));
     sealing->Start();
+    retention->Start();
     Tick();
   });
   return absl::OkStatus();
@@ -253,7 +260,8 @@ absl::Status Gateway::Parts::ServeGrpc() {
   tna_service = std::make_unique<api::TnaService>(loop, *access);
   events_service = std::make_unique<api::EventsService>(*reader);
   devices_service = std::make_unique<api::DevicesService>(loop, *fleet, clock);
-  store_service = std::make_unique<api::StoreService>(*upkeep, *upkeep_worker, loop, *sealing);
+  store_service =
+      std::make_unique<api::StoreService>(*upkeep, *upkeep_worker, loop, *sealing, *retention);
   api::GrpcServer::Options options;
   GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(config.grpc_address));
   options.health = {

@@ -102,13 +102,26 @@ class Store:
             b = Body(body)
             self.pruned[b.n(1)].append((b.n(8), b.n(8)))
         self.sealed = 0  # seals checked so far
-        self.counting = True
+        self.counting, self.event_left = True, False
 
     def one(self, sql, *values):
         return self.db.execute(sql, values).fetchone()
 
     def was_pruned(self, what, block):
         return any(first <= block <= last for first, last in self.pruned[what])
+
+    # The rows of the newest prune are deleted in steps, from the oldest on.
+    def may_be_left(self, what, block):
+        first, last = max(self.pruned[what], key=lambda one: one[1])
+        return first <= block <= last
+
+    def events_are_gone(self, block, first, count):
+        lowest, left = self.one("SELECT min(seq), count(*) FROM event WHERE seq BETWEEN ? AND ?", first, first + count - 1)
+        if left or self.event_left:
+            require(self.may_be_left(1, block) and left == first + count - lowest and (not self.event_left or left == count),
+                    f"events of block {block}, which were pruned")
+            self.event_left = True
+        return left < count
 
     # Events
 
@@ -233,7 +246,7 @@ class Store:
                 gone = self.one("SELECT 1 FROM erased_image WHERE log_device = ? AND epoch = ? AND id = ?", *key)
                 require(gone or pruned, f"image {key} is missing")
                 continue
-            require(not pruned and row[:2] == (timestamp, code), f"image {key}")
+            require(not (pruned and not self.may_be_left(2, block)) and row[:2] == (timestamp, code), f"image {key}")
             salt = self.salt if row[3] is None else row[4]
             require(sha(b"\x07", salt or b"", *(u(4, part) for part in key), row[2]) == commitment, f"image {key}: the picture")
         for _ in range(b.n(4)):
@@ -252,9 +265,7 @@ class Store:
             number += 1
             require(row[0] == number and row[2] == next_seq, f"block {number}")
             entries = self.check_entries(number, row[4])
-            if row[3] and self.was_pruned(1, number):
-                require(self.one("SELECT 1 FROM event WHERE seq BETWEEN ? AND ?", row[2], row[2] + row[3] - 1) is None,
-                        f"events of block {number}, which were pruned")
+            if row[3] and self.was_pruned(1, number) and self.events_are_gone(number, row[2], row[3]):
                 events, self.counting = row[5], False
             else:
                 events = self.check_events(number, row[2], row[3])

@@ -201,6 +201,11 @@ const std::vector<Setting>& Settings() {
             "Reads of the store that can run at once."),
       Count("store.cache_mib", &Config::store_cache_mib, 1, 65'536,
             "Page cache of the store's writer, in MiB."),
+      Count("retention.events_days", &Config::retention_events_days, 0, 36'500,
+            "Days that events are kept, from their arrival on, and their images with them; 0: for "
+            "ever."),
+      Count("retention.images_days", &Config::retention_images_days, 0, 36'500,
+            "Days that images are kept, from their arrival on; 0: as long as their events."),
       Duration("seal.interval_ms", &Config::seal_interval, 1'000, 3'600'000,
                "What was committed is sealed at most this often; a power cut or a hand on the file "
                "can change what is not sealed yet."),

@@ -38,6 +38,11 @@ std::string ImageAwaitedSentence(const RecordKey& key) {
          " has not been collected yet; it is asked for while the device is connected.";
 }
 
+std::string ImagePrunedSentence(const RecordKey& key) {
+  return "The image of " + EventWords(key) +
+         " is not kept any more: images that arrived so long ago were pruned.";
+}
+
 std::string ImageAbsentSentence(const RecordKey& key, ImageAbsenceReason reason) {
   switch (reason) {
     case ImageAbsenceReason::kAbsent:

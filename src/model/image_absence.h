@@ -31,6 +31,7 @@ struct ImageAbsence {
 std::string NoSuchEventSentence(const RecordKey& key);
 std::string EventWithoutImageSentence(const RecordKey& key);
 std::string ImageAwaitedSentence(const RecordKey& key);
+std::string ImagePrunedSentence(const RecordKey& key);
 std::string ImageAbsentSentence(const RecordKey& key, ImageAbsenceReason reason);
 
 }  // namespace gatelog::model

@@ -141,11 +141,12 @@ struct EventPage {
   // How far the read looked: every matching event up to here (down to here, newest first) is in the
   // pages so far. With `more` the last event's seq; else the end of the range: oldest first, the
   // newest visible seq or before_seq - 1, and never less than after_seq; newest first, the seq that
-  // follows after_seq.
+  // follows after_seq, or first_seq().
   std::uint64_t seq_reached = 0;
   bool more = false;  // the limit ended the page; none may follow all the same
 };
 
+// Of everything that was ever stored, also what was pruned since.
 struct LogTotals {
   model::DeviceId log_device = 0;
   std::uint64_t events = 0;
@@ -174,6 +175,10 @@ class EventStore {
 
   // The newest seq that is visible; 0: the store is empty.
   virtual std::uint64_t last_seq() const = 0;
+
+  // The oldest event that is shown: everything before it was pruned, and is no gap. last_seq() + 1:
+  // none is left. Never goes back.
+  virtual std::uint64_t first_seq() const = 0;
 
   virtual absl::StatusOr<std::vector<LogState>> LoadLogStates() = 0;
 

@@ -16,6 +16,7 @@ namespace gatelog::ports {
 struct StoreReport {
   model::Incarnation incarnation = 0;
   std::int64_t version = 0;  // of its tables
+  std::uint64_t first_seq = 1;  // the events before it were pruned
   std::uint64_t last_seq = 0;
   std::uint64_t logs = 0;  // log devices
   std::uint64_t epochs = 0;

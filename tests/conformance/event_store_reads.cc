@@ -161,6 +161,13 @@ TEST_P(EventStoreReads, FiltersAsABruteForceScanDoes) {
   }
 }
 
+TEST_P(EventStoreReads, WithoutRetentionTheFirstEventIsTheFirst) {
+  EXPECT_EQ(store().first_seq(), 1u);
+  ASSERT_TRUE(Commit(First(kFirstLog).AddSome(3).Make()).ok());
+  EXPECT_EQ(store().first_seq(), 1u);
+  EXPECT_EQ(store().Read({})->events.front().seq, store().first_seq());
+}
+
 TEST_P(EventStoreReads, PagesHaveNoSeamWhileCommitsGoOn) {
   Random random(99);
   FillAtRandom(random, 30);

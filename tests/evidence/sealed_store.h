@@ -17,6 +17,18 @@ namespace gatelog::store {
 inline constexpr model::DeviceId kDoor = 541'000'001;
 inline constexpr model::DeviceId kGate = 541'000'007;
 
+// The system's time, moved on by as much as a test says.
+class MovedClock final : public Clock {
+ public:
+  Timestamp Now() const override { return system_.Now() + moved_; }
+  std::chrono::steady_clock::time_point Steady() const override { return system_.Steady(); }
+  void Move(std::chrono::milliseconds by) { moved_ += by; }
+
+ private:
+  SystemClock system_;
+  std::chrono::milliseconds moved_{0};
+};
+
 // A store with something of everything that the chain knows, in a data directory of its own.
 class StoreAuditTest : public ::testing::Test {
  protected:
@@ -26,7 +38,8 @@ class StoreAuditTest : public ::testing::Test {
 
   void Open() {
     store_.reset();
-    auto opened = SqliteStore::Open({.directory = directory_.path(), .readers = 1});
+    auto opened =
+        SqliteStore::Open({.directory = directory_.path(), .readers = 1, .clock = &clock_});
     ASSERT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
   }
@@ -109,6 +122,7 @@ class StoreAuditTest : public ::testing::Test {
   absl::StatusOr<AuditReport> Audit() const { return Audit(file()); }
 
   testing::TempDirectory directory_;
+  MovedClock clock_;
   evidence::SealKey key_;
   std::vector<evidence::HeadLine> heads_;
   std::unique_ptr<SqliteStore> store_;

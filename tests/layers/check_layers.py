@@ -17,7 +17,8 @@ MODEL = BASE | {"src/model"}
 EVIDENCE = MODEL | {"src/evidence"}
 PORTS = EVIDENCE | {"src/ports"}
 CORE_LINES = [  # a line may use the lines before it, never its own siblings
-    {"src/core/live", "src/core/collector", "src/core/ingest", "src/core/query", "src/core/sealing"},
+    {"src/core/live", "src/core/collector", "src/core/ingest", "src/core/query", "src/core/retention",
+     "src/core/sealing"},
     {"src/core/fleet"},
     {"src/core/access"},
 ]

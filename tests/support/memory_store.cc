@@ -114,6 +114,16 @@ std::uint64_t MemoryStore::last_seq() const {
   return events_.size();
 }
 
+std::uint64_t MemoryStore::first_seq() const {
+  MutexLock lock(mutex_);
+  return first_seq_;
+}
+
+void MemoryStore::PruneBefore(std::uint64_t first) {
+  MutexLock lock(mutex_);
+  first_seq_ = std::max(first_seq_, first);
+}
+
 absl::StatusOr<std::vector<ports::LogState>> MemoryStore::LoadLogStates() {
   MutexLock lock(mutex_);
   ++calls_.reads;
@@ -235,10 +245,11 @@ absl::StatusOr<ports::EventPage> MemoryStore::Read(const ports::EventQuery& quer
   if (query.before_seq != 0) newest = std::min(newest, query.before_seq - 1);
 
   ports::EventPage page;
-  page.seq_reached = newest_first ? query.after_seq + 1 : std::max(newest, query.after_seq);
-  const std::uint64_t count = newest > query.after_seq ? newest - query.after_seq : 0;
+  const std::uint64_t after = std::max(query.after_seq, first_seq_ - 1);
+  page.seq_reached = newest_first ? after + 1 : std::max(newest, after);
+  const std::uint64_t count = newest > after ? newest - after : 0;
   for (std::uint64_t i = 0; i < count && !page.more; ++i) {
-    const std::uint64_t seq = newest_first ? newest - i : query.after_seq + 1 + i;
+    const std::uint64_t seq = newest_first ? newest - i : after + 1 + i;
     const ports::StoredEvent& event = events_[seq - 1];
     if (!Matches(query.filter, event)) continue;
     page.events.push_back(event);

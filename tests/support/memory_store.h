@@ -31,6 +31,9 @@ class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry
   // Every call but last_seq and incarnation fails with `status` until OK is given.
   void FailAll(absl::Status status);
 
+  // Retention takes the events before `first`, which is at most one behind the newest.
+  void PruneBefore(std::uint64_t first);
+
   // Called at the beginning of each Commit and CommitImages, from where another thread could look
   // while it is under way.
   void WhileCommitting(absl::AnyInvocable<void()> look) { look_ = std::move(look); }
@@ -51,6 +54,7 @@ class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry
 
   model::Incarnation incarnation() const override { return incarnation_; }
   std::uint64_t last_seq() const override;
+  std::uint64_t first_seq() const override;
   absl::StatusOr<std::vector<ports::LogState>> LoadLogStates() override;
   absl::StatusOr<std::vector<absl::Status>> Commit(std::span<const ports::Batch> batches) override;
   absl::StatusOr<std::vector<absl::Status>> CommitImages(
@@ -83,7 +87,9 @@ class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry
   const model::Incarnation incarnation_;
   absl::AnyInvocable<void()> look_;
   mutable Mutex mutex_;
-  std::vector<ports::StoredEvent> events_ GUARDED_BY(mutex_);  // the seq is the index + 1
+  // The seq is the index + 1; those before first_seq_ are not shown.
+  std::vector<ports::StoredEvent> events_ GUARDED_BY(mutex_);
+  std::uint64_t first_seq_ GUARDED_BY(mutex_) = 1;
   std::map<model::RecordKey, std::uint64_t> seqs_ GUARDED_BY(mutex_);
   std::map<model::RecordKey, model::Gap> gaps_ GUARDED_BY(mutex_);
   std::map<model::RecordKey, model::Image> images_ GUARDED_BY(mutex_);

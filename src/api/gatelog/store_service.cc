@@ -1,5 +1,8 @@
 #include "api/gatelog/store_service.h"
 
+#include <chrono>
+#include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "api/gatelog/upkeep_stream.h"
@@ -10,6 +13,33 @@ namespace gatelog::api {
 namespace {
 
 constexpr std::size_t kUserIdSizeMax = 4'096;  // bytes; what a record can hold
+
+core::Retention::Wish EventsOf(const gatelog::v1::PruneRequest& request) {
+  if (request.has_events_days()) return {.days = request.events_days()};
+  if (!request.has_events_before_ms()) return {};
+  return {.before = Timestamp(std::chrono::milliseconds(request.events_before_ms()))};
+}
+
+core::Retention::Wish ImagesOf(const gatelog::v1::PruneRequest& request) {
+  if (request.has_images_days()) return {.days = request.images_days()};
+  if (!request.has_images_before_ms()) return {};
+  return {.before = Timestamp(std::chrono::milliseconds(request.images_before_ms()))};
+}
+
+std::int64_t Milliseconds(const std::optional<Timestamp>& time) {
+  return time ? time->time_since_epoch().count() : 0;
+}
+
+gatelog::v1::PruneResponse ToWire(const ports::Pruned& pruned) {
+  gatelog::v1::PruneResponse wire;
+  wire.set_segments(pruned.segments);
+  wire.set_events(pruned.events);
+  wire.set_images(pruned.images);
+  wire.set_bytes(pruned.bytes);
+  wire.set_oldest_arrival_ms(Milliseconds(pruned.oldest));
+  wire.set_newest_arrival_ms(Milliseconds(pruned.newest));
+  return wire;
+}
 
 template <typename Stream>
 Stream* Begin(ports::StoreUpkeep& upkeep, Executor& worker,
@@ -50,6 +80,23 @@ grpc::ServerUnaryReactor* StoreService::Forget(Context*, const gatelog::v1::Forg
                       reply.set_files_clean(erased->files_clean);
                       call.Reply(std::move(reply));
                     });
+  });
+}
+
+grpc::ServerUnaryReactor* StoreService::Prune(Context*, const gatelog::v1::PruneRequest* request,
+                                              gatelog::v1::PruneResponse* response) {
+  // Looking through the store may take long, so it is not done where devices wait.
+  Executor& where = request->dry_run() ? worker_ : loop_;
+  return StartCallOn(where, *request, response, [this](const auto& wanted, auto call) {
+    if (wanted.requested_by().size() > evidence::kEntryTextMax) {
+      return call.Finish(absl::InvalidArgumentError("requested_by is too long."));
+    }
+    auto finish = [call = std::move(call)](const absl::StatusOr<ports::Pruned>& pruned) mutable {
+      if (!pruned.ok()) return call.Finish(pruned.status());
+      call.Reply(ToWire(*pruned));
+    };
+    if (wanted.dry_run()) return finish(retention_.Preview(EventsOf(wanted), ImagesOf(wanted)));
+    retention_.Prune(EventsOf(wanted), ImagesOf(wanted), wanted.requested_by(), std::move(finish));
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include "api/rpc/stream_registry.h"
 #include "base/executor.h"
+#include "core/retention/retention.h"
 #include "core/sealing/sealing.h"
 #include "gatelog/v1/store.grpc.pb.h"
 #include "ports/store_upkeep.h"
@@ -16,12 +17,13 @@ inline constexpr std::size_t kBackupChunkBytes = 1024 * 1024;  // clients take 4
 // gatelog.v1.Store: care for the store while it is in use.
 //
 // gRPC calls it on its own threads; all work runs on `worker`, a thread for nothing else, since a
-// call may last as long as reading the whole store takes; Forget is passed on to the loop. What it
-// is given must outlive the server.
+// call may last as long as reading the whole store takes; Forget and Prune are passed on to the
+// loop. What it is given must outlive the server.
 class StoreService final : public gatelog::v1::Store::CallbackService {
  public:
-  StoreService(ports::StoreUpkeep& upkeep, Executor& worker, Executor& loop, core::Sealing& sealing)
-      : upkeep_(upkeep), worker_(worker), loop_(loop), sealing_(sealing) {}
+  StoreService(ports::StoreUpkeep& upkeep, Executor& worker, Executor& loop, core::Sealing& sealing,
+               core::Retention& retention)
+      : upkeep_(upkeep), worker_(worker), loop_(loop), sealing_(sealing), retention_(retention) {}
 
   // Ends the call under way with UNAVAILABLE. Any thread, before the server's Shutdown.
   void Shutdown() { streams_.Shutdown(); }
@@ -36,11 +38,14 @@ class StoreService final : public gatelog::v1::Store::CallbackService {
 
   grpc::ServerUnaryReactor* Forget(Context* context, const gatelog::v1::ForgetRequest* request,
                                    gatelog::v1::ForgetResponse* response) override;
+  grpc::ServerUnaryReactor* Prune(Context* context, const gatelog::v1::PruneRequest* request,
+                                  gatelog::v1::PruneResponse* response) override;
 
   ports::StoreUpkeep& upkeep_;
   Executor& worker_;
   Executor& loop_;
   core::Sealing& sealing_;
+  core::Retention& retention_;
   // Shared with the call under way, whose end frees it.
   const std::shared_ptr<std::atomic<bool>> busy_ = std::make_shared<std::atomic<bool>>(false);
   StreamRegistry streams_{kStreamsMax};

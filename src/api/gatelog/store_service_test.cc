@@ -65,6 +65,32 @@ class FakeUpkeep final : public ports::StoreUpkeep {
   std::atomic<bool> given_up = false;
 };
 
+// Has one segment that may go.
+class FakeRetention final : public ports::RetentionStore {
+ public:
+  absl::StatusOr<ports::Pruned> PreviewPrune(const ports::PruneLimits& limits) override {
+    asked = limits;
+    return there;
+  }
+  absl::StatusOr<Step> PruneSome(const ports::PruneLimits& limits, const std::string& by) override {
+    asked = limits;
+    who = by;
+    const Step step{std::exchange(there, {}), !gone};
+    gone = true;
+    return step;
+  }
+
+  ports::Pruned there{.segments = 1,
+                      .events = 5,
+                      .images = 2,
+                      .bytes = 700,
+                      .oldest = Timestamp(std::chrono::milliseconds(1'000)),
+                      .newest = Timestamp(std::chrono::milliseconds(2'000))};
+  bool gone = false;
+  ports::PruneLimits asked;
+  std::string who;
+};
+
 class StoreServiceTest : public ::testing::Test {
  protected:
   StoreServiceTest() {
@@ -89,7 +115,10 @@ class StoreServiceTest : public ::testing::Test {
   testing::FakeEvidence evidence_;
   Loop loop_;
   core::Sealing sealing_{evidence_, worker_, loop_, evidence::SealKey::Make(), {}, {}};
-  StoreService service_{upkeep_, worker_, loop_, sealing_};
+  FakeRetention retention_store_;
+  SystemClock clock_;
+  core::Retention retention_{retention_store_, worker_, loop_, clock_, {.events_days = 30}};
+  StoreService service_{upkeep_, worker_, loop_, sealing_, retention_};
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<v1::Store::Stub> stub_;
   grpc::ClientContext context_;
@@ -165,6 +194,30 @@ TEST_F(StoreServiceTest, AStoppingGatewayWaitsForNoCheck) {
   while (stream->Read(&message)) {
   }
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(StoreServiceTest, PruningIsShownFirstAndThenDone) {
+  v1::PruneRequest request;
+  request.set_dry_run(true);
+  request.set_images_before_ms(7'000);
+  request.set_requested_by("an operator");
+  v1::PruneResponse response;
+  ASSERT_TRUE(stub_->Prune(&context_, request, &response).ok());
+  EXPECT_EQ(response.events(), 5u);
+  EXPECT_FALSE(retention_store_.gone);
+  EXPECT_EQ(retention_store_.asked.images_before, Timestamp(std::chrono::milliseconds(7'000)));
+  EXPECT_TRUE(retention_store_.asked.events_before.has_value()) << "as configured";
+  request.set_dry_run(false);
+  request.set_events_days(0);
+  ASSERT_TRUE(stub_->Prune(&other_context_, request, &response).ok());
+  EXPECT_TRUE(retention_store_.gone);
+  EXPECT_EQ(retention_store_.who, "an operator");
+  EXPECT_FALSE(retention_store_.asked.events_before.has_value()) << "for ever";
+  EXPECT_EQ(response.segments(), 1u);
+  EXPECT_EQ(response.images(), 2u);
+  EXPECT_EQ(response.bytes(), 700u);
+  EXPECT_EQ(response.oldest_arrival_ms(), 1'000);
+  EXPECT_EQ(response.newest_arrival_ms(), 2'000);
 }
 
 TEST_F(StoreServiceTest, AUserIsForgottenOnce) {

@@ -12,6 +12,7 @@ void FillReport(const ports::StoreReport& report, v1::StoreReport& wire) {
   wire.set_incarnation(report.incarnation);
   wire.set_version(report.version);
   wire.set_last_seq(report.last_seq);
+  wire.set_first_seq(report.first_seq);
   wire.set_logs(report.logs);
   wire.set_epochs(report.epochs);
   wire.set_events(report.events);

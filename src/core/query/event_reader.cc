@@ -111,10 +111,7 @@ class EventReader::FollowingImpl final : public EventReader::Following,
   absl::StatusOr<FollowBatch> ReadAfter(const model::Cursor& from) {
     const model::Cursor now = reader_.Now();
     if (from.incarnation != now.incarnation || from.seq > now.seq) {
-      return absl::OutOfRangeError(absl::StrCat("the cursor ", model::FormatCursor(from),
-                                                " is not of this store; the first valid one is ",
-                                                model::FormatCursor(reader_.Beginning()),
-                                                " (before the oldest event)"));
+      return Invalid(from, " is not of this store");
     }
     ports::EventQuery query;
     query.filter = filter_;
@@ -122,7 +119,18 @@ class EventReader::FollowingImpl final : public EventReader::Following,
     query.limit = batch_max_;
     absl::StatusOr<ports::EventPage> page = reader_.store_.Read(query);
     if (!page.ok()) return page.status();
+    // Asked afterwards: what was pruned before the read would be missing from it.
+    if (from.seq < reader_.Beginning().seq) {
+      return Invalid(from,
+                     " lies before the oldest event that is kept, others after it were pruned");
+    }
     return FollowBatch{std::move(page->events), {from.incarnation, page->seq_reached}};
+  }
+
+  absl::Status Invalid(const model::Cursor& cursor, const char* why) {
+    return absl::OutOfRangeError(
+        absl::StrCat("the cursor ", model::FormatCursor(cursor), why, "; the first valid one is ",
+                     model::FormatCursor(reader_.Beginning()), " (before the oldest event)"));
   }
 
   // A filtered follower hears of its cursor at least after so many events that did not match.
@@ -156,7 +164,9 @@ std::shared_ptr<EventReader::Following> EventReader::Follow(model::Cursor cursor
 
 model::Cursor EventReader::Now() const { return {store_.incarnation(), store_.last_seq()}; }
 
-model::Cursor EventReader::Beginning() const { return {store_.incarnation(), 0}; }
+model::Cursor EventReader::Beginning() const {
+  return {store_.incarnation(), store_.first_seq() - 1};
+}
 
 void EventReader::Await(std::weak_ptr<FollowingImpl> following) {
   MutexLock lock(mutex_);

@@ -35,8 +35,9 @@ class EventReader {
   class Following {
    public:
     virtual ~Following() = default;
-    // OUT_OF_RANGE for a cursor that this store never gave, naming the first valid one. After the
-    // reply with an error none follows. Replies with an empty batch when the cursor moved over many
+    // OUT_OF_RANGE for a cursor that this store never gave, or behind which events were pruned,
+    // naming the first valid one; also for a follower that retention has overtaken. After the reply
+    // with an error none follows. Replies with an empty batch when the cursor moved over many
     // events of which none matched, and after every kFollowIdle without one. Dropping the Following
     // drops an open reply.
     virtual void Next(absl::AnyInvocable<void(absl::StatusOr<FollowBatch>)> reply) = 0;
@@ -44,7 +45,7 @@ class EventReader {
   std::shared_ptr<Following> Follow(model::Cursor cursor, ports::EventFilter filter,
                                     std::uint32_t batch_max);
 
-  // The place after everything that is stored now, and before it.
+  // The place after everything that is stored now, and before what is left of it.
   model::Cursor Now() const;
   model::Cursor Beginning() const;
 

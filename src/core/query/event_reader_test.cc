@@ -115,6 +115,26 @@ TEST_F(EventReaderTest, ACursorBeyondTheNewestEventIsRefused) {
   EXPECT_EQ(answer_->status().code(), absl::StatusCode::kOutOfRange);
 }
 
+TEST_F(EventReaderTest, ACursorBeforeWhatIsLeftIsRefusedNamingTheFirstValidOne) {
+  Commit(5);
+  store_.PruneBefore(4);
+  const auto following = Follow(2);
+  AskNext(*following);
+  ASSERT_TRUE(answer_);
+  EXPECT_EQ(answer_->status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(reader_.Beginning(), (model::Cursor{0xABCD, 3}));
+  EXPECT_THAT(std::string(answer_->status().message()),
+              HasSubstr(model::FormatCursor(reader_.Beginning())));
+}
+
+TEST_F(EventReaderTest, TheBeginningIsBeforeTheFirstEventThatIsLeft) {
+  Commit(5);
+  store_.PruneBefore(4);
+  const auto following = reader_.Follow(reader_.Beginning(), {}, 100);
+  AskNext(*following);
+  EXPECT_THAT(Seqs(), ElementsAre(4, 5));
+}
+
 TEST_F(EventReaderTest, ACursorThatOnlyTheBeginningNamesIsValidInAnEmptyStore) {
   const auto following = reader_.Follow(reader_.Beginning(), {}, 100);
   AskNext(*following);

@@ -96,7 +96,29 @@ bool PlaceFits(const Statement& row, const evidence::EventPlace& place) {
 
 }  // namespace
 
-absl::Status AuditPass::CheckEvents(const evidence::Block& block, bool pruned) {
+absl::StatusOr<std::uint64_t> AuditPass::CountLeftEvents(const evidence::Block& block) {
+  GATELOG_ASSIGN_OR_RETURN(Statement select,
+                           database_.Prepare("SELECT min(seq), max(seq), count(*) FROM event NOT "
+                                             "INDEXED WHERE seq >= ?1 AND seq < ?1 + ?2"));
+  select.Bind(1, static_cast<std::int64_t>(block.first_seq));
+  select.Bind(2, block.events);
+  GATELOG_RETURN_IF_ERROR(select.Step().status());
+  const auto left = static_cast<std::uint64_t>(select.Integer(2));
+  const auto end = static_cast<std::int64_t>(block.first_seq + block.events);
+  if (left == 0 && !event_left_) return left;
+  const bool from_the_end =
+      left > 0 && select.Integer(1) == end - 1 && select.Integer(0) == end - select.Integer(2);
+  const bool in_order = from_the_end && (!event_left_ || left == block.events);
+  if (!in_order || !MayBeLeft(events_pruned_, block.number)) {
+    return Finding(absl::StrCat("event seq ", left > 0 ? select.Integer(0) : end - 1, ": it is ",
+                                left > 0 ? "there" : "missing", ", though the events of block ",
+                                block.number, " were pruned", left > 0 ? "" : " in their order"));
+  }
+  event_left_ = true;
+  return left;
+}
+
+absl::Status AuditPass::CheckEvents(const evidence::Block& block) {
   GATELOG_ASSIGN_OR_RETURN(Statement select, database_.Prepare(kSelect));
   const std::uint64_t last = block.first_seq + block.events - 1;
   select.Bind(1, static_cast<std::int64_t>(block.first_seq));
@@ -105,16 +127,8 @@ absl::Status AuditPass::CheckEvents(const evidence::Block& block, bool pruned) {
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
     if (!row) break;
-    if (pruned) {
-      return Finding(absl::StrCat(NameOf(select), ": it is there, though the events of block ",
-                                  block.number, " were pruned"));
-    }
     GATELOG_RETURN_IF_ERROR(CheckEvent(select, seq));
     ++seq;
-  }
-  if (pruned) {
-    ledger_.TakePruned();
-    return absl::OkStatus();
   }
   if (seq != last + 1) return Finding(absl::StrCat("event seq ", seq, " is missing"));
   return absl::OkStatus();

@@ -36,6 +36,13 @@ bool AuditPass::Contains(const std::vector<Blocks>& ranges, std::uint64_t block)
   });
 }
 
+bool AuditPass::MayBeLeft(const std::vector<Blocks>& ranges, std::uint64_t block) {
+  const auto newest = std::max_element(
+      ranges.begin(), ranges.end(),
+      [](const Blocks& one, const Blocks& other) { return one.last < other.last; });
+  return newest != ranges.end() && block >= newest->first && block <= newest->last;
+}
+
 absl::StatusOr<AuditPass::BlockRow> AuditPass::ReadBlock(std::uint64_t number) {
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
@@ -69,13 +76,21 @@ absl::Status AuditPass::CheckNextBlock() {
     return Finding(absl::StrCat("block ", number, " begins at event ", row.block.first_seq,
                                 "; the blocks before it end at event ", expected_seq - 1));
   }
-  const bool pruned = Contains(events_pruned_, number) && row.block.events > 0;
+  bool pruned = Contains(events_pruned_, number) && row.block.events > 0;
   builder_.Begin(report_.head, expected_seq);
   suspect_event_.clear();
   suspect_entry_.clear();
   suspect_mark_.clear();
   GATELOG_RETURN_IF_ERROR(CheckEntries(row.block));
-  GATELOG_RETURN_IF_ERROR(CheckEvents(row.block, pruned));
+  if (pruned) {
+    GATELOG_ASSIGN_OR_RETURN(const std::uint64_t left, CountLeftEvents(row.block));
+    pruned = left < row.block.events;
+  }
+  if (pruned) {
+    ledger_.TakePruned();
+  } else {
+    GATELOG_RETURN_IF_ERROR(CheckEvents(row.block));
+  }
   GATELOG_RETURN_IF_ERROR(CheckHead(row, pruned));
   (pruned ? report_.pruned_events : report_.events) += row.block.events;
   report_.entries += row.block.entries;

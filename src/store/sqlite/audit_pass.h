@@ -52,9 +52,14 @@ class AuditPass {
   absl::Status CheckManifest(const evidence::Seal& seal);
   absl::Status CheckKeptHeads();
   static bool Contains(const std::vector<Blocks>& ranges, std::uint64_t block);
+  // Whether the rows of a pruned block may still be there: those of the newest prune are deleted
+  // in steps.
+  static bool MayBeLeft(const std::vector<Blocks>& ranges, std::uint64_t block);
 
   // audit_events.cc
-  absl::Status CheckEvents(const evidence::Block& block, bool pruned);
+  absl::Status CheckEvents(const evidence::Block& block);
+  // Of a block that is pruned: how many of its events are still to be deleted, from its end.
+  absl::StatusOr<std::uint64_t> CountLeftEvents(const evidence::Block& block);
   absl::Status CheckEvent(const Statement& row, std::uint64_t seq);
   // What is wrong with an event whose leaf is another one, as far as it can be told.
   std::string WhatIsWrong(const Statement& row, const evidence::EventPlace& place) const;
@@ -86,9 +91,11 @@ class AuditPass {
   evidence::BlockBuilder builder_;
   model::SplitEvent split_;
   std::string store_salt_;
+  bool event_left_ = false;  // a pruned block had events left; those after it are whole
   std::vector<Blocks> events_pruned_;
   std::vector<Blocks> images_pruned_;
   std::uint64_t images_pruned_count_ = 0;
+  std::uint64_t images_left_count_ = 0;  // of those, rows that are still to be deleted
   // The first thing whose mark is not right; whether it is itself wrong shows in the block's head.
   std::string suspect_event_;
   std::string suspect_entry_;

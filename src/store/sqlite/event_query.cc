@@ -205,24 +205,24 @@ absl::StatusOr<ports::StoredEvent> EventOfRow(Database& database, const Statemen
 }  // namespace
 
 absl::StatusOr<ports::EventPage> ReadEvents(Database& database, const ports::EventQuery& query,
-                                            std::uint64_t visible) {
+                                            SeqRange visible) {
   if (query.limit == 0 || query.limit > ports::kQueryLimitMax) {
     return absl::InvalidArgumentError(
         absl::StrCat("A page has 1 to ", ports::kQueryLimitMax, " events, not ", query.limit, "."));
   }
   const bool newest_first = query.order == ports::Order::kNewestFirst;
-  std::uint64_t newest = visible;
+  const std::uint64_t after = std::max(query.after_seq, visible.first - 1);
+  std::uint64_t newest = visible.last;
   if (query.before_seq != 0) newest = std::min(newest, query.before_seq - 1);
 
   ports::EventPage page;
-  page.seq_reached = newest_first ? std::max(query.after_seq, query.after_seq + 1)
-                                  : std::max(newest, query.after_seq);
-  if (newest <= query.after_seq) return page;
+  page.seq_reached = newest_first ? after + 1 : std::max(newest, after);
+  if (newest <= after) return page;
 
   GATELOG_ASSIGN_OR_RETURN(Filter filter, FilterOf(database, query.filter));
   if (!filter.possible) return page;
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement select, Compile(database, query, {query.after_seq, newest + 1}, std::move(filter)));
+  GATELOG_ASSIGN_OR_RETURN(Statement select,
+                           Compile(database, query, {after, newest + 1}, std::move(filter)));
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
     if (!row) break;

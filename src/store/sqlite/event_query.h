@@ -8,8 +8,14 @@
 
 namespace gatelog::store {
 
-// EventStore::Read on one connection; `visible` is the newest seq that may be shown.
+// What may be shown, both ends with it; `last` is `first` - 1 where that is nothing.
+struct SeqRange {
+  std::uint64_t first = 1;
+  std::uint64_t last = 0;
+};
+
+// EventStore::Read on one connection.
 absl::StatusOr<ports::EventPage> ReadEvents(Database& database, const ports::EventQuery& query,
-                                            std::uint64_t visible);
+                                            SeqRange visible);
 
 }  // namespace gatelog::store

@@ -42,6 +42,9 @@ class EventWriter {
   void OnCommitted() { new_people_.clear(); }
   void OnRolledBack();
 
+  // Retention has taken the last of a person, in the open transaction.
+  void OnPersonGone(const std::string& user_id) { people_.erase(user_id); }
+
   // As EraseUser, in the open transaction.
   absl::StatusOr<ports::Erased> Erase(const std::string& user_id, const std::string& by);
 

@@ -161,6 +161,7 @@ struct Unstored {
   bool promised = false;  // the event says that it has an image
   bool epoch_is_over = false;
   std::int64_t reason = 0;  // 0: none is recorded
+  bool settled = false;     // it was looked for, and there is no absence
 };
 
 std::string SentenceOf(model::RecordKey key, const Unstored& unstored) {
@@ -169,6 +170,7 @@ std::string SentenceOf(model::RecordKey key, const Unstored& unstored) {
   if (unstored.reason != 0) {
     return model::ImageAbsentSentence(key, static_cast<ImageAbsenceReason>(unstored.reason));
   }
+  if (unstored.settled) return model::ImagePrunedSentence(key);
   return unstored.epoch_is_over ? model::ImageAbsentSentence(key, ImageAbsenceReason::kEpochOver)
                                 : model::ImageAwaitedSentence(key);
 }
@@ -178,7 +180,8 @@ absl::StatusOr<std::string> WhyNotStored(Database& database, const model::Record
       Statement select,
       database.Prepare(
           "SELECT e.epoch, e.flags & 1 OR x.id IS NOT NULL, e.epoch < s.epoch, "
-          "coalesce(a.reason, CASE WHEN x.id IS NOT NULL THEN 5 END, 0) "
+          "coalesce(a.reason, CASE WHEN x.id IS NOT NULL THEN 5 END, 0), "
+          "e.epoch = s.epoch AND e.id < s.image_next "
           "FROM event AS e JOIN log_state AS s ON s.log_device = e.log_device "
           "LEFT JOIN erased_image AS x "
           "ON x.log_device = e.log_device AND x.epoch = e.epoch AND x.id = e.id "
@@ -198,7 +201,8 @@ absl::StatusOr<std::string> WhyNotStored(Database& database, const model::Record
   return SentenceOf(key, {.epoch = static_cast<model::Epoch>(select.Integer(0)),
                           .promised = select.Integer(1) != 0,
                           .epoch_is_over = select.Integer(2) != 0,
-                          .reason = select.Integer(3)});
+                          .reason = select.Integer(3),
+                          .settled = select.Integer(4) != 0});
 }
 
 }  // namespace

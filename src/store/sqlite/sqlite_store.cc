@@ -96,12 +96,15 @@ absl::Status SqliteStore::OpenWriter() {
   }
   chain_.emplace(*database_, clock());
   writer_.emplace(*database_, *chain_);
+  pruner_.emplace(*database_);
   return absl::OkStatus();
 }
 
 absl::Status SqliteStore::LoadChain() {
   GATELOG_RETURN_IF_ERROR(chain_->Load());
   GATELOG_RETURN_IF_ERROR(writer_->Load());
+  GATELOG_RETURN_IF_ERROR(pruner_->Load());
+  first_seq_.store(pruner_->first_seq(), std::memory_order_release);
   chain_head_ = chain_->head();
   return absl::OkStatus();
 }
@@ -133,10 +136,7 @@ absl::Status SqliteStore::AfterFailure(const absl::Status& error, bool committin
   if (database_->disk_failed()) {
     // Reading back what the commit did would show what the system has cached, not what is synced.
     disk_.Fail(error);
-    writer_.reset();
-    chain_.reset();
-    database_->KeepLogWhenClosed();
-    database_.reset();
+    DropWriter();
     return disk_.status();
   }
   const bool unknown = committing && (IsIoError(*database_) || absl::IsUnavailable(error));
@@ -145,16 +145,21 @@ absl::Status SqliteStore::AfterFailure(const absl::Status& error, bool committin
     return error;
   }
   // A new connection knows nothing but what is in the files.
-  writer_.reset();
-  chain_.reset();
-  database_->KeepLogWhenClosed();
-  database_.reset();
+  DropWriter();
   absl::Status opened = OpenWriter();
   if (opened.ok()) opened = LoadChain();
   const absl::StatusOr<bool> effect = opened.ok() ? took_effect() : opened;
   if (effect.ok() && *effect) return absl::OkStatus();
   if (!effect.ok() || !absl::IsResourceExhausted(error)) disk_.Fail(error);
   return error;
+}
+
+void SqliteStore::DropWriter() {
+  pruner_.reset();
+  writer_.reset();
+  chain_.reset();
+  database_->KeepLogWhenClosed();
+  database_.reset();
 }
 
 absl::Status SqliteStore::TryDisk() {
@@ -205,6 +210,23 @@ absl::Status SqliteStore::CommitBlock(const std::function<absl::StatusOr<bool>()
     if (key != nullptr) chain_->OnSealed();
   }
   if (expected) writer_->OnCommitted();
+  refused_ = false;
+  CheckpointIfDue();
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::CommitRows(const std::function<absl::Status()>& work) {
+  GATELOG_RETURN_IF_ERROR(disk_.status());
+  bool committing = false;
+  const auto write = [&]() -> absl::Status {
+    GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
+    GATELOG_RETURN_IF_ERROR(work());
+    committing = true;
+    return CommitTransaction(transaction);
+  };
+  if (const absl::Status error = write(); !error.ok()) {
+    GATELOG_RETURN_IF_ERROR(AfterFailure(error, committing, [] { return true; }));
+  }
   refused_ = false;
   CheckpointIfDue();
   return absl::OkStatus();
@@ -304,6 +326,46 @@ absl::StatusOr<ports::Erased> SqliteStore::Forget(const std::string& user_id, co
   return erased;
 }
 
+absl::StatusOr<ports::Pruned> SqliteStore::PreviewPrune(const ports::PruneLimits& limits) {
+  ReaderPool::Lease database(*readers_);
+  return store::PreviewPrune(*database, limits);
+}
+
+absl::Status SqliteStore::BeginPrune(const Pruner::Plan& plan, const std::string& by) {
+  const auto write = [&]() -> absl::StatusOr<bool> {
+    GATELOG_RETURN_IF_ERROR(pruner_->WriteEntries(plan, by, *chain_));
+    return true;
+  };
+  GATELOG_RETURN_IF_ERROR(CommitBlock(write));
+  pruner_->OnCommitted(plan);
+  first_seq_.store(pruner_->first_seq(), std::memory_order_release);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ports::RetentionStore::Step> SqliteStore::PruneSome(const ports::PruneLimits& limits,
+                                                                   const std::string& by) {
+  GATELOG_RETURN_IF_ERROR(disk_.status());
+  Step step;
+  if (pruner_->rows_left()) {
+    step.more = true;
+    const absl::Status committed = CommitRows([&]() -> absl::Status {
+      GATELOG_ASSIGN_OR_RETURN(const Pruner::Deleted deleted, pruner_->DeleteSome());
+      for (const std::string& user_id : deleted.people) writer_->OnPersonGone(user_id);
+      step.pruned.bytes = deleted.bytes;
+      return absl::OkStatus();
+    });
+    if (committed.ok()) return step;
+    if (pruner_) GATELOG_RETURN_IF_ERROR(pruner_->Load());  // nothing was deleted
+    return committed;
+  }
+  GATELOG_ASSIGN_OR_RETURN(const std::optional<Pruner::Plan> plan, pruner_->Next(limits));
+  if (!plan) return step;
+  GATELOG_RETURN_IF_ERROR(BeginPrune(*plan, by));
+  AddTo(*plan, step.pruned);
+  step.more = true;
+  return step;
+}
+
 void SqliteStore::EmptyLogAfterErasure() {
   // What goes wrong here concerns the old pages alone; the next seal tries again.
   const absl::StatusOr<bool> emptied = EmptyWriteAheadLog(*database_);
@@ -318,7 +380,7 @@ absl::StatusOr<std::vector<ports::LogState>> SqliteStore::LoadLogStates() {
 
 absl::StatusOr<ports::EventPage> SqliteStore::Read(const ports::EventQuery& query) {
   // Taken before the read begins, so that the read sees at least this much, and shows no more.
-  const std::uint64_t visible = last_seq();
+  const SeqRange visible{first_seq(), last_seq()};
   ReaderPool::Lease database(*readers_);
   return ReadEvents(*database, query, visible);
 }

@@ -14,10 +14,12 @@
 #include "base/clock.h"
 #include "ports/event_store.h"
 #include "ports/evidence_store.h"
+#include "ports/retention_store.h"
 #include "store/sqlite/chain_writer.h"
 #include "store/sqlite/data_directory.h"
 #include "store/sqlite/disk_health.h"
 #include "store/sqlite/event_writer.h"
+#include "store/sqlite/pruner.h"
 #include "store/sqlite/reader_pool.h"
 #include "store/sqlite/sqlite_database.h"
 
@@ -29,7 +31,9 @@ namespace gatelog::store {
 // A commit that fails for want of space changes nothing and may be tried again. After a write or
 // sync that failed, also one of a checkpoint or of the registry, nobody knows what the disk holds,
 // so nothing is committed any more until the store is opened anew.
-class SqliteStore final : public ports::EventStore, public ports::EvidenceStore {
+class SqliteStore final : public ports::EventStore,
+                          public ports::EvidenceStore,
+                          public ports::RetentionStore {
  public:
   static constexpr char kSynchronous[] = "FULL";
 
@@ -59,6 +63,7 @@ class SqliteStore final : public ports::EventStore, public ports::EvidenceStore 
 
   model::Incarnation incarnation() const override { return incarnation_; }
   std::uint64_t last_seq() const override { return last_seq_.load(std::memory_order_acquire); }
+  std::uint64_t first_seq() const override { return first_seq_.load(std::memory_order_acquire); }
   absl::StatusOr<std::vector<ports::LogState>> LoadLogStates() override;
   absl::StatusOr<std::vector<absl::Status>> Commit(std::span<const ports::Batch> batches) override;
   absl::StatusOr<std::vector<absl::Status>> CommitImages(
@@ -79,6 +84,9 @@ class SqliteStore final : public ports::EventStore, public ports::EvidenceStore 
   absl::Status RecordCleared(model::DeviceId device, model::EventId last,
                              const std::string& by) override;
 
+  absl::StatusOr<ports::Pruned> PreviewPrune(const ports::PruneLimits& limits) override;
+  absl::StatusOr<Step> PruneSome(const ports::PruneLimits& limits, const std::string& by) override;
+
  private:
   friend class SqliteRegistry;
   friend class SqliteUpkeep;
@@ -96,6 +104,12 @@ class SqliteStore final : public ports::EventStore, public ports::EvidenceStore 
   // anything to commit. With a key the block is sealed in the same transaction.
   absl::Status CommitBlock(const std::function<absl::StatusOr<bool>()>& work,
                            const evidence::SealKey* key = nullptr);
+  // One transaction without a block: it changes nothing that the chain speaks of, and may be done
+  // twice.
+  absl::Status CommitRows(const std::function<absl::Status()>& work);
+  absl::Status BeginPrune(const Pruner::Plan& plan, const std::string& by);
+  // Forgets the connection, and what was made over it.
+  void DropWriter();
   // Writes all batches in one transaction, each by write_one(batch, result). OK: the results say
   // which of them took effect.
   template <typename Batch, typename Write>
@@ -118,11 +132,13 @@ class SqliteStore final : public ports::EventStore, public ports::EvidenceStore 
   bool opened_ = false;  // Open came to its end
   model::Incarnation incarnation_ = 0;
   std::atomic<std::uint64_t> last_seq_ = 0;
+  std::atomic<std::uint64_t> first_seq_ = 1;
 
   // The committing thread's.
   std::unique_ptr<Database> database_;
   std::optional<ChainWriter> chain_;
   std::optional<EventWriter> writer_;
+  std::optional<Pruner> pruner_;
   evidence::ChainHead chain_head_;
   bool log_to_be_emptied_ = false;  // an erasure's old pages may be in the write-ahead log
   bool refused_ = false;            // the last commit failed

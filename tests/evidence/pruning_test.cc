@@ -1,0 +1,268 @@
+// Retention on a store with everything that the chain knows: what is gone is known, and everything
+// that is left verifies, at every step.
+
+#include <gmock/gmock.h>
+
+#include "absl/strings/str_cat.h"
+#include "store/sqlite/segments.h"
+#include "store/sqlite/store_check.h"
+#include "tests/evidence/sealed_store.h"
+
+namespace gatelog::store {
+namespace {
+
+using std::chrono::days;
+using ::testing::HasSubstr;
+
+class PruningTest : public StoreAuditTest {
+ protected:
+  // What a later age adds to Fill(): both logs go on, and are sealed.
+  void AddLater() {
+    Commit({Next(kDoor).AddSome(5).Make(), Next(kGate).AddSome(4).Make()});
+    Seal();
+  }
+  ports::PruneLimits EventsBefore(Timestamp time) const { return {.events_before = time}; }
+  ports::RetentionStore::Step Step(const ports::PruneLimits& limits) {
+    const auto step = store_->PruneSome(limits, "a test");
+    EXPECT_TRUE(step.ok()) << step.status();
+    return step.ok() ? *step : ports::RetentionStore::Step{};
+  }
+  ports::Pruned Prune(const ports::PruneLimits& limits) {
+    ports::Pruned sum;
+    constexpr int kStepsMax = 1'000;
+    for (int i = 0; i < kStepsMax; ++i) {
+      const ports::RetentionStore::Step step = Step(limits);
+      sum.segments += step.pruned.segments;
+      sum.events += step.pruned.events;
+      sum.images += step.pruned.images;
+      sum.bytes += step.pruned.bytes;
+      if (!step.more) return sum;
+    }
+    ADD_FAILURE() << "it has no end";
+    return sum;
+  }
+  std::int64_t Rows(const std::string& table) {
+    const auto database = Database::Open({.path = file(), .read_only = true});
+    EXPECT_TRUE(database.ok()) << database.status();
+    const auto rows = (*database)->QueryInteger(absl::StrCat("SELECT count(*) FROM ", table));
+    EXPECT_TRUE(rows.ok()) << rows.status();
+    return rows.ok() ? *rows : -1;
+  }
+  void ExpectSound(const std::string& when) {
+    const auto report = Audit();
+    EXPECT_TRUE(report.ok()) << when << ": " << report.status();
+    const auto database = Database::Open({.path = file(), .read_only = true});
+    ASSERT_TRUE(database.ok()) << database.status();
+    const auto checked = CheckStore(**database, nullptr);
+    ASSERT_TRUE(checked.ok()) << when << ": " << checked.status();
+    EXPECT_EQ(checked->first_seq, store_->first_seq()) << when;
+    EXPECT_EQ(checked->last_seq, store_->last_seq()) << when;
+    const auto page = store_->Read({.limit = 10'000});
+    ASSERT_TRUE(page.ok());
+    EXPECT_EQ(page->events.size(), checked->events) << when;
+    if (page->events.empty()) return;
+    EXPECT_EQ(page->events.front().seq, store_->first_seq()) << when;
+  }
+};
+
+TEST_F(PruningTest, WhatIsOldGoesAndTheRestVerifies) {
+  Fill();
+  Seal();
+  clock_.Move(days(10));
+  const Timestamp between = clock_.Now();
+  AddLater();
+  const std::uint64_t last = store_->last_seq();
+  const std::vector<ports::LogState> states = *store_->LoadLogStates();
+  const auto totals = *store_->ReadTotals();
+  const auto preview = store_->PreviewPrune(EventsBefore(between));
+  ASSERT_TRUE(preview.ok()) << preview.status();
+  EXPECT_EQ(store_->first_seq(), 1u) << "a preview changes nothing";
+
+  const ports::Pruned pruned = Prune(EventsBefore(between));
+  EXPECT_EQ(pruned.events, last - 9);
+  EXPECT_GT(pruned.images, 0u);
+  EXPECT_EQ(preview->segments, pruned.segments);
+  EXPECT_EQ(preview->events, pruned.events);
+  EXPECT_EQ(preview->images, pruned.images);
+  EXPECT_EQ(preview->bytes, pruned.bytes);
+  EXPECT_LT(*preview->newest, between);
+  EXPECT_EQ(store_->first_seq(), last - 8);
+  EXPECT_EQ(store_->last_seq(), last);
+  EXPECT_EQ(Rows("event"), 9);
+  EXPECT_EQ(Rows("image"), 0);
+  EXPECT_EQ(*store_->LoadLogStates(), states) << "next and the anchors stay";
+  EXPECT_EQ(store_->ReadTotals()->front().events, totals.front().events);
+  ExpectSound("afterwards");
+  EXPECT_EQ(Audit()->pruned_events, last - 9);
+  EXPECT_EQ(Prune(EventsBefore(between)).events, 0u) << "once";
+
+  Open();
+  EXPECT_EQ(store_->first_seq(), last - 8);
+  AddLater();
+  ExpectSound("after more came");
+}
+
+TEST_F(PruningTest, AProcessMayEndBetweenAnyTwoSteps) {
+  Fill();
+  Commit({Next(kDoor).AddSome(1'700).Make()});
+  Seal();
+  clock_.Move(days(10));
+  const Timestamp between = clock_.Now();
+  AddLater();
+  int steps = 0;
+  constexpr int kStepsMax = 20;
+  for (bool more = true; more && steps < kStepsMax; ++steps) {
+    more = Step(EventsBefore(between)).more;
+    ExpectSound(absl::StrCat("after step ", steps));
+    Open();
+    ExpectSound(absl::StrCat("after step ", steps, " and a restart"));
+  }
+  EXPECT_GT(steps, 4);
+  EXPECT_LT(steps, kStepsMax);
+  EXPECT_EQ(Rows("event"), 9);
+  EXPECT_EQ(Rows("person"), Rows("(SELECT DISTINCT person FROM event WHERE person NOT NULL)"))
+      << "whom nothing tells of any more, is gone";
+}
+
+TEST_F(PruningTest, WhatIsLeftOverIsNeverShownAndCannotBeChanged) {
+  Commit({Next(kDoor).AddSome(800).Make()});
+  Seal();
+  clock_.Move(days(10));
+  const Timestamp between = clock_.Now();
+  AddLater();
+  Step(EventsBefore(between));
+  EXPECT_EQ(store_->first_seq(), 801u);
+  EXPECT_EQ(Rows("event"), 809);
+  EXPECT_EQ(store_->Read({})->events.front().seq, 801u);
+  EXPECT_EQ(store_->Read({.filter = {.log_devices = {kDoor}}})->events.size(), 5u);
+  EXPECT_EQ(store_->Read({.order = ports::Order::kNewestFirst})->events.size(), 9u);
+  Step(EventsBefore(between));
+  Close();
+  const auto database = *Database::Open({.path = file()});
+  ASSERT_TRUE(database->Execute("UPDATE event SET arrival_ms = 1 WHERE seq = 700").ok());
+  // A block that is not whole any more has no digest to be held against; its rows' marks are.
+  ASSERT_TRUE(database->Execute("DELETE FROM event WHERE seq = 750").ok());
+  EXPECT_THAT(std::string(Audit().status().message()), HasSubstr("pruned"));
+}
+
+TEST_F(PruningTest, OnlyWhatIsSealedAndOldGoes) {
+  Commit({Next(kDoor).AddSome(10).Make()});
+  EXPECT_EQ(Prune(EventsBefore(clock_.Now() + days(1))).segments, 0u) << "not sealed";
+  Seal();
+  EXPECT_EQ(Prune(EventsBefore(clock_.Now() - days(1))).segments, 0u) << "not old";
+  Commit({Next(kDoor).AddSome(10).Make()});
+  clock_.Move(days(2));
+  Commit({Next(kDoor).AddSome(10).Make()});
+  Seal();
+  EXPECT_EQ(Prune(EventsBefore(clock_.Now() - days(1))).events, 10u) << "up to the first seal";
+  EXPECT_EQ(Prune({}).segments, 0u) << "kept for ever";
+  ExpectSound("afterwards");
+}
+
+TEST_F(PruningTest, AllMayGoAndMoreMayCome) {
+  Commit({Next(kDoor).AddGap(2, model::GapReason::kAbsent).AddSome(10).Make()});
+  Seal();
+  EXPECT_EQ(Prune(EventsBefore(clock_.Now() + days(1))).events, 10u);
+  EXPECT_EQ(store_->first_seq(), 11u);
+  EXPECT_EQ(store_->last_seq(), 10u);
+  EXPECT_EQ(store_->ReadGaps({}, {}, 10)->size(), 1u) << "what is pruned is no gap";
+  ExpectSound("empty");
+  Open();
+  ExpectSound("empty, opened again");
+  EXPECT_EQ(State(kDoor).next, 13u);
+  AddLater();
+  EXPECT_EQ(store_->Read({})->events.front().seq, 11u);
+  ExpectSound("later");
+}
+
+TEST_F(PruningTest, ImagesMayGoAloneAndAreNotAwaited) {
+  Commit({Next(kDoor).AddSome(30).Make()});
+  const model::RecordKey key{kDoor, 1, 3};
+  const ports::ImageBatch batch{.log_device = kDoor,
+                                .epoch = 1,
+                                .expected_image_next = 1,
+                                .image_next = 31,
+                                .images = {testing::ImageOf(testing::SomeEvent(kDoor, key.id)),
+                                           testing::ImageOf(testing::SomeEvent(kDoor, 6))}};
+  ASSERT_TRUE(store_->CommitImages(std::span(&batch, 1))->at(0).ok());
+  Seal();
+  ASSERT_EQ(Rows("image"), 2);
+  ASSERT_TRUE(store_->ReadImage(key).ok());
+  const auto pruned = Prune({.images_before = clock_.Now() + days(1)});
+  EXPECT_EQ(pruned.events, 0u);
+  EXPECT_GT(pruned.images, 0u);
+  EXPECT_EQ(Rows("image"), 0);
+  EXPECT_EQ(store_->first_seq(), 1u);
+  EXPECT_THAT(std::string(store_->ReadImage(key).status().message()), HasSubstr("pruned"));
+  ExpectSound("images");
+  Seal();
+  EXPECT_EQ(Prune(EventsBefore(clock_.Now() + days(1))).images, 0u) << "those are gone";
+  ExpectSound("events too");
+}
+
+TEST_F(PruningTest, AnImageThatCameLaterOutlivesItsEvent) {
+  Commit({Next(kDoor).AddSome(9).Make()});
+  Seal();
+  clock_.Move(days(10));
+  const Timestamp between = clock_.Now();
+  CommitImages(kDoor, 9);
+  AddLater();
+  EXPECT_EQ(Prune(EventsBefore(between)).images, 0u);
+  EXPECT_EQ(Rows("image"), 3);
+  ExpectSound("the images stay");
+  clock_.Move(days(10));
+  EXPECT_EQ(Prune(EventsBefore(clock_.Now())).images, 3u);
+  ExpectSound("they went with the next segment");
+}
+
+TEST_F(PruningTest, ForgettingAndPruningGoTogether) {
+  Fill();
+  Commit({Next(kDoor).AddSome(700).Make()});
+  Seal();
+  clock_.Move(days(10));
+  const Timestamp between = clock_.Now();
+  AddLater();
+  Step(EventsBefore(between));
+  Step(EventsBefore(between));
+  Forget("user-5");
+  ExpectSound("forgotten while rows are left");
+  Prune(EventsBefore(between));
+  ExpectSound("pruned");
+}
+
+TEST_F(PruningTest, WhatIsPutBackIsFound) {
+  Commit({Next(kDoor).AddSome(3).Make()});
+  Seal();
+  clock_.Move(days(10));
+  const Timestamp first = clock_.Now();
+  AddLater();
+  Prune(EventsBefore(first));
+  clock_.Move(days(10));
+  AddLater();
+  Prune(EventsBefore(clock_.Now() - days(1)));
+  Close();
+  const auto database = *Database::Open({.path = file()});
+  ASSERT_TRUE(database
+                  ->Execute("INSERT INTO event SELECT 2, log_device, epoch, 2, timestamp, device, "
+                            "code, sub_code, person, entity, tna_key, flags, temperature, "
+                            "arrival_ms, phase, payload, mark FROM event LIMIT 1")
+                  .ok());
+  EXPECT_THAT(std::string(Audit().status().message()), HasSubstr("were pruned"));
+}
+
+TEST_F(PruningTest, ManyEventsGoInSegments) {
+  for (int i = 0; i < 12; ++i) {
+    Commit({Next(kDoor).AddSome(1'000).Make()});
+    Seal();
+  }
+  const ports::PruneLimits limits = EventsBefore(clock_.Now() + days(1));
+  EXPECT_EQ(store_->PreviewPrune(limits)->segments, 2u);
+  EXPECT_EQ(Step(limits).pruned.events, kSegmentEvents);
+  const ports::Pruned rest = Prune(limits);
+  EXPECT_EQ(rest.events, 2'000u);
+  EXPECT_EQ(Rows("event"), 0);
+  ExpectSound("afterwards");
+}
+
+}  // namespace
+}  // namespace gatelog::store
