@@ -106,7 +106,7 @@ class Ingest {
   std::deque<Pending> waiting_ GUARDED_BY(mutex_);
   std::deque<PendingImages> waiting_images_ GUARDED_BY(mutex_);
   bool posted_ GUARDED_BY(mutex_) = false;
-  bool asking_ GUARDED_BY(mutex_) = false;  // a Tick waits for the store
+  bool asking_ GUARDED_BY(mutex_) = false;                      // a Tick waits for the store
   std::vector<PendingKnown> waiting_known_ GUARDED_BY(mutex_);  // a few for each log at most
   absl::Status health_ GUARDED_BY(mutex_);
 
