@@ -3,6 +3,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/stubs/common.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -159,6 +160,16 @@ EventId ParseEventId(std::string_view payload) {
     if (field.number == 1 && field.type == WireFormatLite::WIRETYPE_VARINT) id = field.value;
   }
   return reader.ok() && id <= kAnyNumber ? static_cast<EventId>(id) : 0;
+}
+
+std::string_view CardNumber(std::string_view payload) {
+  std::string_view card;
+  FieldReader reader(payload);
+  for (Field field; reader.Next(field);) {
+    if (field.number == 12 && IsBytes(field)) card = field.bytes;
+  }
+  card.remove_prefix(std::min(card.find_first_not_of('\0'), card.size()));
+  return card;
 }
 
 absl::StatusOr<Image> ParseImage(std::string_view payload) {

@@ -35,6 +35,11 @@ struct Event {
 // fit its field. Unknown fields are kept.
 absl::StatusOr<Event> ParseEvent(std::string_view payload);
 
+// The card that an encoded EventLog tells of (field 12) without the zeros that readers pad a number
+// with in front; the bytes of a number, most significant first. A view into `payload`. Empty: no
+// card.
+std::string_view CardNumber(std::string_view payload);
+
 // Whether ParseEvent would take the bytes, without keeping them.
 bool IsReadableEvent(std::string_view payload);
 

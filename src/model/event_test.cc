@@ -149,6 +149,16 @@ std::string MakeImage(std::string jpeg) {
   return log.SerializeAsString();
 }
 
+TEST(CardNumber, IsWithoutTheZerosInFront) {
+  using std::string_literals::operator""s;
+  EXPECT_EQ(CardNumber("\x08\x05\x62\x04\x00\x00\x2A\x00"s), "\x2A\x00"s);
+  EXPECT_EQ(CardNumber("\x62\x01\x07\x08\x05"s), "\x07");
+  EXPECT_EQ(CardNumber("\x62\x02\x00\x00"s), "");
+  EXPECT_EQ(CardNumber("\x08\x05"), "") << "no card";
+  EXPECT_EQ(CardNumber("\x60\x05"), "") << "a number is no card data";
+  EXPECT_EQ(CardNumber(""), "");
+}
+
 TEST(ParseImage, ReadsWhatItIsMatchedBy) {
   const std::string payload = MakeImage("\xFF\xD8jpeg");
   const absl::StatusOr<Image> image = ParseImage(payload);

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -108,18 +111,39 @@ struct StoredEvent {
   bool operator==(const StoredEvent&) const = default;
 };
 
-// Which events. What is empty matches all; what is set must all match.
+// One event code, with some of its sub codes or with every one.
+struct CodeChoice {
+  CodeChoice(std::uint32_t main_code, std::vector<std::uint32_t> only = {})  // NOLINT: is its code
+      : code(main_code), sub_codes(std::move(only)) {}
+
+  std::uint32_t code = 0;
+  std::vector<std::uint32_t> sub_codes = {};  // empty: every one
+
+  bool operator==(const CodeChoice&) const = default;
+};
+
+// Which events. What is empty or zero matches all; what is set must all match, a list by any of its
+// values.
 struct EventFilter {
   std::vector<model::DeviceId> log_devices = {};
   std::vector<model::DeviceId> devices = {};
-  std::vector<std::string> users = {};
-  std::vector<std::uint32_t> codes = {};
+  std::vector<std::string> users = {};  // an empty ID: events of nobody known
+  std::vector<std::string> cards = {};  // model::CardNumber of the event
+  std::vector<CodeChoice> codes = {};
+  std::vector<std::uint32_t> entities = {};
+  std::vector<std::uint32_t> tna_keys = {};
   std::optional<model::Epoch> epoch = {};
+  std::optional<Phase> phase = {};
   model::EventId first_id = 0;
-  model::EventId last_id = 0;  // inclusive; 0: no bound
-  std::int64_t from_s = 0;     // device time, inclusive; 0: no bound
-  std::int64_t to_s = 0;       // device time, exclusive; 0: no bound
-  bool has_image = false;      // only events that say they have an image
+  model::EventId last_id = 0;          // inclusive
+  std::int64_t from_s = 0;             // device time, inclusive
+  std::int64_t to_s = 0;               // device time, exclusive
+  Timestamp arrival_from{};            // inclusive
+  Timestamp arrival_to{};              // exclusive
+  std::uint32_t temperature_from = 0;  // hundredths of a degree, inclusive; set: only measured ones
+  std::uint32_t temperature_to = 0;    // inclusive; set: only measured ones
+  bool has_image = false;              // only events that say they have an image
+  bool changed_on_device = false;      // only those
 
   bool operator==(const EventFilter&) const = default;
 };
@@ -132,18 +156,53 @@ struct EventQuery {
   std::uint64_t after_seq = 0;   // exclusive lower bound
   std::uint64_t before_seq = 0;  // exclusive upper bound; 0: none
   std::uint32_t limit = 1000;    // 1 to kQueryLimitMax
+  std::stop_token stop = {};     // when it is requested the read ends soon, with kCancelled
 };
 
 inline constexpr std::uint32_t kQueryLimitMax = 16'384;
 
+// A read that has looked at so many events may end before its limit is reached, so that no read
+// lasts.
+inline constexpr std::uint64_t kLookedAtMax = 262'144;
+
 struct EventPage {
   std::vector<StoredEvent> events;
   // How far the read looked: every matching event up to here (down to here, newest first) is in the
-  // pages so far. With `more` the last event's seq; else the end of the range: oldest first, the
+  // pages so far. With `more` the place to go on from; else the end of the range: oldest first, the
   // newest visible seq or before_seq - 1, and never less than after_seq; newest first, the seq that
   // follows after_seq, or first_seq().
   std::uint64_t seq_reached = 0;
-  bool more = false;  // the limit ended the page; none may follow all the same
+  bool more = false;  // the limit or kLookedAtMax ended the page; none may follow all the same
+};
+
+// How many events pass a filter, by any of their fields. What is not counted by is zero or empty in
+// every row.
+struct CountQuery {
+  EventFilter filter = {};
+  bool by_code = false;
+  bool by_sub_code = false;
+  bool by_device = false;
+  bool by_user = false;
+  bool by_entity = false;
+  // Counts by spans of device time, which begin at multiples of it since 1970: 0 (does not), or a
+  // divisor of a day from kCountSpanMin on.
+  std::uint32_t by_span_s = 0;
+  std::stop_token stop = {};
+};
+
+inline constexpr std::uint32_t kCountSpanMin = 900;
+inline constexpr std::size_t kCountRowsMax = 100'000;
+
+struct EventCount {
+  std::int64_t span_s = 0;  // where the span begins, Unix seconds
+  std::uint32_t code = 0;
+  std::uint32_t sub_code = 0;
+  model::DeviceId device = 0;
+  std::uint32_t entity = 0;
+  std::string user_id;  // empty: nobody known
+  std::uint64_t events = 0;
+
+  auto operator<=>(const EventCount&) const = default;
 };
 
 // Of everything that was ever stored, also what was pruned since.
@@ -196,7 +255,12 @@ class EventStore {
   virtual absl::StatusOr<std::vector<absl::Status>> CommitImages(
       std::span<const ImageBatch> batches) = 0;
 
+  // kInvalidArgument: a limit out of its range.
   virtual absl::StatusOr<EventPage> Read(const EventQuery& query) = 0;
+
+  // The visible events that match, in ascending rows. kInvalidArgument: a span that is none.
+  // kResourceExhausted: more than kCountRowsMax rows.
+  virtual absl::StatusOr<std::vector<EventCount>> Count(const CountQuery& query) = 0;
 
   // Gaps ordered by (log device, epoch, first), after the given place, `limit` at most. No devices:
   // all.

@@ -1,8 +1,10 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <random>
+#include <stop_token>
 #include <thread>
 
 #include "tests/conformance/event_store_conformance.h"
@@ -40,7 +42,18 @@ model::Event RandomEvent(model::DeviceId log_device, Random& random) {
   event.code = 0x1000 + Pick(random, 5);
   event.sub_code = Pick(random, 3);
   if (Pick(random, 4) != 0) event.user_id = std::string("u\"',]") + std::to_string(Pick(random, 8));
+  event.entity_id = Pick(random, 3);
+  event.tna_key = Pick(random, 4);
+  event.has_image = Pick(random, 3) == 0;
+  event.changed_on_device = Pick(random, 3) == 0;
+  if (Pick(random, 3) == 0) event.temperature = 3600 + Pick(random, 100);
+  if (Pick(random, 3) == 0)
+    event.payload = std::string("\x62\x02\x05", 3) + static_cast<char>(Pick(random, 4));
   return event;
+}
+
+Timestamp RandomArrival(Random& random) {
+  return Timestamp(std::chrono::milliseconds(1'700'000'000'000 + Pick(random, 1000)));
 }
 
 ports::EventFilter RandomFilter(Random& random) {
@@ -54,13 +67,27 @@ ports::EventFilter RandomFilter(Random& random) {
     filter.users = SomeOf<std::string>({"u\"',]1", "u\"',]2", "", "nobody", "' OR 1=1 --"}, random);
   }
   if (Pick(random, 4) == 0)
-    filter.codes = SomeOf<std::uint32_t>({0x1000, 0x1001, 0x1004, 0x9999}, random);
+    filter.codes = SomeOf<ports::CodeChoice>(
+        {0x1000, 0x1001, {0x1002, {1}}, {0x1001, {0, 2}}, {0x1004, {9, 256, 1 << 24}}, 0x9999},
+        random);
   if (Pick(random, 4) == 0) filter.epoch = 1 + Pick(random, 3);
   if (Pick(random, 4) == 0) filter.first_id = Pick(random, 100);
   if (Pick(random, 4) == 0) filter.last_id = Pick(random, 100);
   if (Pick(random, 5) == 0) filter.from_s = 1'700'000'000 + static_cast<int>(Pick(random, 1000));
   if (Pick(random, 5) == 0) filter.to_s = 1'700'000'000 + static_cast<int>(Pick(random, 1000));
+  const std::string five("\x05", 1);
+  if (Pick(random, 8) == 0)
+    filter.cards = SomeOf<std::string>({five + '\x01', five + '\0', five, "", "'"}, random);
+  if (Pick(random, 8) == 0) filter.entities = SomeOf<std::uint32_t>({0, 1, 7}, random);
+  if (Pick(random, 8) == 0) filter.tna_keys = SomeOf<std::uint32_t>({0, 1, 2, 16}, random);
+  if (Pick(random, 8) == 0)
+    filter.phase = Pick(random, 2) == 0 ? ports::Phase::kLive : ports::Phase::kBacklog;
+  if (Pick(random, 8) == 0) filter.arrival_from = RandomArrival(random);
+  if (Pick(random, 8) == 0) filter.arrival_to = RandomArrival(random);
+  if (Pick(random, 8) == 0) filter.temperature_from = 3600 + Pick(random, 100);
+  if (Pick(random, 8) == 0) filter.temperature_to = 3600 + Pick(random, 100);
   filter.has_image = Pick(random, 5) == 0;
+  filter.changed_on_device = Pick(random, 8) == 0;
   return filter;
 }
 
@@ -78,7 +105,9 @@ void EventStoreReads::FillAtRandom(std::mt19937& random, int commits) {
       for (auto count = Pick(random, 12); count > 0; --count)
         maker.Add(RandomEvent(log_device, random));
       if (Pick(random, 4) == 0) maker.AddGap(1 + Pick(random, 5), model::GapReason::kAbsent);
+      maker.LiveFrom(maker.next() - Pick(random, 12));
       batches.push_back(maker.Make());
+      batches.back().arrival = RandomArrival(random);
     }
     for (const absl::Status& result : Commit(batches)) ASSERT_TRUE(result.ok()) << result;
   }
@@ -159,6 +188,64 @@ TEST_P(EventStoreReads, FiltersAsABruteForceScanDoes) {
     ASSERT_EQ(page->events, expected);
     ASSERT_EQ(page->more, more);
   }
+}
+
+TEST_P(EventStoreReads, CountsAsABruteForceScanDoes) {
+  Random random(7'319);
+  FillAtRandom(random, 40);
+  const std::vector<ports::StoredEvent> all = ReadAll();
+  for (int i = 0; i < 300; ++i) {
+    SCOPED_TRACE(i);
+    ports::CountQuery query;
+    if (Pick(random, 3) != 0) query.filter = RandomFilter(random);
+    query.by_code = Pick(random, 2) == 0;
+    query.by_sub_code = Pick(random, 3) == 0;
+    query.by_device = Pick(random, 3) == 0;
+    query.by_user = Pick(random, 3) == 0;
+    query.by_entity = Pick(random, 3) == 0;
+    query.by_span_s = std::array{0u, 900u, 3'600u, 86'400u}.at(Pick(random, 4));
+    const auto counted = store().Count(query);
+    ASSERT_TRUE(counted.ok()) << counted.status();
+    ASSERT_EQ(*counted, CountOf(query, all));
+  }
+}
+
+TEST_P(EventStoreReads, CountsNothingInAnEmptyStore) {
+  EXPECT_THAT(*store().Count({}), IsEmpty());
+  EXPECT_THAT(*store().Count({.by_code = true, .by_span_s = 3'600}), IsEmpty());
+}
+
+TEST_P(EventStoreReads, CountsByNoOtherSpans) {
+  for (const std::uint32_t span : {1u, 899u, 7'000u, 86'401u, 172'800u}) {
+    EXPECT_EQ(store().Count({.by_span_s = span}).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << span;
+  }
+}
+
+TEST_P(EventStoreReads, CountsAtMostSoManyRows) {
+  BatchMaker maker = First(kFirstLog);
+  for (std::size_t i = 0; i <= ports::kCountRowsMax; ++i) {
+    model::Event event;
+    event.timestamp = 1'700'000'000;
+    event.user_id = std::to_string(i);
+    maker.Add(std::move(event));
+  }
+  ASSERT_TRUE(Commit(maker.Make()).ok());
+  EXPECT_EQ(store().Count({.by_user = true}).status().code(), absl::StatusCode::kResourceExhausted);
+  ports::CountQuery fewer{.by_user = true};
+  fewer.filter.last_id = ports::kCountRowsMax;
+  EXPECT_THAT(*store().Count(fewer), SizeIs(ports::kCountRowsMax));
+}
+
+TEST_P(EventStoreReads, EndsWhenItIsAskedTo) {
+  ASSERT_TRUE(Commit(First(kFirstLog).AddSome(10).Make()).ok());
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(store().Read({.stop = stop.get_token()}).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(store().Count({.stop = stop.get_token()}).status().code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_TRUE(store().Read({}).ok()) << "the next read is not concerned";
 }
 
 TEST_P(EventStoreReads, WithoutRetentionTheFirstEventIsTheFirst) {

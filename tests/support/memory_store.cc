@@ -62,14 +62,53 @@ absl::Status CheckBatch(const ports::Batch& batch) {
 
 bool Matches(const ports::EventFilter& filter, const ports::StoredEvent& stored) {
   const model::Event& event = stored.event;
-  return IsAnyOf(filter.log_devices, stored.log_device) && IsAnyOf(filter.devices, event.device) &&
-         IsAnyOf(filter.users, event.user_id) && IsAnyOf(filter.codes, event.code) &&
+  const bool code_fits =
+      filter.codes.empty() ||
+      std::any_of(filter.codes.begin(), filter.codes.end(), [&](const ports::CodeChoice& choice) {
+        return choice.code == event.code && IsAnyOf(choice.sub_codes, event.sub_code);
+      });
+  const bool measured = filter.temperature_from != 0 || filter.temperature_to != 0;
+  return code_fits && IsAnyOf(filter.log_devices, stored.log_device) &&
+         IsAnyOf(filter.devices, event.device) && IsAnyOf(filter.users, event.user_id) &&
+         (filter.cards.empty() ||
+          (!model::CardNumber(event.payload).empty() &&
+           IsAnyOf(filter.cards, std::string(model::CardNumber(event.payload))))) &&
+         IsAnyOf(filter.entities, event.entity_id) && IsAnyOf(filter.tna_keys, event.tna_key) &&
          (!filter.epoch || stored.epoch == *filter.epoch) &&
+         (!filter.phase || stored.phase == *filter.phase) &&
          (filter.first_id == 0 || event.id >= filter.first_id) &&
          (filter.last_id == 0 || event.id <= filter.last_id) &&
          (filter.from_s == 0 || event.timestamp >= filter.from_s) &&
          (filter.to_s == 0 || event.timestamp < filter.to_s) &&
-         (!filter.has_image || event.has_image);
+         (filter.arrival_from == Timestamp{} || stored.arrival >= filter.arrival_from) &&
+         (filter.arrival_to == Timestamp{} || stored.arrival < filter.arrival_to) &&
+         (!measured || event.temperature != 0) && event.temperature >= filter.temperature_from &&
+         (filter.temperature_to == 0 || event.temperature <= filter.temperature_to) &&
+         (!filter.has_image || event.has_image) &&
+         (!filter.changed_on_device || event.changed_on_device);
+}
+
+std::vector<ports::EventCount> CountOf(const ports::CountQuery& query,
+                                       const std::vector<ports::StoredEvent>& events) {
+  std::map<ports::EventCount, std::uint64_t> counts;  // by a row whose own count is 0
+  for (const ports::StoredEvent& stored : events) {
+    if (!Matches(query.filter, stored)) continue;
+    const model::Event& event = stored.event;
+    ports::EventCount row;
+    if (query.by_span_s != 0) row.span_s = event.timestamp - event.timestamp % query.by_span_s;
+    if (query.by_code) row.code = event.code;
+    if (query.by_sub_code) row.sub_code = event.sub_code;
+    if (query.by_device) row.device = event.device;
+    if (query.by_entity) row.entity = event.entity_id;
+    if (query.by_user) row.user_id = event.user_id;
+    ++counts[row];
+  }
+  std::vector<ports::EventCount> rows;
+  for (const auto& [row, count] : counts) {
+    rows.push_back(row);
+    rows.back().events = count;
+  }
+  return rows;
 }
 
 void MemoryStore::FailNextCommit(absl::Status status, Outcome outcome) {
@@ -240,6 +279,7 @@ absl::StatusOr<ports::EventPage> MemoryStore::Read(const ports::EventQuery& quer
   if (query.limit < 1 || query.limit > ports::kQueryLimitMax) {
     return absl::InvalidArgumentError("no such limit");
   }
+  if (query.stop.stop_requested()) return absl::CancelledError("stopped");
   const bool newest_first = query.order == ports::Order::kNewestFirst;
   std::uint64_t newest = events_.size();
   if (query.before_seq != 0) newest = std::min(newest, query.before_seq - 1);
@@ -257,6 +297,22 @@ absl::StatusOr<ports::EventPage> MemoryStore::Read(const ports::EventQuery& quer
     if (page.more) page.seq_reached = seq;
   }
   return page;
+}
+
+absl::StatusOr<std::vector<ports::EventCount>> MemoryStore::Count(const ports::CountQuery& query) {
+  MutexLock lock(mutex_);
+  ++calls_.reads;
+  GATELOG_RETURN_IF_ERROR(failing_);
+  constexpr std::uint32_t kDay = 86'400;
+  const std::uint32_t span = query.by_span_s;
+  if (span != 0 && (span < ports::kCountSpanMin || kDay % span != 0)) {
+    return absl::InvalidArgumentError("no such span");
+  }
+  if (query.stop.stop_requested()) return absl::CancelledError("stopped");
+  std::vector<ports::EventCount> rows = CountOf(
+      query, {events_.begin() + static_cast<std::ptrdiff_t>(first_seq_ - 1), events_.end()});
+  if (rows.size() > ports::kCountRowsMax) return absl::ResourceExhaustedError("too many rows");
+  return rows;
 }
 
 absl::StatusOr<std::vector<model::Gap>> MemoryStore::ReadGaps(

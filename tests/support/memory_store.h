@@ -60,6 +60,7 @@ class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry
   absl::StatusOr<std::vector<absl::Status>> CommitImages(
       std::span<const ports::ImageBatch> batches) override;
   absl::StatusOr<ports::EventPage> Read(const ports::EventQuery& query) override;
+  absl::StatusOr<std::vector<ports::EventCount>> Count(const ports::CountQuery& query) override;
   absl::StatusOr<std::vector<model::Gap>> ReadGaps(std::span<const model::DeviceId> log_devices,
                                                    const model::RecordKey& after,
                                                    std::uint32_t limit) override;
@@ -103,5 +104,9 @@ class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry
 
 // Whether a stored event is one that the filter asks for; written for being read, not for speed.
 bool Matches(const ports::EventFilter& filter, const ports::StoredEvent& event);
+
+// What Count gives of these events, whatever their number.
+std::vector<ports::EventCount> CountOf(const ports::CountQuery& query,
+                                       const std::vector<ports::StoredEvent>& events);
 
 }  // namespace gatelog::testing

@@ -36,6 +36,8 @@ std::string Encode(const model::Event& event) {
     WriteNumber(9, event.has_image ? 1 : 0, out);
     WriteNumber(10, event.changed_on_device ? 1 : 0, out);
     WriteNumber(11, event.temperature, out);
+    const std::string_view card = model::CardNumber(event.payload);
+    if (!card.empty()) WireFormatLite::WriteBytes(12, std::string(1, '\0').append(card), &out);
   }  // what is still in the streams goes to the text
   return payload;
 }

@@ -8,7 +8,8 @@
 
 namespace gatelog::testing {
 
-// The event with its payload: the encoded EventLog of its fields.
+// The event with its payload: the encoded EventLog of its fields, and of the card in the payload
+// that it has.
 model::Event Encoded(model::Event event);
 
 // An event in which every field depends on the ID, so that a mix-up shows.

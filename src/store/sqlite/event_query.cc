@@ -3,117 +3,17 @@
 #include <algorithm>
 #include <string>
 #include <utility>
-#include <variant>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "model/event.h"
+#include "store/sqlite/event_conditions.h"
 #include "store/sqlite/event_writer.h"
-#include "store/sqlite/json_list.h"
+#include "store/sqlite/stop_guard.h"
 
 namespace gatelog::store {
 namespace {
-
-using Value = std::variant<std::int64_t, std::string>;
-
-// The conditions of a query and the values bound to them, in order.
-struct Conditions {
-  std::vector<std::string> sql;
-  std::vector<Value> values;
-
-  void Add(std::string condition) { sql.push_back(std::move(condition)); }
-  void Add(std::string condition, Value value) {
-    sql.push_back(std::move(condition));
-    values.push_back(std::move(value));
-  }
-};
-
-// `column` is one of the list. The statement's text does not depend on the list's length, so that
-// it is compiled once.
-template <typename Number>
-void AddList(absl::string_view column, const std::vector<Number>& list, Conditions& conditions) {
-  if (list.empty()) return;
-  if (list.size() == 1) {
-    conditions.Add(absl::StrCat(column, " = ?"), std::int64_t{list[0]});
-  } else {
-    conditions.Add(absl::StrCat(column, " IN (SELECT value FROM json_each(?))"), JsonList(list));
-  }
-}
-
-// Which way to the matching events. SQLite has no statistics to choose by, and chooses badly
-// without.
-enum class Path {
-  kAll,     // every event of the range in order of seq
-  kLog,     // one log's events, in the order of their keys
-  kPeople,  // a few people's events
-  kImages,  // one log's events that have an image, in the order of their keys
-};
-
-// Written as in the index, or SQLite does not see that the index has all of them.
-constexpr char kHasImageCondition[] = "flags & 1";
-
-constexpr std::size_t kPeopleIndexedMax = 16;  // beyond it, their events are too many to be sorted
-
-struct Filter {
-  Conditions conditions;
-  bool possible = true;  // false: nothing can match
-  Path path = Path::kAll;
-};
-
-absl::Status AddUsers(Database& database, const std::vector<std::string>& users, Filter& filter) {
-  if (users.empty()) return absl::OkStatus();
-  std::vector<std::int64_t> people;
-  bool nobody = false;  // the empty user ID was asked for
-  GATELOG_ASSIGN_OR_RETURN(Statement select,
-                           database.Prepare("SELECT id FROM person WHERE user_id = ?1"));
-  for (const std::string& user : users) {
-    if (user.empty()) {
-      nobody = true;
-      continue;
-    }
-    select.BindText(1, user);
-    GATELOG_ASSIGN_OR_RETURN(const bool known, select.Step());
-    if (known) people.push_back(select.Integer(0));
-    select.Reset();
-  }
-  if (nobody && people.empty()) {
-    filter.conditions.Add("person IS NULL");
-  } else if (nobody) {
-    filter.conditions.Add("(person IS NULL OR person IN (SELECT value FROM json_each(?)))",
-                          JsonList(people));
-  } else {
-    AddList("person", people, filter.conditions);
-    const bool in_order = people.size() == 1 || filter.path == Path::kAll;
-    if (in_order && people.size() <= kPeopleIndexedMax) filter.path = Path::kPeople;
-  }
-  filter.possible = nobody || !people.empty();
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Filter> FilterOf(Database& database, const ports::EventFilter& wanted) {
-  Filter filter;
-  Conditions& conditions = filter.conditions;
-  AddList("log_device", wanted.log_devices, conditions);
-  if (wanted.log_devices.size() == 1) filter.path = Path::kLog;
-  if (wanted.epoch) conditions.Add("epoch = ?", std::int64_t{*wanted.epoch});
-  if (wanted.first_id != 0) conditions.Add("id >= ?", std::int64_t{wanted.first_id});
-  if (wanted.last_id != 0) conditions.Add("id <= ?", std::int64_t{wanted.last_id});
-  AddList("device", wanted.devices, conditions);
-  AddList("code", wanted.codes, conditions);
-  if (wanted.from_s != 0) conditions.Add("timestamp >= ?", wanted.from_s);
-  if (wanted.to_s != 0) conditions.Add("timestamp < ?", wanted.to_s);
-  // IDs of one log are a narrower way than a person.
-  const bool by_id = filter.path == Path::kLog && wanted.epoch && wanted.last_id != 0;
-  GATELOG_RETURN_IF_ERROR(AddUsers(database, wanted.users, filter));
-  if (by_id) filter.path = Path::kLog;
-  if (wanted.has_image) {
-    conditions.Add(kHasImageCondition);
-    if (filter.path == Path::kLog) filter.path = Path::kImages;
-  }
-  return filter;
-}
 
 const char* IndexOf(Path path) {
   switch (path) {
@@ -171,16 +71,8 @@ absl::StatusOr<Statement> Compile(Database& database, const ports::EventQuery& q
           "SELECT seq, log_device, epoch, arrival_ms, phase, payload, flags FROM event ",
           IndexOf(filter.path), " WHERE ", absl::StrJoin(conditions.sql, " AND "), " ORDER BY ",
           order, " LIMIT ?")));
-  int parameter = 0;
-  for (const Value& value : conditions.values) {
-    ++parameter;
-    if (const auto* number = std::get_if<std::int64_t>(&value)) {
-      select.Bind(parameter, *number);
-    } else {
-      select.BindCopy(parameter, std::get<std::string>(value));
-    }
-  }
-  select.Bind(parameter + 1, query.limit);
+  const int bound = BindValues(conditions.values, select);
+  select.Bind(bound + 1, query.limit);
   return select;
 }
 
@@ -221,6 +113,8 @@ absl::StatusOr<ports::EventPage> ReadEvents(Database& database, const ports::Eve
 
   GATELOG_ASSIGN_OR_RETURN(Filter filter, FilterOf(database, query.filter));
   if (!filter.possible) return page;
+  const StopGuard stop(database, query.stop);
+  GATELOG_RETURN_IF_ERROR(stop.status());
   GATELOG_ASSIGN_OR_RETURN(Statement select,
                            Compile(database, query, {after, newest + 1}, std::move(filter)));
   while (true) {
@@ -229,6 +123,7 @@ absl::StatusOr<ports::EventPage> ReadEvents(Database& database, const ports::Eve
     GATELOG_ASSIGN_OR_RETURN(ports::StoredEvent event, EventOfRow(database, select));
     page.events.push_back(std::move(event));
   }
+  GATELOG_RETURN_IF_ERROR(stop.status());
   if (page.events.size() == query.limit) {
     page.more = true;
     page.seq_reached = page.events.back().seq;

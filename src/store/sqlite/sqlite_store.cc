@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "store/sqlite/event_conditions.h"
+#include "store/sqlite/event_count.h"
 #include "store/sqlite/event_query.h"
 #include "store/sqlite/image_tables.h"
 #include "store/sqlite/json_list.h"
@@ -119,6 +121,7 @@ absl::Status SqliteStore::OpenReaders() {
   for (int i = 0; i < options_.readers; ++i) {
     GATELOG_ASSIGN_OR_RETURN(std::unique_ptr<Database> connection,
                              Database::Open(ConnectionOptions(true, options_.reader_cache_kib)));
+    GATELOG_RETURN_IF_ERROR(AddCardFunction(*connection));
     connections.push_back(std::move(connection));
   }
   readers_.emplace(std::move(connections));
@@ -383,6 +386,12 @@ absl::StatusOr<ports::EventPage> SqliteStore::Read(const ports::EventQuery& quer
   const SeqRange visible{first_seq(), last_seq()};
   ReaderPool::Lease database(*readers_);
   return ReadEvents(*database, query, visible);
+}
+
+absl::StatusOr<std::vector<ports::EventCount>> SqliteStore::Count(const ports::CountQuery& query) {
+  const SeqRange visible{first_seq(), last_seq()};
+  ReaderPool::Lease database(*readers_);
+  return CountEvents(*database, query, visible);
 }
 
 absl::StatusOr<std::vector<model::Gap>> SqliteStore::ReadGaps(

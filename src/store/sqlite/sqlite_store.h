@@ -69,6 +69,7 @@ class SqliteStore final : public ports::EventStore,
   absl::StatusOr<std::vector<absl::Status>> CommitImages(
       std::span<const ports::ImageBatch> batches) override;
   absl::StatusOr<ports::EventPage> Read(const ports::EventQuery& query) override;
+  absl::StatusOr<std::vector<ports::EventCount>> Count(const ports::CountQuery& query) override;
   absl::StatusOr<std::vector<model::Gap>> ReadGaps(std::span<const model::DeviceId> log_devices,
                                                    const model::RecordKey& after,
                                                    std::uint32_t limit) override;
