@@ -12,6 +12,7 @@
 #include "model/event.h"
 #include "store/sqlite/event_writer.h"
 #include "store/sqlite/json_list.h"
+#include "store/sqlite/person_table.h"
 
 namespace gatelog::store {
 namespace {
@@ -54,41 +55,45 @@ enum class Path {
 // Written as in the index, or SQLite does not see that the index has all of them.
 constexpr char kHasImageCondition[] = "flags & 1";
 
-constexpr std::size_t kPeopleIndexedMax = 16;  // beyond it, their events are too many to be sorted
+// Beyond it, looking for each of them takes longer than reading on. A user has a row of the table
+// `person` for each period.
+constexpr std::size_t kPeopleIndexedMax = 128;
 
 struct Filter {
   Conditions conditions;
   bool possible = true;  // false: nothing can match
   Path path = Path::kAll;
+  std::vector<std::int64_t> people = {};  // of Path::kPeople
 };
 
-absl::Status AddUsers(Database& database, const std::vector<std::string>& users, Filter& filter) {
+// `narrower`: there is a shorter way than by people.
+absl::Status AddUsers(Database& database, const std::vector<std::string>& users, bool narrower,
+                      Filter& filter) {
   if (users.empty()) return absl::OkStatus();
   std::vector<std::int64_t> people;
   bool nobody = false;  // the empty user ID was asked for
-  GATELOG_ASSIGN_OR_RETURN(Statement select,
-                           database.Prepare("SELECT id FROM person WHERE user_id = ?1"));
   for (const std::string& user : users) {
-    if (user.empty()) {
-      nobody = true;
-      continue;
-    }
-    select.BindText(1, user);
-    GATELOG_ASSIGN_OR_RETURN(const bool known, select.Step());
-    if (known) people.push_back(select.Integer(0));
-    select.Reset();
+    nobody = nobody || user.empty();
+    GATELOG_ASSIGN_OR_RETURN(const std::vector<Person> rows, FindPeople(database, user));
+    for (const Person& row : rows) people.push_back(row.id);
   }
+  std::sort(people.begin(), people.end());
+  people.erase(std::unique(people.begin(), people.end()), people.end());
+  filter.possible = nobody || !people.empty();
+  // In a log, the events of many are as soon found among all.
+  const bool indexed = !narrower && people.size() <= kPeopleIndexedMax &&
+                       (users.size() == 1 || filter.path == Path::kAll);
   if (nobody && people.empty()) {
     filter.conditions.Add("person IS NULL");
   } else if (nobody) {
     filter.conditions.Add("(person IS NULL OR person IN (SELECT value FROM json_each(?)))",
                           JsonList(people));
+  } else if (indexed) {
+    filter.path = Path::kPeople;
+    filter.people = std::move(people);
   } else {
     AddList("person", people, filter.conditions);
-    const bool in_order = people.size() == 1 || filter.path == Path::kAll;
-    if (in_order && people.size() <= kPeopleIndexedMax) filter.path = Path::kPeople;
   }
-  filter.possible = nobody || !people.empty();
   return absl::OkStatus();
 }
 
@@ -106,8 +111,7 @@ absl::StatusOr<Filter> FilterOf(Database& database, const ports::EventFilter& wa
   if (wanted.to_s != 0) conditions.Add("timestamp < ?", wanted.to_s);
   // IDs of one log are a narrower way than a person.
   const bool by_id = filter.path == Path::kLog && wanted.epoch && wanted.last_id != 0;
-  GATELOG_RETURN_IF_ERROR(AddUsers(database, wanted.users, filter));
-  if (by_id) filter.path = Path::kLog;
+  GATELOG_RETURN_IF_ERROR(AddUsers(database, wanted.users, by_id, filter));
   if (wanted.has_image) {
     conditions.Add(kHasImageCondition);
     if (filter.path == Path::kLog) filter.path = Path::kImages;
@@ -151,6 +155,14 @@ struct Range {
   std::uint64_t below;  // exclusive
 };
 
+void BindValue(const Value& value, int parameter, Statement& select) {
+  if (const auto* number = std::get_if<std::int64_t>(&value)) {
+    select.Bind(parameter, *number);
+  } else {
+    select.BindCopy(parameter, std::get<std::string>(value));
+  }
+}
+
 absl::StatusOr<Statement> Compile(Database& database, const ports::EventQuery& query, Range range,
                                   Filter filter) {
   Conditions& conditions = filter.conditions;
@@ -165,20 +177,19 @@ absl::StatusOr<Statement> Compile(Database& database, const ports::EventQuery& q
   const char* direction = query.order == ports::Order::kNewestFirst ? " DESC" : "";
   const std::string order =
       by_key ? absl::StrCat("epoch", direction, ", id", direction) : absl::StrCat("seq", direction);
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement select,
-      database.Prepare(absl::StrCat(
-          "SELECT seq, log_device, epoch, arrival_ms, phase, payload, flags FROM event ",
-          IndexOf(filter.path), " WHERE ", absl::StrJoin(conditions.sql, " AND "), " ORDER BY ",
-          order, " LIMIT ?")));
+  // The events of each of several people come in order, and are merged while they are read.
+  const char* of_person = filter.people.empty() ? "" : "person = ? AND ";
+  const std::string term = absl::StrCat(
+      "SELECT seq, log_device, epoch, arrival_ms, phase, payload, flags FROM event ",
+      IndexOf(filter.path), " WHERE ", of_person, absl::StrJoin(conditions.sql, " AND "));
+  std::vector<std::string> terms(std::max<std::size_t>(filter.people.size(), 1), term);
+  GATELOG_ASSIGN_OR_RETURN(Statement select,
+                           database.Prepare(absl::StrCat(absl::StrJoin(terms, " UNION ALL "),
+                                                         " ORDER BY ", order, " LIMIT ?")));
   int parameter = 0;
-  for (const Value& value : conditions.values) {
-    ++parameter;
-    if (const auto* number = std::get_if<std::int64_t>(&value)) {
-      select.Bind(parameter, *number);
-    } else {
-      select.BindCopy(parameter, std::get<std::string>(value));
-    }
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    if (!filter.people.empty()) select.Bind(++parameter, filter.people[i]);
+    for (const Value& value : conditions.values) BindValue(value, ++parameter, select);
   }
   select.Bind(parameter + 1, query.limit);
   return select;
