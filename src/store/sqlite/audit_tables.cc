@@ -160,7 +160,9 @@ absl::Status AuditPass::CheckErasedImages() {
     const model::RecordKey key{static_cast<model::DeviceId>(select.Integer(1)),
                                static_cast<model::Epoch>(select.Integer(2)),
                                static_cast<model::EventId>(select.Integer(3))};
-    if (!erasures_.contains(block)) {
+    const bool fits = select.Integer(1) == key.log_device && select.Integer(2) == key.epoch &&
+                      select.Integer(3) == key.id;
+    if (!fits || !erasures_.contains(block)) {
       return Finding(absl::StrCat("the image of ", NameOf(key.log_device, key.epoch), " ID ",
                                   key.id, " is erased, and no entry says so"));
     }

@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t kEventsPerStep = 1'000;  // of a user, read before they are rewritten
 
 // Of a transaction in which people are erased: so few that a commit behind it hardly waits.
-constexpr std::size_t kErasedEventsMax = 1'000;
+constexpr std::size_t kErasedEventsMax = 500;
 constexpr std::uint64_t kErasedImagesMax = 64;
 constexpr std::uint64_t kEventsLookedAtMax = 5'000;
 
