@@ -2,7 +2,7 @@
 //
 //   ingest [EVENTS] [EVENTS_PER_COMMIT]     default: 1,000,000 in commits of 10,000
 //
-// Load: 1,000 log devices in turns of 100 records, 50,000 users, a tenth of the events without one.
+// Load: bench/load.h.
 // Prints events per second of the whole, of the disk's share none is taken out; and the hashing
 // alone, over the same events.
 
@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "bench/load.h"
 #include "store/sqlite/sqlite_store.h"
-#include "tests/support/records.h"
 #include "tests/support/temp_directory.h"
 #ifndef GATELOG_WITHOUT_EVIDENCE
 #include "evidence/chain.h"
@@ -21,52 +21,6 @@
 
 namespace gatelog {
 namespace {
-
-constexpr int kDevices = 1'000;
-constexpr int kUsers = 50'000;
-constexpr int kRecordsPerTurn = 100;
-constexpr model::DeviceId kFirstDevice = 541'000'001;
-
-class Load {
- public:
-  Load() {
-    for (int i = 0; i < kDevices; ++i) {
-      states_.push_back({.log_device = kFirstDevice + static_cast<model::DeviceId>(i)});
-    }
-  }
-
-  std::vector<ports::Batch> Next(int events) {
-    std::vector<ports::Batch> batches;
-    for (int made = 0; made < events; made += kRecordsPerTurn) {
-      ports::LogState& state = states_[turn_++ % kDevices];
-      testing::BatchMaker maker(state);
-      if (state.epoch == 0) maker.OpenEpoch(1, 1);
-      for (int i = 0; i < kRecordsPerTurn && made + i < events; ++i) maker.Add(Event(state));
-      batches.push_back(maker.Make());
-      state = batches.back().after;
-    }
-    return batches;
-  }
-
- private:
-  model::Event Event(const ports::LogState& state) {
-    random_ = random_ * 6'364'136'223'846'793'005u + 1'442'695'040'888'963'407u;
-    const auto pick = [this](int shift, unsigned below) {
-      return static_cast<std::uint32_t>(random_ >> shift) % below;
-    };
-    model::Event event;
-    event.timestamp = 1'700'000'000 + pick(8, 30 * 24 * 3600);
-    event.device = state.log_device;
-    event.code = pick(20, 50) == 0 ? 0x1900 : 0x1300;
-    event.sub_code = pick(24, 4);
-    if (pick(28, 10) != 0) event.user_id = std::to_string(pick(32, kUsers));
-    return event;
-  }
-
-  std::vector<ports::LogState> states_;
-  std::size_t turn_ = 0;
-  std::uint64_t random_ = 1;
-};
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -76,7 +30,7 @@ double StoreAll(int events, int per_commit) {
   testing::TempDirectory directory;
   auto store = store::SqliteStore::Open({.directory = directory.path()});
   if (!store.ok()) std::abort();
-  Load load;
+  bench::Load load;
   double seconds = 0;
   for (int done = 0; done < events; done += per_commit) {
     const std::vector<ports::Batch> batches = load.Next(per_commit);
@@ -89,7 +43,7 @@ double StoreAll(int events, int per_commit) {
 
 #ifndef GATELOG_WITHOUT_EVIDENCE
 double HashAll(int events, int per_commit) {
-  Load load;
+  bench::Load load;
   evidence::BlockBuilder builder;
   evidence::ChainHead head;
   const std::string salt = evidence::NewSalt();

@@ -22,8 +22,10 @@ constexpr std::int64_t kMillisecondsPerSecond = 1'000;
 struct PruneOptions {
   std::optional<std::uint32_t> events_days;
   std::optional<std::uint32_t> images_days;
+  std::optional<std::uint32_t> people_days;
   std::string events_before;
   std::string images_before;
+  std::string people_before;
   bool dry_run = false;
 };
 
@@ -45,15 +47,22 @@ absl::StatusOr<v1::PruneRequest> RequestOf(const PruneOptions& options) {
     GATELOG_ASSIGN_OR_RETURN(const std::int64_t before, Milliseconds(options.images_before));
     request.set_images_before_ms(before);
   }
+  if (options.people_days) request.set_people_days(*options.people_days);
+  if (!options.people_before.empty()) {
+    GATELOG_ASSIGN_OR_RETURN(const std::int64_t before, Milliseconds(options.people_before));
+    request.set_people_before_ms(before);
+  }
   request.set_requested_by(CallerName());
   return request;
 }
 
 std::string WordsOf(const v1::PruneResponse& pruned) {
   constexpr std::uint64_t kMiB = 1024 * 1024;
-  return absl::StrCat(FormatCount(pruned.events()), " events and ", FormatCount(pruned.images()),
-                      " images in ", FormatCount(pruned.segments()), " segments, about ",
-                      FormatCount((pruned.bytes() + kMiB - 1) / kMiB), " MiB, which arrived from ",
+  return absl::StrCat(FormatCount(pruned.events()), " events, ", FormatCount(pruned.images()),
+                      " images, and what ", FormatCount(pruned.people()),
+                      " events tell of people, in ", FormatCount(pruned.segments()),
+                      " segments, about ", FormatCount((pruned.bytes() + kMiB - 1) / kMiB),
+                      " MiB, which arrived from ",
                       FormatMilliseconds(pruned.oldest_arrival_ms(), absl::LocalTimeZone()), " to ",
                       FormatMilliseconds(pruned.newest_arrival_ms(), absl::LocalTimeZone()));
 }
@@ -89,11 +98,11 @@ absl::Status Prune(Session& session, const PruneOptions& options) {
 
 void AddStorePrune(CLI::App& noun, Session& session) {
   auto options = std::make_shared<PruneOptions>();
-  CLI::App* prune =
-      AddVerb(noun, "prune", "Take old events and images out of the store, or see what would go",
-              "  gatelog store prune --dry-run                as the gateway is configured\n"
-              "  gatelog store prune --events-days 365 --images-days 30\n"
-              "  gatelog store prune --events-before 2024-01-01 --yes\n");
+  CLI::App* prune = AddVerb(
+      noun, "prune", "Take old events, images and people out of the store, or see what would go",
+      "  gatelog store prune --dry-run                as the gateway is configured\n"
+      "  gatelog store prune --events-days 365 --people-days 90 --images-days 30\n"
+      "  gatelog store prune --events-before 2024-01-01 --yes\n");
   CLI::Option* events_days =
       prune->add_option("--events-days", options->events_days, "keep events so long; 0: for ever");
   events_days->check(CLI::Range(std::uint32_t{0}, kDaysMax));
@@ -104,6 +113,14 @@ void AddStorePrune(CLI::App& noun, Session& session) {
   images_days->check(CLI::Range(std::uint32_t{0}, kDaysMax));
   prune->add_option("--images-before", options->images_before, "images that arrived before go")
       ->excludes(images_days);
+  CLI::Option* people_days = prune->add_option(
+      "--people-days", options->people_days,
+      "let events tell of people so long, and keep images no longer; 0: for ever");
+  people_days->check(CLI::Range(std::uint32_t{0}, kDaysMax));
+  prune
+      ->add_option("--people-before", options->people_before,
+                   "what events that arrived before tell of people goes, and images do")
+      ->excludes(people_days);
   prune->add_flag("--dry-run", options->dry_run, "say what would go, and change nothing");
   prune->callback([&session, options] {
     session.run = [&session, options] { return Prune(session, *options); };

@@ -228,7 +228,8 @@ absl::Status Gateway::Parts::MakeCore() {
   retention = std::make_unique<core::Retention>(
       *store, *writer, loop, clock,
       core::Retention::Options{.events_days = config.retention_events_days,
-                               .images_days = config.retention_images_days});
+                               .images_days = config.retention_images_days,
+                               .people_days = config.retention_people_days});
   access->OnCleared([this](model::DeviceId device, model::EventId last, auto done) {
     sealing->RecordCleared(device, last, "", std::move(done));  // nobody is asked who he is yet
   });

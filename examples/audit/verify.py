@@ -19,6 +19,7 @@ import tempfile
 
 PERSONAL = (4, 11, 12)  # user ID, temperature, card data; and every field above 15
 KINDS = {1: "store", 2: "epoch", 3: "gap", 4: "images", 5: "generation", 6: "cleared", 7: "prune", 8: "erasure", 9: "restore"}
+PERIOD_MS = 30 * 24 * 3600 * 1000  # as long as a person's salt is used for new events
 SPKI = bytes.fromhex("302a300506032b6570032100")  # what stands before an Ed25519 key in its DER form
 
 
@@ -97,10 +98,19 @@ class Store:
         self.salt = self.db.execute("SELECT value FROM secret WHERE name = 'salt'").fetchone()[0]
         self.epochs, self.changed = {}, set()  # (log device, epoch): what the chain says of it
         self.gaps = self.images = self.absences = self.events = 0
-        self.erasures, self.pruned = {}, {1: [], 2: []}
-        for (body,) in self.db.execute("SELECT body FROM entry WHERE kind = 7"):
+        self.erasures, self.pruned = {}, {1: [], 2: [], 3: []}
+        self.people_seq, self.people_pruned = 1, {}  # the first event that may tell of a person; by block: from which block on
+        for block, body in self.db.execute("SELECT block, body FROM entry WHERE kind = 7 ORDER BY block, n"):
             b = Body(body)
-            self.pruned[b.n(1)].append((b.n(8), b.n(8)))
+            what, first, last, rows = b.n(1), b.n(8), b.n(8), b.n(8)
+            require(what in self.pruned, f"a prune in block {block}")
+            if what < 3:
+                self.pruned[what].append((first, last))
+                continue
+            self.people_pruned[block] = first
+            begin = self.one("SELECT first_seq FROM block WHERE number = ?", first)
+            require(begin is not None, f"block {first} is missing")
+            self.people_seq = max(self.people_seq, begin[0] + rows)
         self.sealed = 0  # seals checked so far
         self.counting, self.event_left = True, False
 
@@ -128,7 +138,7 @@ class Store:
     def check_events(self, block, first, count):
         leaves = []
         rows = self.db.execute(
-            "SELECT e.*, p.user_id, p.salt, x.commitment FROM event e LEFT JOIN person p ON p.id = e.person "
+            "SELECT e.*, p.user_id, p.period, p.salt, x.commitment FROM event e LEFT JOIN person p ON p.id = e.person "
             "LEFT JOIN erased x ON x.seq = e.seq WHERE e.seq BETWEEN ? AND ? ORDER BY e.seq", (first, first + count - 1))
         names = [column[0] for column in rows.description]
         for expected, row in zip(range(first, first + count), rows):
@@ -150,6 +160,8 @@ class Store:
         else:
             salt = self.salt if e["person"] is None else e["salt"]
             commitment = sha(b"\x01", salt or b"", u(8, e["seq"]), personal)
+        require(e["seq"] >= self.people_seq or not (personal or e["person"]), f"{name} tells of a person, though that was pruned")
+        require(e["period"] in (None, 0, 1 + max(e["arrival_ms"], 0) // PERIOD_MS), f"{name}: the period of the salt")
         told = (v.get(1, 0), v.get(2, 0), v.get(3, 0), v.get(6, 0), v.get(7, 0), v.get(5, 0), v.get(8, 0), v.get(11, 0),
                 (v.get(4, b"").decode() or None), bool(v.get(9, 0)), bool(v.get(10, 0)))
         kept = (e["id"], e["timestamp"], e["device"], e["code"], e["sub_code"], e["entity"], e["tna_key"], e["temperature"],
@@ -319,15 +331,23 @@ class Store:
                          "SELECT person FROM image WHERE person NOT NULL)") is None, "a person whom nothing tells of")
 
     def check_erased(self):
+        taken = {block: [0, hashlib.sha256(b"\x09")] for block in self.erasures}
+        oldest = self.one("SELECT min(seq) FROM event")[0] or self.last + 1
+        for block, seq in self.db.execute("SELECT block, seq FROM erased ORDER BY seq"):
+            require(block in taken, f"event seq {seq}: it is erased, and no entry says so")
+            require(block not in self.people_pruned or oldest <= seq < self.people_seq, f"event seq {seq}: who erased it")
+            taken[block][0] += 1
+            taken[block][1].update(u(8, seq))
+        pruned_through = max((last for _, last in self.pruned[1]), default=0)
         for block, (events, events_digest, images, images_digest) in self.erasures.items():
-            seqs = [u(8, seq) for (seq,) in self.db.execute("SELECT seq FROM erased WHERE block = ? ORDER BY seq", (block,))]
+            count, digest = taken[block]
+            gone = block in self.people_pruned and self.people_pruned[block] <= pruned_through and count < events
+            require(gone or (count, digest.digest()) == (events, events_digest), f"what the erasure of block {block} took")
             keys = [b"".join(u(4, part) for part in row) for row in
                     self.db.execute("SELECT log_device, epoch, id FROM erased_image WHERE block = ? ORDER BY 1, 2, 3", (block,))]
-            require((len(seqs), sha(b"\x09", *seqs)) == (events, events_digest), f"what the erasure of block {block} took")
             require((len(keys), sha(b"\x0a", *keys)) == (images, images_digest), f"the images that the erasure of block {block} took")
-        for table in ("erased", "erased_image"):
-            blocks = {row[0] for row in self.db.execute(f"SELECT DISTINCT block FROM {table}")}
-            require(blocks <= set(self.erasures), f"{table}: rows of no erasure")
+        blocks = {row[0] for row in self.db.execute("SELECT DISTINCT block FROM erased_image")}
+        require(blocks <= set(self.erasures), "erased_image: rows of no erasure")
 
     def check_states(self):
         signed = lambda value: int.from_bytes(u(8, value), "big", signed=True)

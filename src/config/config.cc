@@ -206,6 +206,9 @@ const std::vector<Setting>& Settings() {
             "ever."),
       Count("retention.images_days", &Config::retention_images_days, 0, 36'500,
             "Days that images are kept, from their arrival on; 0: as long as their events."),
+      Count("retention.people_days", &Config::retention_people_days, 0, 36'500,
+            "Days that events tell of people, from their arrival on: user ID, temperature, card. "
+            "The events stay without; images are kept no longer. 0: as long as the events."),
       Duration("seal.interval_ms", &Config::seal_interval, 1'000, 3'600'000,
                "What was committed is sealed at most this often; a power cut or a hand on the file "
                "can change what is not sealed yet."),

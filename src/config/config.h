@@ -34,6 +34,7 @@ struct Config {
   std::uint32_t store_cache_mib = 64;
   std::uint32_t retention_events_days = 0;
   std::uint32_t retention_images_days = 0;
+  std::uint32_t retention_people_days = 0;
   std::chrono::milliseconds seal_interval{60'000};
   std::string seal_key_file;
   std::string seal_heads_file;

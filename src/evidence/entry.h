@@ -111,21 +111,25 @@ struct ClearedEntry {
 };
 
 // What a prune takes away. The numbers are stored.
-enum class Pruned : std::uint8_t { kEvents = 1, kImages = 2 };
+enum class Pruned : std::uint8_t { kEvents = 1, kImages = 2, kPeople = 3 };
 
 // Retention took the events or images of the blocks [first_block, last_block] out of the store. The
 // blocks and their other entries stay. last_block is under a seal.
+//
+// Of people: what the first `removed` events of these blocks tell of them is gone, and of all
+// events before. The entry is in one block with the erasure that took it, if there was anything.
 struct PruneEntry {
   Pruned what = Pruned::kEvents;
   std::uint64_t first_block = 0;
   std::uint64_t last_block = 0;
-  std::uint64_t removed = 0;  // rows
+  std::uint64_t removed = 0;  // rows; of people: events that were looked through
   std::string by = {};
 
   bool operator==(const PruneEntry&) const = default;
 };
 
-// A person's part of events and their images were taken out. It does not say whose.
+// The personal parts of events, and images, were taken out: one person's, or, beside a prune of
+// people, whoever's they were. It does not say whose.
 struct ErasureEntry {
   std::uint64_t events = 0;
   Digest events_digest{};  // over their seqs; see ErasedEvents

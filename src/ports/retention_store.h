@@ -15,6 +15,9 @@ namespace gatelog::ports {
 struct PruneLimits {
   std::optional<Timestamp> events_before = {};
   std::optional<Timestamp> images_before = {};
+  // What events tell of people: user IDs, temperatures, cards, fields that nobody knows. The events
+  // stay without. An image that is still there goes with what its event tells.
+  std::optional<Timestamp> people_before = {};
 };
 
 // How much went, or would go.
@@ -22,7 +25,8 @@ struct Pruned {
   std::uint64_t segments = 0;
   std::uint64_t events = 0;
   std::uint64_t images = 0;
-  std::uint64_t bytes = 0;  // about, in the file; they are used again, the file does not shrink
+  std::uint64_t people = 0;  // events that told of a person, and do no more
+  std::uint64_t bytes = 0;   // about, in the file; they are used again, the file does not shrink
   // Arrival of the oldest and the newest of it; nothing if there is none.
   std::optional<Timestamp> oldest = {};
   std::optional<Timestamp> newest = {};
@@ -30,7 +34,8 @@ struct Pruned {
 
 // The retention side of an event store. Taken away are whole segments, from the oldest on: a
 // segment is sealed, and all of it is older than the limit. What is gone is known: it is no gap,
-// `next` and the anchors of its logs stay, and so do the totals of what was ever stored.
+// `next` and the anchors of its logs stay, and so do the totals of what was ever stored. Of an
+// event that tells of nobody any more the anchor knows no user either.
 //
 // Errors: those of EventStore.
 class RetentionStore {
@@ -46,8 +51,9 @@ class RetentionStore {
     bool more = false;  // there may be more to do
   };
   // One short transaction: a segment stops being shown and the entry that says so is committed
-  // (`by` is who asked), or some rows of such a segment are deleted. A process that ends in between
-  // leaves a store that verifies; the rest goes with the next call. The committing thread.
+  // (`by` is who asked), or some rows of such a segment are deleted, or some events are made to
+  // tell of nobody, with an entry. A process that ends in between leaves a store that verifies; the
+  // rest goes with the next call. The committing thread.
   virtual absl::StatusOr<Step> PruneSome(const PruneLimits& limits, const std::string& by) = 0;
 };
 

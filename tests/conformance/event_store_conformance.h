@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <ostream>
@@ -14,6 +15,7 @@
 #include "ports/device_registry.h"
 #include "ports/event_store.h"
 #include "ports/evidence_store.h"
+#include "ports/retention_store.h"
 #include "tests/support/records.h"
 
 namespace gatelog::testing {
@@ -27,6 +29,11 @@ class StoreUnderTest {
   virtual ports::DeviceRegistry& registry() = 0;
   // Null: this store keeps no evidence.
   virtual ports::EvidenceStore* evidence() { return nullptr; }
+  // Null: this store prunes nothing. Else it keeps evidence, too.
+  virtual ports::RetentionStore* retention() { return nullptr; }
+  // The store's clock; not called where it prunes nothing.
+  virtual Timestamp Now() const { return {}; }
+  virtual void PassTime(std::chrono::milliseconds) {}
 
   // Closes both and opens them again, as after a restart. Not called where durable() is false.
   virtual bool durable() const = 0;

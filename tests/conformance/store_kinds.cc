@@ -5,7 +5,9 @@
 #include "store/sqlite/sqlite_registry.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tests/conformance/event_store_conformance.h"
+#include "tests/conformance/retention_store_conformance.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/moved_clock.h"
 #include "tests/support/temp_directory.h"
 
 namespace gatelog::testing {
@@ -29,6 +31,9 @@ class Sqlite final : public StoreUnderTest {
   ports::EventStore& store() override { return *store_; }
   ports::DeviceRegistry& registry() override { return *registry_; }
   ports::EvidenceStore* evidence() override { return store_.get(); }
+  ports::RetentionStore* retention() override { return store_.get(); }
+  Timestamp Now() const override { return clock_.Now(); }
+  void PassTime(std::chrono::milliseconds time) override { clock_.Move(time); }
   bool durable() const override { return true; }
   void Reopen() override {
     registry_.reset();
@@ -41,7 +46,7 @@ class Sqlite final : public StoreUnderTest {
     // Small, so that the suite goes through checkpoints.
     constexpr int kCheckpointPages = 64;
     auto opened = store::SqliteStore::Open(
-        {.directory = directory_.path(), .checkpoint_pages = kCheckpointPages});
+        {.directory = directory_.path(), .checkpoint_pages = kCheckpointPages, .clock = &clock_});
     ASSERT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
     auto registry = store::SqliteRegistry::Open(*store_);
@@ -50,6 +55,7 @@ class Sqlite final : public StoreUnderTest {
   }
 
   TempDirectory directory_;
+  MovedClock clock_;
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<store::SqliteRegistry> registry_;
 };
@@ -68,5 +74,7 @@ INSTANTIATE_TEST_SUITE_P(Stores, EventStoreImages, kKinds, kName);
 INSTANTIATE_TEST_SUITE_P(Stores, EventStoreReads, kKinds, kName);
 
 INSTANTIATE_TEST_SUITE_P(Stores, EventStoreEvidence, kKinds, kName);
+
+INSTANTIATE_TEST_SUITE_P(Stores, RetentionStoreConformance, kKinds, kName);
 
 }  // namespace gatelog::testing

@@ -5,65 +5,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "store/sqlite/segments.h"
-#include "store/sqlite/store_check.h"
-#include "tests/evidence/sealed_store.h"
+#include "tests/evidence/pruned_store.h"
 
 namespace gatelog::store {
 namespace {
 
 using std::chrono::days;
 using ::testing::HasSubstr;
-
-class PruningTest : public StoreAuditTest {
- protected:
-  // What a later age adds to Fill(): both logs go on, and are sealed.
-  void AddLater() {
-    Commit({Next(kDoor).AddSome(5).Make(), Next(kGate).AddSome(4).Make()});
-    Seal();
-  }
-  ports::PruneLimits EventsBefore(Timestamp time) const { return {.events_before = time}; }
-  ports::RetentionStore::Step Step(const ports::PruneLimits& limits) {
-    const auto step = store_->PruneSome(limits, "a test");
-    EXPECT_TRUE(step.ok()) << step.status();
-    return step.ok() ? *step : ports::RetentionStore::Step{};
-  }
-  ports::Pruned Prune(const ports::PruneLimits& limits) {
-    ports::Pruned sum;
-    constexpr int kStepsMax = 1'000;
-    for (int i = 0; i < kStepsMax; ++i) {
-      const ports::RetentionStore::Step step = Step(limits);
-      sum.segments += step.pruned.segments;
-      sum.events += step.pruned.events;
-      sum.images += step.pruned.images;
-      sum.bytes += step.pruned.bytes;
-      if (!step.more) return sum;
-    }
-    ADD_FAILURE() << "it has no end";
-    return sum;
-  }
-  std::int64_t Rows(const std::string& table) {
-    const auto database = Database::Open({.path = file(), .read_only = true});
-    EXPECT_TRUE(database.ok()) << database.status();
-    const auto rows = (*database)->QueryInteger(absl::StrCat("SELECT count(*) FROM ", table));
-    EXPECT_TRUE(rows.ok()) << rows.status();
-    return rows.ok() ? *rows : -1;
-  }
-  void ExpectSound(const std::string& when) {
-    const auto report = Audit();
-    EXPECT_TRUE(report.ok()) << when << ": " << report.status();
-    const auto database = Database::Open({.path = file(), .read_only = true});
-    ASSERT_TRUE(database.ok()) << database.status();
-    const auto checked = CheckStore(**database, nullptr);
-    ASSERT_TRUE(checked.ok()) << when << ": " << checked.status();
-    EXPECT_EQ(checked->first_seq, store_->first_seq()) << when;
-    EXPECT_EQ(checked->last_seq, store_->last_seq()) << when;
-    const auto page = store_->Read({.limit = 10'000});
-    ASSERT_TRUE(page.ok());
-    EXPECT_EQ(page->events.size(), checked->events) << when;
-    if (page->events.empty()) return;
-    EXPECT_EQ(page->events.front().seq, store_->first_seq()) << when;
-  }
-};
 
 TEST_F(PruningTest, WhatIsOldGoesAndTheRestVerifies) {
   Fill();

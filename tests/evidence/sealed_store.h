@@ -9,6 +9,7 @@
 
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/store_audit.h"
+#include "tests/support/moved_clock.h"
 #include "tests/support/records.h"
 #include "tests/support/temp_directory.h"
 
@@ -16,18 +17,6 @@ namespace gatelog::store {
 
 inline constexpr model::DeviceId kDoor = 541'000'001;
 inline constexpr model::DeviceId kGate = 541'000'007;
-
-// The system's time, moved on by as much as a test says.
-class MovedClock final : public Clock {
- public:
-  Timestamp Now() const override { return system_.Now() + moved_; }
-  std::chrono::steady_clock::time_point Steady() const override { return system_.Steady(); }
-  void Move(std::chrono::milliseconds by) { moved_ += by; }
-
- private:
-  SystemClock system_;
-  std::chrono::milliseconds moved_{0};
-};
 
 // A store with something of everything that the chain knows, in a data directory of its own.
 class StoreAuditTest : public ::testing::Test {
@@ -122,7 +111,7 @@ class StoreAuditTest : public ::testing::Test {
   absl::StatusOr<AuditReport> Audit() const { return Audit(file()); }
 
   testing::TempDirectory directory_;
-  MovedClock clock_;
+  testing::MovedClock clock_;
   evidence::SealKey key_;
   std::vector<evidence::HeadLine> heads_;
   std::unique_ptr<SqliteStore> store_;

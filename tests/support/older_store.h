@@ -5,9 +5,26 @@
 namespace gatelog::testing {
 
 // SQL that makes a store what earlier versions of its tables would be with the same events. Anchors
-// stay as they are, which an earlier version would not know.
+// stay as they are, which version 1 and 2 would not know.
+
+// Of a store whose events are of one period of salts, and without any that tells of a person whom
+// it does not name: those had the store's salt.
+inline std::string BackToVersion3() {
+  return "DROP VIEW events; "
+         "CREATE TABLE old_person (id INTEGER PRIMARY KEY, user_id TEXT NOT NULL UNIQUE, "
+         "salt BLOB NOT NULL DEFAULT x'') STRICT; "
+         "INSERT INTO old_person SELECT id, user_id, salt FROM person WHERE user_id IS NOT NULL; "
+         "UPDATE event SET person = NULL WHERE person NOT IN (SELECT id FROM old_person); "
+         "UPDATE image SET person = NULL WHERE person NOT IN (SELECT id FROM old_person); "
+         "DROP TABLE person; ALTER TABLE old_person RENAME TO person; "
+         "CREATE VIEW events AS SELECT e.seq, p.user_id FROM event AS e "
+         "LEFT JOIN person AS p ON p.id = e.person; "
+         "PRAGMA user_version = 3;";
+}
+
 inline std::string BackToVersion2() {
-  return "DROP VIEW events; DROP VIEW image_absences; DROP INDEX image_person; "
+  return BackToVersion3() +
+         "DROP VIEW events; DROP VIEW image_absences; DROP INDEX image_person; "
          "DROP TABLE secret; DROP TABLE block; DROP TABLE entry; DROP TABLE seal; "
          "DROP TABLE seal_manifest; DROP TABLE erased; DROP TABLE erased_image; "
          "ALTER TABLE event DROP COLUMN mark; ALTER TABLE person DROP COLUMN salt; "

@@ -140,6 +140,16 @@ BatchMaker& BatchMaker::LiveFrom(model::EventId id) {
   return *this;
 }
 
+BatchMaker& BatchMaker::Arrived(Timestamp arrival) {
+  batch_.arrival = arrival;
+  return *this;
+}
+
+BatchMaker& BatchMaker::AppendToRecord(std::string_view bytes) {
+  batch_.events.back().payload += bytes;
+  return *this;
+}
+
 ports::Batch BatchMaker::Make() const { return batch_; }
 
 }  // namespace gatelog::testing

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "model/event.h"
 #include "ports/event_store.h"
@@ -36,6 +37,10 @@ class BatchMaker {
   BatchMaker& AddGap(std::uint32_t count, model::GapReason reason);
   // Events with a smaller ID are backlog.
   BatchMaker& LiveFrom(model::EventId id);
+  // When the gateway received it; else it is always the same moment.
+  BatchMaker& Arrived(Timestamp arrival);
+  // The last event's record gets these bytes at its end, such as fields that no event of ours has.
+  BatchMaker& AppendToRecord(std::string_view bytes);
 
   model::EventId next() const { return batch_.after.next; }
   ports::Batch Make() const;

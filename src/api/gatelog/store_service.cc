@@ -14,16 +14,19 @@ namespace {
 
 constexpr std::size_t kUserIdSizeMax = 4'096;  // bytes; what a record can hold
 
-core::Retention::Wish EventsOf(const gatelog::v1::PruneRequest& request) {
-  if (request.has_events_days()) return {.days = request.events_days()};
-  if (!request.has_events_before_ms()) return {};
-  return {.before = Timestamp(std::chrono::milliseconds(request.events_before_ms()))};
+Timestamp Time(std::int64_t milliseconds) {
+  return Timestamp(std::chrono::milliseconds(milliseconds));
 }
 
-core::Retention::Wish ImagesOf(const gatelog::v1::PruneRequest& request) {
-  if (request.has_images_days()) return {.days = request.images_days()};
-  if (!request.has_images_before_ms()) return {};
-  return {.before = Timestamp(std::chrono::milliseconds(request.images_before_ms()))};
+core::Retention::Wishes WishesOf(const gatelog::v1::PruneRequest& request) {
+  core::Retention::Wishes wishes;
+  if (request.has_events_days()) wishes.events.days = request.events_days();
+  if (request.has_events_before_ms()) wishes.events.before = Time(request.events_before_ms());
+  if (request.has_images_days()) wishes.images.days = request.images_days();
+  if (request.has_images_before_ms()) wishes.images.before = Time(request.images_before_ms());
+  if (request.has_people_days()) wishes.people.days = request.people_days();
+  if (request.has_people_before_ms()) wishes.people.before = Time(request.people_before_ms());
+  return wishes;
 }
 
 std::int64_t Milliseconds(const std::optional<Timestamp>& time) {
@@ -35,6 +38,7 @@ gatelog::v1::PruneResponse ToWire(const ports::Pruned& pruned) {
   wire.set_segments(pruned.segments);
   wire.set_events(pruned.events);
   wire.set_images(pruned.images);
+  wire.set_people(pruned.people);
   wire.set_bytes(pruned.bytes);
   wire.set_oldest_arrival_ms(Milliseconds(pruned.oldest));
   wire.set_newest_arrival_ms(Milliseconds(pruned.newest));
@@ -95,8 +99,8 @@ grpc::ServerUnaryReactor* StoreService::Prune(Context*, const gatelog::v1::Prune
       if (!pruned.ok()) return call.Finish(pruned.status());
       call.Reply(ToWire(*pruned));
     };
-    if (wanted.dry_run()) return finish(retention_.Preview(EventsOf(wanted), ImagesOf(wanted)));
-    retention_.Prune(EventsOf(wanted), ImagesOf(wanted), wanted.requested_by(), std::move(finish));
+    if (wanted.dry_run()) return finish(retention_.Preview(WishesOf(wanted)));
+    retention_.Prune(WishesOf(wanted), wanted.requested_by(), std::move(finish));
   });
 }
 

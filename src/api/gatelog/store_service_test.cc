@@ -83,6 +83,7 @@ class FakeRetention final : public ports::RetentionStore {
   ports::Pruned there{.segments = 1,
                       .events = 5,
                       .images = 2,
+                      .people = 4,
                       .bytes = 700,
                       .oldest = Timestamp(std::chrono::milliseconds(1'000)),
                       .newest = Timestamp(std::chrono::milliseconds(2'000))};
@@ -200,12 +201,14 @@ TEST_F(StoreServiceTest, PruningIsShownFirstAndThenDone) {
   v1::PruneRequest request;
   request.set_dry_run(true);
   request.set_images_before_ms(7'000);
+  request.set_people_before_ms(6'000);
   request.set_requested_by("an operator");
   v1::PruneResponse response;
   ASSERT_TRUE(stub_->Prune(&context_, request, &response).ok());
   EXPECT_EQ(response.events(), 5u);
   EXPECT_FALSE(retention_store_.gone);
   EXPECT_EQ(retention_store_.asked.images_before, Timestamp(std::chrono::milliseconds(7'000)));
+  EXPECT_EQ(retention_store_.asked.people_before, Timestamp(std::chrono::milliseconds(6'000)));
   EXPECT_TRUE(retention_store_.asked.events_before.has_value()) << "as configured";
   request.set_dry_run(false);
   request.set_events_days(0);
@@ -215,6 +218,7 @@ TEST_F(StoreServiceTest, PruningIsShownFirstAndThenDone) {
   EXPECT_FALSE(retention_store_.asked.events_before.has_value()) << "for ever";
   EXPECT_EQ(response.segments(), 1u);
   EXPECT_EQ(response.images(), 2u);
+  EXPECT_EQ(response.people(), 4u);
   EXPECT_EQ(response.bytes(), 700u);
   EXPECT_EQ(response.oldest_arrival_ms(), 1'000);
   EXPECT_EQ(response.newest_arrival_ms(), 2'000);

@@ -14,6 +14,7 @@ void Add(const ports::Pruned& step, ports::Pruned& sum) {
   sum.segments += step.segments;
   sum.events += step.events;
   sum.images += step.images;
+  sum.people += step.people;
   sum.bytes += step.bytes;
   if (step.oldest) sum.oldest = sum.oldest ? std::min(*sum.oldest, *step.oldest) : *step.oldest;
   if (step.newest) sum.newest = sum.newest ? std::max(*sum.newest, *step.newest) : *step.newest;
@@ -28,7 +29,7 @@ Retention::Retention(ports::RetentionStore& store, Executor& writer, TimedExecut
 void Retention::Start() { Tick(); }
 
 void Retention::Tick() {
-  Prune({}, {}, kGateway, [](const absl::StatusOr<ports::Pruned>&) {});
+  Prune({}, kGateway, [](const absl::StatusOr<ports::Pruned>&) {});
   loop_.PostAfter(options_.interval, [this] { Tick(); });
 }
 
@@ -39,19 +40,22 @@ std::optional<Timestamp> Retention::LimitOf(const Wish& wish, std::uint32_t days
   return clock_.Now() - std::chrono::days(days);
 }
 
-ports::PruneLimits Retention::LimitsOf(const Wish& events, const Wish& images) const {
-  return {LimitOf(events, options_.events_days), LimitOf(images, options_.images_days)};
+ports::PruneLimits Retention::LimitsOf(const Wishes& wishes) const {
+  ports::PruneLimits limits{LimitOf(wishes.events, options_.events_days),
+                            LimitOf(wishes.images, options_.images_days),
+                            LimitOf(wishes.people, options_.people_days)};
+  // No limit is less than any.
+  limits.images_before = std::max(limits.images_before, limits.people_before);
+  return limits;
 }
 
-absl::StatusOr<ports::Pruned> Retention::Preview(const Wish& events, const Wish& images) {
-  return store_.PreviewPrune(LimitsOf(events, images));
+absl::StatusOr<ports::Pruned> Retention::Preview(const Wishes& wishes) {
+  return store_.PreviewPrune(LimitsOf(wishes));
 }
 
-void Retention::Prune(const Wish& events, const Wish& images, std::string by, Reply reply) {
-  Step(std::make_shared<Run>(Run{.limits = LimitsOf(events, images),
-                                 .by = std::move(by),
-                                 .pruned = {},
-                                 .reply = std::move(reply)}));
+void Retention::Prune(const Wishes& wishes, std::string by, Reply reply) {
+  Step(std::make_shared<Run>(Run{
+      .limits = LimitsOf(wishes), .by = std::move(by), .pruned = {}, .reply = std::move(reply)}));
 }
 
 void Retention::Step(std::shared_ptr<Run> run) {
@@ -69,7 +73,10 @@ void Retention::Step(std::shared_ptr<Run> run) {
 void Retention::End(Run& run, const absl::Status& status) {
   if (run.pruned.segments > 0) {
     LogInfo("What is older than it is kept was pruned from the store.",
-            {{"events", run.pruned.events}, {"images", run.pruned.images}, {"by", run.by}});
+            {{"events", run.pruned.events},
+             {"images", run.pruned.images},
+             {"events_without_person", run.pruned.people},
+             {"by", run.by}});
   }
   if (!status.ok()) {
     if (run.by == kGateway) {

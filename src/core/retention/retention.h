@@ -24,14 +24,22 @@ class Retention {
   struct Options {
     std::uint32_t events_days = 0;  // 0: for ever
     std::uint32_t images_days = 0;
+    std::uint32_t people_days = 0;
     std::chrono::milliseconds interval{3'600'000};
   };
 
-  // What somebody asks for, of each kind: a number of days (0: for ever) or a time; neither: as the
+  // What somebody asks for, of one kind: a number of days (0: for ever) or a time; neither: as the
   // options say.
   struct Wish {
     std::optional<std::uint32_t> days = {};
     std::optional<Timestamp> before = {};
+  };
+  // Of each kind. An image shows a person, so images are kept no longer than what events tell of
+  // people, whatever is said of images.
+  struct Wishes {
+    Wish events = {};
+    Wish images = {};
+    Wish people = {};
   };
 
   using Reply = absl::AnyInvocable<void(absl::StatusOr<ports::Pruned>)>;
@@ -44,10 +52,10 @@ class Retention {
   void Start();
 
   // Replies on the loop's thread, when all of it is done.
-  void Prune(const Wish& events, const Wish& images, std::string by, Reply reply);
+  void Prune(const Wishes& wishes, std::string by, Reply reply);
 
   // What Prune would take now. Any thread that may block on the store.
-  absl::StatusOr<ports::Pruned> Preview(const Wish& events, const Wish& images);
+  absl::StatusOr<ports::Pruned> Preview(const Wishes& wishes);
 
  private:
   struct Run {
@@ -58,7 +66,7 @@ class Retention {
   };
 
   void Tick();
-  ports::PruneLimits LimitsOf(const Wish& events, const Wish& images) const;
+  ports::PruneLimits LimitsOf(const Wishes& wishes) const;
   std::optional<Timestamp> LimitOf(const Wish& wish, std::uint32_t days_kept) const;
   void Step(std::shared_ptr<Run> run);
   void End(Run& run, const absl::Status& status);

@@ -71,6 +71,11 @@ absl::Status AuditPass::CompareEntry(const evidence::Entry& entry) {
   if (const auto* erasure = std::get_if<evidence::ErasureEntry>(&entry)) {
     erasures_[report_.blocks + 1] = *erasure;
   }
+  if (const auto* prune = std::get_if<evidence::PruneEntry>(&entry)) {
+    if (prune->what == evidence::Pruned::kPeople) {
+      people_pruned_[report_.blocks + 1] = prune->first_block;
+    }
+  }
   const bool store_again =
       std::holds_alternative<evidence::StoreEntry>(entry) && report_.blocks != 0;
   if (store_again) {

@@ -7,6 +7,7 @@
 #include "model/event.h"
 #include "store/sqlite/audit_pass.h"
 #include "store/sqlite/event_writer.h"
+#include "store/sqlite/person_table.h"
 
 namespace gatelog::store {
 
@@ -34,6 +35,7 @@ enum Column : int {
   kPayload,
   kMark,
   kUserId,
+  kPeriod,
   kSalt,
   kCommitment,
 };
@@ -41,8 +43,10 @@ enum Column : int {
 constexpr char kSelect[] =
     "SELECT e.seq, e.log_device, e.epoch, e.id, e.timestamp, e.device, e.code, e.sub_code, "
     "e.person, e.entity, e.tna_key, e.flags, e.temperature, e.arrival_ms, e.phase, e.payload, "
-    "e.mark, p.user_id, p.salt, x.commitment FROM event AS e LEFT JOIN person AS p ON p.id = "
-    "e.person LEFT JOIN erased AS x ON x.seq = e.seq WHERE e.seq BETWEEN ?1 AND ?2 ORDER BY e.seq";
+    "e.mark, p.user_id, p.period, p.salt, x.commitment FROM event AS e LEFT JOIN person AS p ON "
+    "p.id "
+    "= e.person LEFT JOIN erased AS x ON x.seq = e.seq WHERE e.seq BETWEEN ?1 AND ?2 ORDER BY "
+    "e.seq";
 
 evidence::EventPlace PlaceOf(const Statement& row) {
   return {.seq = static_cast<std::uint64_t>(row.Integer(kSeq)),
@@ -78,9 +82,13 @@ std::vector<std::string> Disagreements(const Statement& row) {
   compare(kTnaKey, event.tna_key, "T&A key");
   compare(kTemperature, event.temperature, "temperature");
   const bool same_user = event.user_id.empty()
-                             ? row.IsNull(kPerson)
+                             ? row.IsNull(kUserId)
                              : !row.IsNull(kUserId) && row.Bytes(kUserId) == event.user_id;
   if (!same_user) wrong.emplace_back("user ID");
+  const Timestamp arrival{std::chrono::milliseconds(row.Integer(kArrival))};
+  const bool same_period =
+      row.IsNull(kPerson) || row.Integer(kPeriod) == 0 || row.Integer(kPeriod) == PeriodOf(arrival);
+  if (!same_period) wrong.emplace_back("period of the person's salt");
   const std::int64_t flags = (event.has_image ? kFlagHasImage : 0) |
                              (event.changed_on_device ? kFlagChangedOnDevice : 0) |
                              (row.Integer(kFlags) & kFlagErased);
@@ -146,12 +154,14 @@ absl::Status AuditPass::CheckEvent(const Statement& row, std::uint64_t seq) {
       return Finding(
           absl::StrCat(NameOf(row), ": its personal part was erased, but there is one again"));
     }
-    ++report_.erased_events;
   } else if (IsErased(row)) {
     return Finding(absl::StrCat(NameOf(row), ": it is marked as erased, and was not"));
   } else {
     const std::string_view salt = row.IsNull(kPerson) ? store_salt_ : row.Bytes(kSalt);
     personal = builder_.leaves().Personal(salt, seq, split_.personal_part);
+  }
+  if (seq < people_seq_ && (!split_.personal_part.empty() || !row.IsNull(kPerson))) {
+    return Finding(absl::StrCat(NameOf(row), ": it tells of a person, though that was pruned"));
   }
   const evidence::Digest leaf = builder_.leaves().Event(place, split_.public_part, personal);
   const bool marked = builder_.AddEventLeaf(leaf) == row.Integer(kMark);

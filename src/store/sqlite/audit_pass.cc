@@ -6,28 +6,46 @@
 #include "base/status_macros.h"
 #include "store/sqlite/chain_writer.h"
 #include "store/sqlite/seal_table.h"
+#include "store/sqlite/segments.h"
 
 namespace gatelog::store {
 
 using evidence::Finding;
 
 absl::Status AuditPass::LoadPrunes() {
-  events_pruned_.clear();
-  images_pruned_.clear();
   GATELOG_ASSIGN_OR_RETURN(
-      Statement select, database_.Prepare("SELECT body FROM entry INDEXED BY entry_rare WHERE kind "
-                                          "IN (7, 8, 9) AND kind = 7"));
+      Statement select,
+      database_.Prepare("SELECT block, n, mark, body FROM entry INDEXED BY entry_rare WHERE kind "
+                        "IN (7, 8, 9) AND kind = 7 AND block > ?1 ORDER BY block, n"));
+  select.Bind(1, static_cast<std::int64_t>(prunes_loaded_));
+  std::optional<evidence::PruneEntry> people;
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
-    if (!row) return absl::OkStatus();
-    // One that cannot be read shows in its block.
-    const auto entry = evidence::DecodeEntry(static_cast<std::uint8_t>(evidence::EntryKind::kPrune),
-                                             select.Bytes(0));
+    if (!row) break;
+    prunes_loaded_ = static_cast<std::uint64_t>(select.Integer(0));
+    // One that is not what was committed shows in its block.
+    constexpr auto kPrune = evidence::EntryKind::kPrune;
+    const evidence::Digest leaf = leaves_.Entry(
+        prunes_loaded_, static_cast<std::uint32_t>(select.Integer(1)), kPrune, select.Bytes(3));
+    if (evidence::MarkOf(leaf) != select.Integer(2)) continue;
+    const auto entry = evidence::DecodeEntry(static_cast<std::uint8_t>(kPrune), select.Bytes(3));
     if (!entry) continue;
     const auto& prune = std::get<evidence::PruneEntry>(*entry);
-    (prune.what == evidence::Pruned::kEvents ? events_pruned_ : images_pruned_)
-        .push_back({prune.first_block, prune.last_block});
+    if (prune.what == evidence::Pruned::kPeople) {
+      people = prune;
+    } else {
+      (prune.what == evidence::Pruned::kEvents ? events_pruned_ : images_pruned_)
+          .push_back({prune.first_block, prune.last_block});
+    }
   }
+  if (!people) return absl::OkStatus();
+  const absl::StatusOr<std::uint64_t> seq = PeopleSeqOf(database_, *people);
+  if (!seq.ok()) {
+    return Finding(absl::StrCat("block ", people->first_block,
+                                ", from which on people are said to be pruned, is missing"));
+  }
+  people_seq_ = std::max(people_seq_, *seq);
+  return absl::OkStatus();
 }
 
 bool AuditPass::Contains(const std::vector<Blocks>& ranges, std::uint64_t block) {

@@ -24,7 +24,8 @@ class AuditPass {
   AuditPass(Database& database, const AuditOptions& options)
       : database_(database), options_(options) {}
 
-  // Which blocks' events and images were taken away. At the beginning of each piece.
+  // Which blocks' events and images were taken away, and what of people. At the beginning of each
+  // piece.
   absl::Status LoadPrunes();
   // The block that follows report().blocks: itself, its events and entries, and the seals on it.
   absl::Status CheckNextBlock();
@@ -79,6 +80,10 @@ class AuditPass {
   absl::Status CheckEpochs();
   absl::Status CheckLogs();
   absl::Status CheckErased();
+  absl::Status CheckErasedRow(std::uint64_t block, std::uint64_t seq,
+                              std::uint64_t oldest_event) const;
+  absl::Status CheckErasure(std::uint64_t block, std::uint64_t events,
+                            const evidence::Digest& digest) const;
   absl::Status CheckErasedImages();
   absl::Status CheckCounts();
   absl::Status CheckPeople();
@@ -89,20 +94,24 @@ class AuditPass {
   AuditReport report_;
   evidence::Ledger ledger_;
   evidence::BlockBuilder builder_;
+  evidence::Leaves leaves_;
   model::SplitEvent split_;
   std::string store_salt_;
-  bool event_left_ = false;  // a pruned block had events left; those after it are whole
+  bool event_left_ = false;          // a pruned block had events left; those after it are whole
+  std::uint64_t prunes_loaded_ = 0;  // the last block whose prunes are known
   std::vector<Blocks> events_pruned_;
   std::vector<Blocks> images_pruned_;
+  std::uint64_t people_seq_ = 1;  // events before it tell of nobody
   std::uint64_t images_pruned_count_ = 0;
   std::uint64_t images_left_count_ = 0;  // of those, rows that are still to be deleted
   // The first thing whose mark is not right; whether it is itself wrong shows in the block's head.
   std::string suspect_event_;
   std::string suspect_entry_;
   std::string suspect_mark_;
-  bool pruned_before_ = false;  // blocks without events came since the last seal
   // By block: what an erasure says it took away.
   std::map<std::uint64_t, evidence::ErasureEntry> erasures_;
+  // By block: where that of an erasure by retention begins.
+  std::map<std::uint64_t, std::uint64_t> people_pruned_;
 };
 
 }  // namespace gatelog::store

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
@@ -16,6 +17,11 @@ std::string NameOf(std::int64_t log_device, std::int64_t epoch) {
 }
 
 std::int64_t Number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
+absl::Status OtherEventsErased(std::uint64_t block, const evidence::ErasureEntry& erasure) {
+  return Finding(absl::StrCat("the erasure of block ", block, " took ", erasure.events,
+                              " events; those that are marked as erased by it are others"));
+}
 
 // Names the first of several values that is not what the chain says.
 class Comparison {
@@ -75,32 +81,71 @@ absl::Status AuditPass::CheckNothingOutside() {
   return absl::OkStatus();
 }
 
+// In the order of seq, which needs no sorting. The events of an erasure by retention follow each
+// other, so of those only one is open at a time.
 absl::Status AuditPass::CheckErased() {
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement select,
-      database_.Prepare("SELECT block, seq, commitment FROM erased ORDER BY block, seq"));
+  GATELOG_ASSIGN_OR_RETURN(Statement oldest, database_.Prepare("SELECT min(seq) FROM event"));
+  GATELOG_RETURN_IF_ERROR(oldest.Step().status());
+  const std::uint64_t oldest_event = oldest.IsNull(0)
+                                         ? report_.events + report_.pruned_events + 1
+                                         : static_cast<std::uint64_t>(oldest.Integer(0));
+  GATELOG_ASSIGN_OR_RETURN(Statement select,
+                           database_.Prepare("SELECT block, seq FROM erased ORDER BY seq"));
   std::map<std::uint64_t, evidence::ErasedEvents> taken;
-  std::uint64_t rows = 0;
+  std::set<std::uint64_t> closed;
+  std::uint64_t open = 0;  // an erasure by retention; 0: none
+  const auto close = [&](std::uint64_t block) {
+    auto found = taken.extract(block);
+    closed.insert(block);
+    return CheckErasure(block, found.mapped().count(), found.mapped().Finish());
+  };
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
     if (!row) break;
     const auto block = static_cast<std::uint64_t>(select.Integer(0));
     const auto seq = static_cast<std::uint64_t>(select.Integer(1));
-    if (!erasures_.contains(block)) {
-      return Finding(absl::StrCat("event seq ", seq, " is erased, and no entry says so"));
+    GATELOG_RETURN_IF_ERROR(CheckErasedRow(block, seq, oldest_event));
+    if (people_pruned_.contains(block) && block != open) {
+      if (open != 0) GATELOG_RETURN_IF_ERROR(close(open));
+      if (closed.contains(block)) return OtherEventsErased(block, erasures_.at(block));
+      open = block;
     }
     taken[block].Add(seq);
-    ++rows;
+    ++report_.erased_events;
   }
   for (const auto& [block, erasure] : erasures_) {
-    evidence::ErasedEvents& events = taken[block];
-    if (events.count() != erasure.events || events.Finish() != erasure.events_digest) {
-      return Finding(absl::StrCat("the erasure of block ", block, " took ", erasure.events,
-                                  " events; those that are marked as erased by it are others"));
-    }
+    if (closed.contains(block)) continue;
+    taken.try_emplace(block);
+    GATELOG_RETURN_IF_ERROR(close(block));
   }
-  report_.erased_events = rows;
   return absl::OkStatus();
+}
+
+absl::Status AuditPass::CheckErasedRow(std::uint64_t block, std::uint64_t seq,
+                                       std::uint64_t oldest_event) const {
+  if (!erasures_.contains(block)) {
+    return Finding(absl::StrCat("event seq ", seq, " is erased, and no entry says so"));
+  }
+  if (!people_pruned_.contains(block)) return absl::OkStatus();
+  if (seq >= people_seq_ || seq < oldest_event) {
+    return Finding(absl::StrCat("event seq ", seq, " is marked as erased by block ", block,
+                                ", which did not take it, or it is pruned"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AuditPass::CheckErasure(std::uint64_t block, std::uint64_t events,
+                                     const evidence::Digest& digest) const {
+  const evidence::ErasureEntry& erasure = erasures_.at(block);
+  if (events == erasure.events && digest == erasure.events_digest) return absl::OkStatus();
+  // Where some of the events were pruned since, their rows went with them.
+  const auto people = people_pruned_.find(block);
+  const bool some_pruned =
+      people != people_pruned_.end() &&
+      std::any_of(events_pruned_.begin(), events_pruned_.end(),
+                  [&](const Blocks& range) { return people->second <= range.last; });
+  if (some_pruned && events < erasure.events) return absl::OkStatus();
+  return OtherEventsErased(block, erasure);
 }
 
 absl::Status AuditPass::CheckErasedImages() {
@@ -115,7 +160,9 @@ absl::Status AuditPass::CheckErasedImages() {
     const model::RecordKey key{static_cast<model::DeviceId>(select.Integer(1)),
                                static_cast<model::Epoch>(select.Integer(2)),
                                static_cast<model::EventId>(select.Integer(3))};
-    if (!erasures_.contains(block)) {
+    const bool fits = select.Integer(1) == key.log_device && select.Integer(2) == key.epoch &&
+                      select.Integer(3) == key.id;
+    if (!fits || !erasures_.contains(block)) {
       return Finding(absl::StrCat("the image of ", NameOf(key.log_device, key.epoch), " ID ",
                                   key.id, " is erased, and no entry says so"));
     }

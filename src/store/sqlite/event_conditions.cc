@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "model/event.h"
 #include "store/sqlite/json_list.h"
+#include "store/sqlite/person_table.h"
 
 namespace gatelog::store {
 namespace {
@@ -33,17 +34,10 @@ absl::Status AddUsers(Database& database, const std::vector<std::string>& users,
   if (users.empty()) return absl::OkStatus();
   std::vector<std::int64_t> people;
   bool nobody = false;  // the empty user ID was asked for
-  GATELOG_ASSIGN_OR_RETURN(Statement select,
-                           database.Prepare("SELECT id FROM person WHERE user_id = ?1"));
   for (const std::string& user : users) {
-    if (user.empty()) {
-      nobody = true;
-      continue;
-    }
-    select.BindText(1, user);
-    GATELOG_ASSIGN_OR_RETURN(const bool known, select.Step());
-    if (known) people.push_back(select.Integer(0));
-    select.Reset();
+    nobody = nobody || user.empty();
+    GATELOG_ASSIGN_OR_RETURN(const std::vector<Person> rows, FindPeople(database, user));
+    for (const Person& row : rows) people.push_back(row.id);
   }
   if (nobody && people.empty()) {
     filter.conditions.Add("person IS NULL");

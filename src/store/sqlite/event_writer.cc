@@ -1,6 +1,5 @@
 #include "store/sqlite/event_writer.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -11,8 +10,6 @@
 
 namespace gatelog::store {
 namespace {
-
-constexpr std::size_t kPeopleCachedMax = 200'000;
 
 std::int64_t FlagsOf(const model::Event& event) {
   return (event.has_image ? kFlagHasImage : 0) |
@@ -98,8 +95,22 @@ absl::Status EventWriter::Write(const ports::Batch& batch, std::uint64_t& seq,
 absl::StatusOr<ports::Erased> EventWriter::Erase(const std::string& user_id,
                                                  const std::string& by) {
   // Also if the transaction fails later: then it is read again.
-  people_.erase(user_id);
+  people_.OnGone(user_id);
   return EraseUser(database_, chain_, erased_anchors_, user_id, by);
+}
+
+absl::StatusOr<ErasedPeople> EventWriter::ErasePeople(std::uint64_t first_seq,
+                                                      std::uint64_t end_seq,
+                                                      const std::string& by) {
+  GATELOG_ASSIGN_OR_RETURN(
+      ErasedPeople erased,
+      store::ErasePeople(database_, chain_, erased_anchors_, first_seq, end_seq, by));
+  OnPeopleGone(erased.gone);
+  return erased;
+}
+
+void EventWriter::OnPeopleGone(const std::vector<std::string>& user_ids) {
+  for (const std::string& user_id : user_ids) people_.OnGone(user_id);
 }
 
 absl::Status EventWriter::CheckFence(const ports::Batch& batch, model::Generation& generation,
@@ -159,10 +170,10 @@ absl::Status EventWriter::WriteEvents(const ports::Batch& batch, std::uint64_t& 
     insert.Bind(1, static_cast<std::int64_t>(seq + 1));
     BindEvent(batch, event, insert);
     std::string_view salt = chain_.store_salt();
-    if (event.user_id.empty()) {
+    GATELOG_ASSIGN_OR_RETURN(const PeopleOfEvents::Row* person, PersonOf(event, batch.arrival));
+    if (person == nullptr) {
       insert.BindNull(9);
     } else {
-      GATELOG_ASSIGN_OR_RETURN(const Person* person, PersonOf(event.user_id));
       insert.Bind(9, person->id);
       salt = {person->salt.data(), person->salt.size()};
     }
@@ -191,42 +202,13 @@ absl::Status EventWriter::WriteGaps(const ports::Batch& batch) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<const EventWriter::Person*> EventWriter::PersonOf(const std::string& user_id) {
-  const auto cached = people_.find(user_id);
-  if (cached != people_.end()) return &cached->second;
-
-  GATELOG_ASSIGN_OR_RETURN(Statement select,
-                           database_.Prepare("SELECT id, salt FROM person WHERE user_id = ?1"));
-  select.BindText(1, user_id);
-  GATELOG_ASSIGN_OR_RETURN(const bool known, select.Step());
-  Person person;
-  if (known) {
-    person.id = select.Integer(0);
-    if (select.Bytes(1).size() != person.salt.size()) {
-      return absl::DataLossError(absl::StrCat(database_.path(), " is damaged (the salt of person ",
-                                              person.id,
-                                              "); keep a copy of it and restore a backup."));
-    }
-    std::copy_n(select.Bytes(1).data(), person.salt.size(), person.salt.begin());
-  } else {
-    GATELOG_ASSIGN_OR_RETURN(
-        Statement insert,
-        database_.Prepare("INSERT INTO person (user_id, salt) VALUES (?1, ?2) RETURNING id"));
-    const std::string salt = evidence::NewSalt();
-    std::copy_n(salt.data(), person.salt.size(), person.salt.begin());
-    insert.BindText(1, user_id);
-    insert.BindBlob(2, salt);
-    GATELOG_RETURN_IF_ERROR(insert.Step().status());
-    person.id = insert.Integer(0);
-    new_people_.push_back(user_id);
+absl::StatusOr<const PeopleOfEvents::Row*> EventWriter::PersonOf(const model::Event& event,
+                                                                 Timestamp arrival) {
+  if (event.user_id.empty()) {
+    model::SplitPersonalPart(event.payload, split_);
+    if (split_.personal_part.empty()) return nullptr;
   }
-  if (people_.size() >= kPeopleCachedMax) people_.clear();
-  return &people_.emplace(user_id, person).first->second;
-}
-
-void EventWriter::OnRolledBack() {
-  for (const std::string& user_id : new_people_) people_.erase(user_id);
-  new_people_.clear();
+  return people_.Of(event.user_id, PeriodOf(arrival));
 }
 
 absl::Status EventWriter::WriteImages(const ports::ImageBatch& batch, absl::Status& refusal) {

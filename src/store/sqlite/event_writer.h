@@ -1,17 +1,16 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "model/personal_part.h"
 #include "ports/event_store.h"
 #include "store/sqlite/chain_writer.h"
 #include "store/sqlite/erasure.h"
+#include "store/sqlite/person_table.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace gatelog::store {
@@ -27,7 +26,8 @@ evidence::GapEntry GapEntryOf(const model::Gap& gap, ChainWriter& chain);
 // under way. One thread at a time; does not outlive the database and the chain.
 class EventWriter {
  public:
-  EventWriter(Database& database, ChainWriter& chain) : database_(database), chain_(chain) {}
+  EventWriter(Database& database, ChainWriter& chain)
+      : database_(database), chain_(chain), people_(database) {}
 
   // Once the tables are there; before anything else.
   absl::Status Load() { return erased_anchors_.Load(database_); }
@@ -39,36 +39,32 @@ class EventWriter {
   absl::Status WriteImages(const ports::ImageBatch& batch, absl::Status& refusal);
 
   // To be called at the end of every transaction.
-  void OnCommitted() { new_people_.clear(); }
-  void OnRolledBack();
+  void OnCommitted() { people_.OnCommitted(); }
+  void OnRolledBack() { people_.OnRolledBack(); }
 
-  // Retention has taken the last of a person, in the open transaction.
-  void OnPersonGone(const std::string& user_id) { people_.erase(user_id); }
+  // Retention has taken a row of these users, in the open transaction.
+  void OnPeopleGone(const std::vector<std::string>& user_ids);
 
-  // As EraseUser, in the open transaction.
+  // As EraseUser and store::ErasePeople, in the open transaction.
   absl::StatusOr<ports::Erased> Erase(const std::string& user_id, const std::string& by);
+  absl::StatusOr<ErasedPeople> ErasePeople(std::uint64_t first_seq, std::uint64_t end_seq,
+                                           const std::string& by);
 
  private:
-  // A row of the table person.
-  struct Person {
-    std::int64_t id = 0;
-    std::array<char, evidence::kSaltBytes> salt = {};  // beside the ID: one look into memory
-  };
-
   // Also tells which generation the log has shown so far.
   absl::Status CheckFence(const ports::Batch& batch, model::Generation& generation,
                           absl::Status& refusal);
   absl::Status WriteEvents(const ports::Batch& batch, std::uint64_t& seq);
   absl::Status WriteGaps(const ports::Batch& batch);
   absl::Status OpenEpoch(const ports::Batch& batch, std::uint64_t images_unsettled);
-  // What stands for a user ID in the event table; made if there is none. Valid until the next call.
-  absl::StatusOr<const Person*> PersonOf(const std::string& user_id);
+  // The row that the event refers to; null: it tells of no person. Valid until the next call.
+  absl::StatusOr<const PeopleOfEvents::Row*> PersonOf(const model::Event& event, Timestamp arrival);
 
   Database& database_;
   ChainWriter& chain_;
   ErasedAnchors erased_anchors_;
-  std::unordered_map<std::string, Person> people_;  // a cache, kPeopleCachedMax at most
-  std::vector<std::string> new_people_;             // those cached by the open transaction
+  PeopleOfEvents people_;
+  model::SplitEvent split_;
 };
 
 }  // namespace gatelog::store

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/status_macros.h"
+#include "store/sqlite/person_table.h"
 
 namespace gatelog::store {
 namespace {
@@ -19,34 +21,10 @@ constexpr std::uint64_t kImageEntriesPerStep = 1'000;  // looked through
 constexpr std::uint64_t kEventBytes = 140;
 constexpr std::uint64_t kImageBytes = 60;
 
-absl::StatusOr<std::optional<Pruner::Plan>> NextPlan(Database& database,
-                                                     const PrunedThrough& through,
-                                                     const ports::PruneLimits& limits) {
-  if (limits.events_before) {
-    GATELOG_ASSIGN_OR_RETURN(
-        const std::optional<Segment> segment,
-        NextSegment(database, Pruned::kEvents, through.events_block, *limits.events_before));
-    if (segment) return Pruner::Plan{Pruned::kEvents, *segment, through.images_block + 1};
-  }
-  if (limits.images_before) {
-    GATELOG_ASSIGN_OR_RETURN(
-        const std::optional<Segment> segment,
-        NextSegment(database, Pruned::kImages, through.images_block, *limits.images_before));
-    if (segment) return Pruner::Plan{Pruned::kImages, *segment, segment->first_block};
-  }
-  return std::nullopt;
-}
+// By kind: the last block up to which there is nothing.
+using Passed = std::map<Pruned, std::uint64_t>;
 
-void Advance(const Pruner::Plan& plan, PrunedThrough& through) {
-  if (plan.what == Pruned::kEvents) {
-    through.events_block = plan.segment.last_block;
-    through.first_seq = plan.segment.next_seq;
-  }
-  if (plan.images_from <= plan.segment.last_block) {
-    through.images_from = plan.images_from;
-    through.images_block = plan.segment.last_block;
-  }
-}
+std::int64_t Milliseconds(Timestamp time) { return time.time_since_epoch().count(); }
 
 absl::StatusOr<std::uint64_t> CountImages(Database& database, std::uint64_t first,
                                           std::uint64_t last) {
@@ -59,20 +37,106 @@ absl::StatusOr<std::uint64_t> CountImages(Database& database, std::uint64_t firs
   return images;
 }
 
-}  // namespace
+absl::StatusOr<std::optional<Pruner::Plan>> PlanEvents(Database& database,
+                                                       const PrunedThrough& through, Passed& passed,
+                                                       Timestamp before) {
+  GATELOG_ASSIGN_OR_RETURN(
+      std::optional<Segment> segment,
+      NextSegment(database, std::max(through.events_block, passed[Pruned::kEvents]), before));
+  if (!segment) return std::nullopt;
+  segment->first_block = through.events_block + 1;
+  Pruner::Plan plan{.what = Pruned::kEvents, .segment = *segment, .nothing = segment->events == 0};
+  plan.images_from = std::max(through.images_block, passed[Pruned::kImages]) + 1;
+  GATELOG_ASSIGN_OR_RETURN(plan.segment.images,
+                           CountImages(database, plan.images_from, segment->last_block));
+  if (plan.segment.images == 0) plan.images_from = segment->last_block + 1;
+  return plan;
+}
 
-void AddTo(const Pruner::Plan& plan, ports::Pruned& pruned) {
+absl::StatusOr<std::optional<Pruner::Plan>> PlanImages(Database& database,
+                                                       const PrunedThrough& through, Passed& passed,
+                                                       Timestamp before) {
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::optional<Segment> segment,
+      NextSegment(database, std::max(through.images_block, passed[Pruned::kImages]), before));
+  if (!segment) return std::nullopt;
+  return Pruner::Plan{.what = Pruned::kImages,
+                      .segment = *segment,
+                      .nothing = segment->images == 0,
+                      .images_from = segment->first_block};
+}
+
+absl::StatusOr<std::optional<Pruner::Plan>> PlanPeople(Database& database,
+                                                       const PrunedThrough& through, Passed& passed,
+                                                       Timestamp before) {
+  const std::uint64_t after =
+      std::max({through.people_block, through.events_block, passed[Pruned::kPeople]});
+  GATELOG_ASSIGN_OR_RETURN(const std::optional<Segment> segment,
+                           NextSegment(database, after, before));
+  if (!segment) return std::nullopt;
+  return Pruner::Plan{.what = Pruned::kPeople,
+                      .segment = *segment,
+                      .nothing = segment->events == 0,
+                      .images_from = segment->last_block + 1,
+                      .people_from = std::max(through.people_seq, through.first_seq)};
+}
+
+absl::StatusOr<std::optional<Pruner::Plan>> NextPlan(Database& database,
+                                                     const PrunedThrough& through, Passed& passed,
+                                                     const ports::PruneLimits& limits) {
+  std::optional<Pruner::Plan> plan;
+  if (limits.events_before) {
+    GATELOG_ASSIGN_OR_RETURN(plan, PlanEvents(database, through, passed, *limits.events_before));
+  }
+  if (!plan && limits.images_before) {
+    GATELOG_ASSIGN_OR_RETURN(plan, PlanImages(database, through, passed, *limits.images_before));
+  }
+  if (!plan && limits.people_before) {
+    GATELOG_ASSIGN_OR_RETURN(plan, PlanPeople(database, through, passed, *limits.people_before));
+  }
+  return plan;
+}
+
+void Advance(const Pruner::Plan& plan, PrunedThrough& through, Passed& passed) {
   const Segment& segment = plan.segment;
+  if (plan.nothing) {
+    passed[plan.what] = segment.last_block;
+    return;
+  }
+  if (plan.what == Pruned::kEvents) {
+    through.events_block = segment.last_block;
+    through.first_seq = segment.next_seq;
+  }
+  if (plan.what == Pruned::kPeople) {
+    through.people_block = segment.last_block;
+    through.people_seq = segment.next_seq;
+    return;
+  }
+  if (plan.images_from <= segment.last_block) {
+    through.images_from = plan.images_from;
+    through.images_block = segment.last_block;
+  }
+  passed[Pruned::kImages] = std::max(passed[Pruned::kImages], segment.last_block);
+}
+
+void AddSegment(const Segment& segment, ports::Pruned& pruned) {
   const Timestamp first{std::chrono::milliseconds(segment.first_ms)};
   const Timestamp last{std::chrono::milliseconds(segment.last_ms)};
   ++pruned.segments;
-  if (plan.what == Pruned::kEvents) pruned.events += segment.events;
-  if (plan.images_from <= segment.last_block) pruned.images += segment.images;
   pruned.oldest = pruned.oldest ? std::min(*pruned.oldest, first) : first;
   pruned.newest = pruned.newest ? std::max(*pruned.newest, last) : last;
 }
 
+}  // namespace
+
+void AddTo(const Pruner::Plan& plan, ports::Pruned& pruned) {
+  if (plan.what == Pruned::kEvents) pruned.events += plan.segment.events;
+  if (plan.images_from <= plan.segment.last_block) pruned.images += plan.segment.images;
+  AddSegment(plan.segment, pruned);
+}
+
 absl::Status Pruner::Load() {
+  people_.reset();
   GATELOG_ASSIGN_OR_RETURN(through_, ReadPrunedThrough(database_));
   GATELOG_ASSIGN_OR_RETURN(
       Statement select, database_.Prepare("SELECT 1 FROM event WHERE seq < ?1 ORDER BY seq LIMIT "
@@ -106,11 +170,24 @@ absl::Status Pruner::FindImagesLeft() {
 }
 
 absl::StatusOr<std::optional<Pruner::Plan>> Pruner::Next(const ports::PruneLimits& limits) {
-  GATELOG_ASSIGN_OR_RETURN(std::optional<Plan> plan, NextPlan(database_, through_, limits));
-  if (!plan) return plan;
-  GATELOG_ASSIGN_OR_RETURN(plan->segment.images,
-                           CountImages(database_, plan->images_from, plan->segment.last_block));
-  if (plan->segment.images == 0) plan->images_from = plan->segment.last_block + 1;
+  ports::PruneLimits others = limits;
+  const bool under_way = people_ && people_->next_seq >= through_.first_seq &&
+                         limits.people_before &&
+                         people_->segment.last_ms < Milliseconds(*limits.people_before);
+  if (under_way) {
+    others.people_before.reset();
+  } else {
+    people_.reset();
+  }
+  GATELOG_ASSIGN_OR_RETURN(std::optional<Plan> plan,
+                           NextPlan(database_, through_, passed_, others));
+  if (!plan && under_way) {
+    return Plan{.what = Pruned::kPeople,
+                .segment = people_->segment,
+                .images_from = people_->segment.last_block + 1,
+                .people_from = people_->next_seq};
+  }
+  if (plan && plan->nothing) Advance(*plan, through_, passed_);
   return plan;
 }
 
@@ -132,12 +209,45 @@ absl::Status Pruner::WriteEntries(const Plan& plan, const std::string& by, Chain
 }
 
 void Pruner::OnCommitted(const Plan& plan) {
-  Advance(plan, through_);
+  Advance(plan, through_, passed_);
   if (plan.what == Pruned::kEvents) events_left_ = true;
   if (plan.images_from <= plan.segment.last_block) {
     images_left_ = true;
     images_at_ = plan.images_from;
   }
+}
+
+absl::Status Pruner::WritePeopleEntry(const Plan& plan, std::uint64_t next_seq,
+                                      const std::string& by, ChainWriter& chain) {
+  const Segment& segment = plan.segment;
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::uint64_t first,
+      BlockOfEvent(database_, plan.people_from, segment.first_block, segment.last_block));
+  std::uint64_t last = segment.last_block;
+  if (next_seq < segment.next_seq) {
+    GATELOG_ASSIGN_OR_RETURN(
+        last, BlockOfEvent(database_, next_seq - 1, segment.first_block, segment.last_block));
+  }
+  GATELOG_ASSIGN_OR_RETURN(const std::uint64_t first_seq, FirstSeqOf(database_, first));
+  return chain.AddEntry(evidence::PruneEntry{.what = Pruned::kPeople,
+                                             .first_block = first,
+                                             .last_block = last,
+                                             .removed = next_seq - first_seq,
+                                             .by = by});
+}
+
+void Pruner::OnErased(const Plan& plan, const ErasedPeople& erased, ports::Pruned& pruned) {
+  pruned.people += erased.events;
+  pruned.images += erased.images;
+  pruned.bytes += erased.image_bytes + erased.images * kImageBytes;
+  const bool counted = people_ && people_->counted;
+  if (erased.events > 0 && !counted) AddSegment(plan.segment, pruned);
+  people_ = {.segment = plan.segment,
+             .next_seq = erased.next_seq,
+             .counted = counted || erased.events > 0};
+  if (erased.next_seq < plan.segment.next_seq) return;
+  Advance(plan, through_, passed_);
+  people_.reset();
 }
 
 absl::StatusOr<Pruner::Deleted> Pruner::DeleteSome() {
@@ -148,7 +258,7 @@ absl::StatusOr<Pruner::Deleted> Pruner::DeleteSome() {
   } else if (events_left_) {
     GATELOG_RETURN_IF_ERROR(DeleteEvents(deleted, people));
   }
-  GATELOG_RETURN_IF_ERROR(DeletePeople(people, deleted));
+  GATELOG_RETURN_IF_ERROR(DeleteUnreferred(database_, people, deleted.people));
   return deleted;
 }
 
@@ -156,19 +266,34 @@ absl::Status Pruner::DeleteEvents(Deleted& deleted, std::set<std::int64_t>& peop
   GATELOG_ASSIGN_OR_RETURN(
       Statement remove,
       database_.Prepare("DELETE FROM event WHERE seq IN (SELECT seq FROM event NOT INDEXED WHERE "
-                        "seq < ?1 ORDER BY seq LIMIT ?2) RETURNING person, length(payload)"));
+                        "seq < ?1 ORDER BY seq LIMIT ?2) RETURNING person, length(payload), seq"));
   remove.Bind(1, static_cast<std::int64_t>(through_.first_seq));
   remove.Bind(2, kEventsPerStep);
   std::int64_t rows = 0;
+  std::int64_t newest = 0;
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, remove.Step());
     if (!row) break;
     ++rows;
     if (!remove.IsNull(0)) people.insert(remove.Integer(0));
     deleted.bytes += static_cast<std::uint64_t>(remove.Integer(1)) + kEventBytes;
+    newest = std::max(newest, remove.Integer(2));
   }
   events_left_ = rows == kEventsPerStep;
-  return absl::OkStatus();
+  return DeleteErased(newest);
+}
+
+// Of each event that retention made tell of nobody a row is left, which would otherwise outlive it.
+// Those of a user who was forgotten stay: only all of them together are what the entry says.
+absl::Status Pruner::DeleteErased(std::int64_t newest) {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement remove,
+      database_.Prepare("DELETE FROM erased WHERE seq BETWEEN ?1 AND ?2 AND EXISTS (SELECT 1 FROM "
+                        "entry AS e WHERE e.block = erased.block AND e.kind = ?3)"));
+  remove.Bind(1, newest - kEventsPerStep);
+  remove.Bind(2, newest);
+  remove.Bind(3, static_cast<int>(evidence::EntryKind::kPrune));
+  return remove.Run();
 }
 
 absl::Status Pruner::DeleteImages(Deleted& deleted, std::set<std::int64_t>& people) {
@@ -206,22 +331,6 @@ absl::Status Pruner::DeleteImages(Deleted& deleted, std::set<std::int64_t>& peop
   return absl::OkStatus();
 }
 
-absl::Status Pruner::DeletePeople(const std::set<std::int64_t>& people, Deleted& deleted) {
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement remove,
-      database_.Prepare(
-          "DELETE FROM person WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM event INDEXED BY "
-          "event_person WHERE person = ?1) AND NOT EXISTS (SELECT 1 FROM image INDEXED BY "
-          "image_person WHERE person = ?1) RETURNING user_id"));
-  for (const std::int64_t person : people) {
-    remove.Bind(1, person);
-    GATELOG_ASSIGN_OR_RETURN(const bool gone, remove.Step());
-    if (gone) deleted.people.emplace_back(remove.Bytes(0));
-    remove.Reset();
-  }
-  return absl::OkStatus();
-}
-
 namespace {
 
 absl::Status AddEventBytes(Database& database, std::uint64_t from, std::uint64_t to,
@@ -237,12 +346,23 @@ absl::Status AddEventBytes(Database& database, std::uint64_t from, std::uint64_t
   return absl::OkStatus();
 }
 
+// Which images of each epoch are gone: those below.
+using ImagesGone = std::map<std::pair<model::DeviceId, model::Epoch>, model::EventId>;
+
+void NoteImages(const evidence::ImagesEntry& entry, ImagesGone& gone) {
+  model::EventId& below = gone[{entry.log_device, entry.epoch}];
+  for (const evidence::ImagesEntry::Image& image : entry.images) {
+    below = std::max(below, image.id + 1);
+  }
+}
+
 absl::Status AddImageBytes(Database& database, std::uint64_t from, std::uint64_t to,
-                           ports::Pruned& pruned) {
+                           ImagesGone& gone, ports::Pruned& pruned) {
   GATELOG_ASSIGN_OR_RETURN(
       Statement select, database.Prepare("SELECT length(payload) FROM image WHERE log_device = ?1 "
                                          "AND epoch = ?2 AND id = ?3"));
   const auto add = [&](std::uint64_t, const evidence::ImagesEntry& entry) -> absl::StatusOr<bool> {
+    NoteImages(entry, gone);
     for (const evidence::ImagesEntry::Image& image : entry.images) {
       select.Bind(1, entry.log_device);
       select.Bind(2, entry.epoch);
@@ -256,25 +376,63 @@ absl::Status AddImageBytes(Database& database, std::uint64_t from, std::uint64_t
   return VisitImages(database, from, to, add);
 }
 
+// What the events of the plan tell of people, and images of theirs that would still be there.
+absl::Status AddPeople(Database& database, const Pruner::Plan& plan, const ImagesGone& gone,
+                       ports::Pruned& pruned) {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select, database.Prepare("SELECT length(payload) FROM image WHERE log_device = ?1 "
+                                         "AND epoch = ?2 AND id = ?3"));
+  std::uint64_t people = 0;
+  const auto add = [&](const TellingEvent& event) -> absl::StatusOr<bool> {
+    ++people;
+    select.Bind(1, event.key.log_device);
+    select.Bind(2, event.key.epoch);
+    select.Bind(3, event.key.id);
+    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
+    const auto below = gone.find({event.key.log_device, event.key.epoch});
+    if (row && (below == gone.end() || event.key.id >= below->second)) {
+      ++pruned.images;
+      pruned.bytes += static_cast<std::uint64_t>(select.Integer(0)) + kImageBytes;
+    }
+    select.Reset();
+    return true;
+  };
+  GATELOG_RETURN_IF_ERROR(VisitTelling(database, plan.people_from, plan.segment.next_seq, add));
+  pruned.people += people;
+  if (people > 0) AddSegment(plan.segment, pruned);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<ports::Pruned> PreviewPrune(Database& database, const ports::PruneLimits& limits) {
   GATELOG_ASSIGN_OR_RETURN(Snapshot snapshot, Snapshot::Begin(database));
   GATELOG_ASSIGN_OR_RETURN(PrunedThrough through, ReadPrunedThrough(database));
+  Passed passed;
+  ImagesGone gone;
+  // Rows of the newest prune may still be there.
+  const auto note = [&](std::uint64_t, const evidence::ImagesEntry& entry) {
+    NoteImages(entry, gone);
+    return absl::StatusOr<bool>(true);
+  };
+  GATELOG_RETURN_IF_ERROR(VisitImages(database, through.images_from, through.images_block, note));
   ports::Pruned pruned;
   while (true) {
-    GATELOG_ASSIGN_OR_RETURN(std::optional<Pruner::Plan> plan, NextPlan(database, through, limits));
+    GATELOG_ASSIGN_OR_RETURN(const std::optional<Pruner::Plan> plan,
+                             NextPlan(database, through, passed, limits));
     if (!plan) return pruned;
-    GATELOG_ASSIGN_OR_RETURN(plan->segment.images,
-                             CountImages(database, plan->images_from, plan->segment.last_block));
-    AddTo(*plan, pruned);
-    if (plan->what == Pruned::kEvents) {
+    if (!plan->nothing && plan->what == Pruned::kPeople) {
+      GATELOG_RETURN_IF_ERROR(AddPeople(database, *plan, gone, pruned));
+    } else if (!plan->nothing) {
+      AddTo(*plan, pruned);
+      if (plan->what == Pruned::kEvents) {
+        GATELOG_RETURN_IF_ERROR(
+            AddEventBytes(database, through.first_seq, plan->segment.next_seq, pruned));
+      }
       GATELOG_RETURN_IF_ERROR(
-          AddEventBytes(database, through.first_seq, plan->segment.next_seq, pruned));
+          AddImageBytes(database, plan->images_from, plan->segment.last_block, gone, pruned));
     }
-    GATELOG_RETURN_IF_ERROR(
-        AddImageBytes(database, plan->images_from, plan->segment.last_block, pruned));
-    Advance(*plan, through);
+    Advance(*plan, through, passed);
   }
 }
 

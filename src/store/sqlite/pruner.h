@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -10,14 +11,16 @@
 #include "absl/status/statusor.h"
 #include "ports/retention_store.h"
 #include "store/sqlite/chain_writer.h"
+#include "store/sqlite/erasure.h"
 #include "store/sqlite/segments.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace gatelog::store {
 
 // Takes segments out of the tables: first the entry that says so, with which they are not shown any
-// more, then their rows, some in each transaction. The committing thread; does not outlive the
-// database.
+// more, then their rows, some in each transaction. What events tell of people goes otherwise: some
+// events in each transaction, with an entry of how far that is. The committing thread; does not
+// outlive the database.
 class Pruner {
  public:
   explicit Pruner(Database& database) : database_(database) {}
@@ -32,18 +35,28 @@ class Pruner {
   struct Plan {
     evidence::Pruned what;
     Segment segment;
+    bool nothing = false;  // there is nothing of that kind in it; it is passed over
     // The first block whose images go with it; behind the segment's end: those of all are gone.
     std::uint64_t images_from = 0;
+    // Of people: the first event of it that is still to be looked through.
+    std::uint64_t people_from = 0;
   };
   absl::StatusOr<std::optional<Plan>> Next(const ports::PruneLimits& limits);
-  // Writes the entries into the block under way. OnCommitted with the commit.
+  // Writes the entries about events and images into the block under way. OnCommitted with the
+  // commit.
   absl::Status WriteEntries(const Plan& plan, const std::string& by, ChainWriter& chain);
   void OnCommitted(const Plan& plan);
+  // The entry that, from the beginning of the block in which plan.people_from is, no event before
+  // `next_seq` tells of a person any more.
+  absl::Status WritePeopleEntry(const Plan& plan, std::uint64_t next_seq, const std::string& by,
+                                ChainWriter& chain);
+  // When that is committed, or there was nothing to commit. Adds up what was taken.
+  void OnErased(const Plan& plan, const ErasedPeople& erased, ports::Pruned& pruned);
 
   bool rows_left() const { return events_left_ || images_left_; }
   struct Deleted {
     std::uint64_t bytes = 0;
-    std::vector<std::string> people = {};  // of whom nothing tells any more; their rows are gone
+    std::vector<std::string> people = {};  // whose row of the table `person` went with them
   };
   // Some rows of what is gone, in the open transaction.
   absl::StatusOr<Deleted> DeleteSome();
@@ -51,11 +64,20 @@ class Pruner {
  private:
   absl::Status FindImagesLeft();
   absl::Status DeleteEvents(Deleted& deleted, std::set<std::int64_t>& people);
+  absl::Status DeleteErased(std::int64_t newest);
   absl::Status DeleteImages(Deleted& deleted, std::set<std::int64_t>& people);
-  absl::Status DeletePeople(const std::set<std::int64_t>& people, Deleted& deleted);
 
   Database& database_;
   PrunedThrough through_;
+  // The last blocks, by kind, up to which nothing is left to take, though no entry says so.
+  std::map<evidence::Pruned, std::uint64_t> passed_;
+  // The segment in which people are under way.
+  struct PeopleSegment {
+    Segment segment;
+    std::uint64_t next_seq = 0;  // the events before are looked through
+    bool counted = false;        // something was taken of it
+  };
+  std::optional<PeopleSegment> people_;
   bool events_left_ = false;
   bool images_left_ = false;
   std::uint64_t images_at_ = 0;  // blocks before it have no images left
@@ -64,7 +86,7 @@ class Pruner {
 // As RetentionStore::PreviewPrune, over a connection of its own.
 absl::StatusOr<ports::Pruned> PreviewPrune(Database& database, const ports::PruneLimits& limits);
 
-// What the segment adds.
+// What a segment of events or images adds.
 void AddTo(const Pruner::Plan& plan, ports::Pruned& pruned);
 
 }  // namespace gatelog::store

@@ -63,11 +63,29 @@ absl::StatusOr<bool> AddBlocks(Database& database, std::uint64_t first, std::uin
   return true;
 }
 
-bool IsFull(const Segment& segment, Pruned what) {
-  const std::uint64_t found = what == Pruned::kEvents ? segment.events : segment.images;
+// Also if nothing of the kind is in it, so that finding it never takes long.
+bool IsFull(const Segment& segment) {
   const std::uint64_t blocks = segment.last_block - segment.first_block + 1;
-  return found > 0 && (segment.events >= kSegmentEvents || segment.images >= kSegmentImages ||
-                       blocks >= kSegmentBlocks);
+  return segment.events >= kSegmentEvents || segment.images >= kSegmentImages ||
+         blocks >= kSegmentBlocks;
+}
+
+struct BlockEvents {
+  std::uint64_t first_seq;
+  std::uint64_t next_seq;  // of the block behind it
+};
+
+absl::StatusOr<BlockEvents> EventsOfBlock(Database& database, std::uint64_t number) {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select, database.Prepare("SELECT first_seq, events FROM block WHERE number = ?1"));
+  select.Bind(1, static_cast<std::int64_t>(number));
+  GATELOG_ASSIGN_OR_RETURN(const bool there, select.Step());
+  if (!there) {
+    return absl::DataLossError(absl::StrCat(database.path(), " is damaged (block ", number,
+                                            "); keep a copy of it and restore a backup."));
+  }
+  const auto first = static_cast<std::uint64_t>(select.Integer(0));
+  return BlockEvents{first, first + static_cast<std::uint64_t>(select.Integer(1))};
 }
 
 }  // namespace
@@ -97,13 +115,13 @@ absl::Status VisitImages(
   }
 }
 
-absl::StatusOr<std::optional<Segment>> NextSegment(Database& database, Pruned what,
-                                                   std::uint64_t after_block, Timestamp before) {
+absl::StatusOr<std::optional<Segment>> NextSegment(Database& database, std::uint64_t after_block,
+                                                   Timestamp before) {
   GATELOG_ASSIGN_OR_RETURN(std::uint64_t seal, FirstSealOver(database, after_block + 1));
   std::optional<Segment> found;
   Segment reaching{.first_block = after_block + 1};
   std::uint64_t first = reaching.first_block;
-  for (; !found || !IsFull(*found, what); ++seal) {
+  for (; !found || !IsFull(*found); ++seal) {
     GATELOG_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> last, BlockOfSeal(database, seal));
     if (!last) break;
     GATELOG_ASSIGN_OR_RETURN(const bool old, AddBlocks(database, first, *last, before, reaching));
@@ -116,15 +134,40 @@ absl::StatusOr<std::optional<Segment>> NextSegment(Database& database, Pruned wh
     found = reaching;
     first = *last + 1;
   }
-  if (found && (what == Pruned::kEvents ? found->events : found->images) == 0) found.reset();
   return found;
+}
+
+absl::StatusOr<std::uint64_t> PeopleSeqOf(Database& database, const evidence::PruneEntry& entry) {
+  GATELOG_ASSIGN_OR_RETURN(const BlockEvents events, EventsOfBlock(database, entry.first_block));
+  return events.first_seq + entry.removed;
+}
+
+absl::StatusOr<std::uint64_t> FirstSeqOf(Database& database, std::uint64_t block) {
+  GATELOG_ASSIGN_OR_RETURN(const BlockEvents events, EventsOfBlock(database, block));
+  return events.first_seq;
+}
+
+absl::StatusOr<std::uint64_t> BlockOfEvent(Database& database, std::uint64_t seq,
+                                           std::uint64_t first, std::uint64_t last) {
+  // The last one that does not begin behind it: blocks without events begin where the next does.
+  while (first < last) {
+    const std::uint64_t middle = first + (last - first + 1) / 2;
+    GATELOG_ASSIGN_OR_RETURN(const std::uint64_t begin, FirstSeqOf(database, middle));
+    if (begin <= seq) {
+      first = middle;
+    } else {
+      last = middle - 1;
+    }
+  }
+  return first;
 }
 
 absl::StatusOr<PrunedThrough> ReadPrunedThrough(Database& database) {
   PrunedThrough through;
+  std::optional<evidence::PruneEntry> people;  // the newest
   GATELOG_ASSIGN_OR_RETURN(
       Statement select, database.Prepare("SELECT body FROM entry INDEXED BY entry_rare WHERE kind "
-                                         "IN (7, 8, 9) AND kind = 7"));
+                                         "IN (7, 8, 9) AND kind = 7 ORDER BY block, n"));
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
     if (!row) break;
@@ -137,24 +180,24 @@ absl::StatusOr<PrunedThrough> ReadPrunedThrough(Database& database) {
                        "a copy of it and restore a backup."));
     }
     const auto& prune = std::get<evidence::PruneEntry>(*entry);
-    if (prune.what == Pruned::kEvents) {
+    if (prune.what == Pruned::kPeople) {
+      people = prune;
+    } else if (prune.what == Pruned::kEvents) {
       through.events_block = std::max(through.events_block, prune.last_block);
     } else if (prune.last_block > through.images_block) {
       through.images_from = prune.first_block;
       through.images_block = prune.last_block;
     }
   }
-  if (through.events_block == 0) return through;
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement block, database.Prepare("SELECT first_seq + events FROM block WHERE number = ?1"));
-  block.Bind(1, static_cast<std::int64_t>(through.events_block));
-  GATELOG_ASSIGN_OR_RETURN(const bool there, block.Step());
-  if (!there) {
-    return absl::DataLossError(absl::StrCat(database.path(), " is damaged (block ",
-                                            through.events_block,
-                                            "); keep a copy of it and restore a backup."));
+  if (people) {
+    GATELOG_ASSIGN_OR_RETURN(through.people_seq, PeopleSeqOf(database, *people));
+    GATELOG_ASSIGN_OR_RETURN(const BlockEvents last, EventsOfBlock(database, people->last_block));
+    const bool whole = last.next_seq <= through.people_seq;
+    through.people_block = people->last_block - (whole ? 0 : 1);
   }
-  through.first_seq = static_cast<std::uint64_t>(block.Integer(0));
+  if (through.events_block == 0) return through;
+  GATELOG_ASSIGN_OR_RETURN(const BlockEvents last, EventsOfBlock(database, through.events_block));
+  through.first_seq = last.next_seq;
   return through;
 }
 

@@ -29,18 +29,28 @@ inline constexpr std::uint64_t kSegmentEvents = 10'000;
 inline constexpr std::uint64_t kSegmentImages = 1'000;
 inline constexpr std::uint64_t kSegmentBlocks = 10'000;
 
-// Nothing: no segment with anything of that kind in it may go.
-absl::StatusOr<std::optional<Segment>> NextSegment(Database& database, evidence::Pruned what,
-                                                   std::uint64_t after_block, Timestamp before);
+// Nothing: no block after that one may go. There may be no event or no image in a segment.
+absl::StatusOr<std::optional<Segment>> NextSegment(Database& database, std::uint64_t after_block,
+                                                   Timestamp before);
 
 // What is gone according to the chain.
 struct PrunedThrough {
   std::uint64_t events_block = 0;  // the last block whose events are pruned; 0: none is
   std::uint64_t images_block = 0;
-  std::uint64_t images_from = 0;  // where the newest prune of images begins
-  std::uint64_t first_seq = 1;    // the first event that is shown
+  std::uint64_t images_from = 0;   // where the newest prune of images begins
+  std::uint64_t first_seq = 1;     // the first event that is shown
+  std::uint64_t people_block = 0;  // the last block of which no event tells of a person
+  std::uint64_t people_seq = 1;    // the first event that may
 };
 absl::StatusOr<PrunedThrough> ReadPrunedThrough(Database& database);
+
+// Where what the entry says of people ends: the first event that may tell of one.
+absl::StatusOr<std::uint64_t> PeopleSeqOf(Database& database, const evidence::PruneEntry& entry);
+
+absl::StatusOr<std::uint64_t> FirstSeqOf(Database& database, std::uint64_t block);
+// The block of the event, which is one of [first, last].
+absl::StatusOr<std::uint64_t> BlockOfEvent(Database& database, std::uint64_t seq,
+                                           std::uint64_t first, std::uint64_t last);
 
 // Calls `take` with the entries about images of the blocks [first, last], in order, until it
 // says false.

@@ -176,6 +176,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const Options& options)
   const int code = sqlite3_open_v2(name.c_str(), &database->handle_, flags,
                                    options.vfs.empty() ? nullptr : options.vfs.c_str());
   if (code != SQLITE_OK) return database->Error(code);
+  database->busy_ms_max_ = options.busy_ms_max;
   sqlite3_busy_timeout(database->handle_, options.busy_ms_max);
   GATELOG_RETURN_IF_ERROR(database->Execute(
       absl::StrCat("PRAGMA cache_size = -", options.cache_kib, "; PRAGMA temp_store = MEMORY")));
@@ -301,6 +302,16 @@ absl::Status Database::Checkpoint() {
   const int code =
       sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   return code == SQLITE_OK || (code & 0xFF) == SQLITE_BUSY ? absl::OkStatus() : Error(code);
+}
+
+absl::StatusOr<bool> Database::EmptyLog(int wait_ms_max) {
+  sqlite3_busy_timeout(handle_, wait_ms_max);
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  sqlite3_busy_timeout(handle_, busy_ms_max_);
+  if ((code & 0xFF) == SQLITE_BUSY) return false;
+  if (code != SQLITE_OK) return Error(code);
+  return true;
 }
 
 void Database::KeepLogWhenClosed() {

@@ -136,6 +136,9 @@ class Database {
   // Brings into the main file what no reader needs to remain in the write-ahead log. That readers
   // or writers are in the way is no error.
   absl::Status Checkpoint();
+  // Brings all of the write-ahead log into the main file and empties it, so that nothing of older
+  // pages is left there. False: for so long somebody who reads or writes was in the way.
+  absl::StatusOr<bool> EmptyLog(int wait_ms_max);
   // Closing this connection, should it be the last one, will not bring the write-ahead log into the
   // main file.
   void KeepLogWhenClosed();
@@ -151,6 +154,7 @@ class Database {
   int last_error_ = SQLITE_OK;
   bool out_of_space_ = false;  // the last error's cause
   int log_pages_ = 0;
+  int busy_ms_max_ = 0;
   std::unordered_map<std::string, internal::CachedStatement> statements_;
 };
 

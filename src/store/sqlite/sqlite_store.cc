@@ -21,6 +21,9 @@ namespace {
 constexpr std::string_view kNewestSeq =
     "SELECT first_seq + events - 1 FROM block ORDER BY number DESC LIMIT 1";
 
+// How long a seal waits for readers, in which commits wait too; the next seal tries again.
+constexpr int kEmptyLogWait_ms = 50;
+
 bool IsIoError(const Database& database) { return (database.last_error() & 0xFF) == SQLITE_IOERR; }
 
 bool AnyOk(const std::vector<absl::Status>& results) {
@@ -288,7 +291,7 @@ absl::Status SqliteStore::RecordCleared(model::DeviceId device, model::EventId l
 absl::StatusOr<std::optional<evidence::Seal>> SqliteStore::AppendSeal(
     const evidence::SealKey& key) {
   GATELOG_RETURN_IF_ERROR(disk_.status());
-  if (log_to_be_emptied_) EmptyLogAfterErasure();
+  if (log_to_be_emptied_) EmptyLogAfterErasure(kEmptyLogWait_ms);
   std::optional<evidence::Seal> seal;
   bool committing = false;
   const auto write = [&]() -> absl::Status {
@@ -324,7 +327,7 @@ absl::StatusOr<ports::Erased> SqliteStore::Forget(const std::string& user_id, co
   };
   GATELOG_RETURN_IF_ERROR(CommitBlock(erase, &key));
   log_to_be_emptied_ = true;
-  EmptyLogAfterErasure();
+  EmptyLogAfterErasure(options_.busy_ms_max);
   erased.files_clean = !log_to_be_emptied_;
   return erased;
 }
@@ -345,6 +348,23 @@ absl::Status SqliteStore::BeginPrune(const Pruner::Plan& plan, const std::string
   return absl::OkStatus();
 }
 
+absl::Status SqliteStore::PrunePeople(const Pruner::Plan& plan, const std::string& by,
+                                      ports::Pruned& pruned) {
+  ErasedPeople erased;
+  const auto erase = [&]() -> absl::StatusOr<bool> {
+    GATELOG_ASSIGN_OR_RETURN(erased,
+                             writer_->ErasePeople(plan.people_from, plan.segment.next_seq, by));
+    // Where there was nothing to take, the segment's end is enough to know.
+    if (erased.events == 0 && erased.next_seq < plan.segment.next_seq) return false;
+    GATELOG_RETURN_IF_ERROR(pruner_->WritePeopleEntry(plan, erased.next_seq, by, *chain_));
+    return true;
+  };
+  GATELOG_RETURN_IF_ERROR(CommitBlock(erase));
+  pruner_->OnErased(plan, erased, pruned);
+  if (erased.events > 0) log_to_be_emptied_ = true;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ports::RetentionStore::Step> SqliteStore::PruneSome(const ports::PruneLimits& limits,
                                                                    const std::string& by) {
   GATELOG_RETURN_IF_ERROR(disk_.status());
@@ -353,7 +373,7 @@ absl::StatusOr<ports::RetentionStore::Step> SqliteStore::PruneSome(const ports::
     step.more = true;
     const absl::Status committed = CommitRows([&]() -> absl::Status {
       GATELOG_ASSIGN_OR_RETURN(const Pruner::Deleted deleted, pruner_->DeleteSome());
-      for (const std::string& user_id : deleted.people) writer_->OnPersonGone(user_id);
+      writer_->OnPeopleGone(deleted.people);
       step.pruned.bytes = deleted.bytes;
       return absl::OkStatus();
     });
@@ -363,15 +383,20 @@ absl::StatusOr<ports::RetentionStore::Step> SqliteStore::PruneSome(const ports::
   }
   GATELOG_ASSIGN_OR_RETURN(const std::optional<Pruner::Plan> plan, pruner_->Next(limits));
   if (!plan) return step;
+  step.more = true;
+  if (plan->nothing) return step;
+  if (plan->what == evidence::Pruned::kPeople) {
+    GATELOG_RETURN_IF_ERROR(PrunePeople(*plan, by, step.pruned));
+    return step;
+  }
   GATELOG_RETURN_IF_ERROR(BeginPrune(*plan, by));
   AddTo(*plan, step.pruned);
-  step.more = true;
   return step;
 }
 
-void SqliteStore::EmptyLogAfterErasure() {
+void SqliteStore::EmptyLogAfterErasure(int wait_ms_max) {
   // What goes wrong here concerns the old pages alone; the next seal tries again.
-  const absl::StatusOr<bool> emptied = EmptyWriteAheadLog(*database_);
+  const absl::StatusOr<bool> emptied = database_->EmptyLog(wait_ms_max);
   if (emptied.ok() && *emptied) log_to_be_emptied_ = false;
   if (!emptied.ok() && database_->disk_failed()) disk_.Fail(emptied.status());
 }

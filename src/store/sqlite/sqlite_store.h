@@ -109,6 +109,7 @@ class SqliteStore final : public ports::EventStore,
   // twice.
   absl::Status CommitRows(const std::function<absl::Status()>& work);
   absl::Status BeginPrune(const Pruner::Plan& plan, const std::string& by);
+  absl::Status PrunePeople(const Pruner::Plan& plan, const std::string& by, ports::Pruned& pruned);
   // Forgets the connection, and what was made over it.
   void DropWriter();
   // Writes all batches in one transaction, each by write_one(batch, result). OK: the results say
@@ -117,7 +118,7 @@ class SqliteStore final : public ports::EventStore,
   absl::StatusOr<std::vector<absl::Status>> CommitTogether(std::span<const Batch> batches,
                                                            Write write_one);
   absl::Status CommitTransaction(Transaction& transaction);
-  void EmptyLogAfterErasure();
+  void EmptyLogAfterErasure(int wait_ms_max);
   // What a commit of no batches asks: whether the next one can succeed. Writes only after a
   // failure.
   absl::Status TryDisk();
