@@ -6,8 +6,17 @@ namespace gatelog::testing {
 
 // SQL that makes a store what earlier versions of its tables would be with the same events. Anchors
 // stay as they are, which an earlier version would not know.
+inline std::string BackToVersion3() {
+  return "DROP TABLE index_segment; DROP TABLE posting; DROP TABLE hour_count; "
+         "CREATE UNIQUE INDEX event_key ON event (log_device, epoch, id); "
+         "CREATE INDEX event_person ON event (person) WHERE person IS NOT NULL; "
+         "CREATE INDEX event_image ON event (log_device, epoch, id) WHERE flags & 1; "
+         "PRAGMA user_version = 3;";
+}
+
 inline std::string BackToVersion2() {
-  return "DROP VIEW events; DROP VIEW image_absences; DROP INDEX image_person; "
+  return BackToVersion3() +
+         "DROP VIEW events; DROP VIEW image_absences; DROP INDEX image_person; "
          "DROP TABLE secret; DROP TABLE block; DROP TABLE entry; DROP TABLE seal; "
          "DROP TABLE seal_manifest; DROP TABLE erased; DROP TABLE erased_image; "
          "ALTER TABLE event DROP COLUMN mark; ALTER TABLE person DROP COLUMN salt; "

@@ -1,6 +1,7 @@
 #include "store/sqlite/erasure.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -12,8 +13,6 @@
 
 namespace gatelog::store {
 namespace {
-
-constexpr std::int64_t kEventsPerStep = 1'000;  // read before they are rewritten
 
 struct Person {
   std::int64_t id = 0;
@@ -29,31 +28,12 @@ absl::StatusOr<std::optional<Person>> FindPerson(Database& database, const std::
   return Person{select.Integer(0), std::string(select.Bytes(1))};
 }
 
-struct OldEvent {
-  std::int64_t seq;
-  model::DeviceId log_device;
-  std::string payload;
-};
-
-// The person's next events, in the order of seq. Rewritten ones are not his any more.
-absl::StatusOr<std::vector<OldEvent>> NextEvents(Database& database, const Person& person) {
+absl::Status EraseEvents(const RecordLookup& records, ChainWriter& chain, const Person& person,
+                         evidence::ErasedEvents& erased, std::set<model::DeviceId>& logs) {
+  Database& database = records.database;
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
-      database.Prepare("SELECT seq, log_device, payload FROM event INDEXED BY event_person "
-                       "WHERE person = ?1 ORDER BY seq LIMIT ?2"));
-  select.Bind(1, person.id);
-  select.Bind(2, kEventsPerStep);
-  std::vector<OldEvent> events;
-  while (true) {
-    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
-    if (!row) return events;
-    events.push_back({select.Integer(0), static_cast<model::DeviceId>(select.Integer(1)),
-                      std::string(select.Bytes(2))});
-  }
-}
-
-absl::Status EraseEvents(Database& database, ChainWriter& chain, const Person& person,
-                         evidence::ErasedEvents& erased, std::set<model::DeviceId>& logs) {
+      database.Prepare("SELECT log_device, payload FROM event WHERE seq = ?1 AND person = ?2"));
   GATELOG_ASSIGN_OR_RETURN(
       Statement update,
       database.Prepare("UPDATE event SET person = NULL, temperature = 0, flags = flags | ?2, "
@@ -61,27 +41,33 @@ absl::Status EraseEvents(Database& database, ChainWriter& chain, const Person& p
   GATELOG_ASSIGN_OR_RETURN(
       Statement insert,
       database.Prepare("INSERT INTO erased (seq, block, commitment) VALUES (?1, ?2, ?3)"));
+  GATELOG_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> seqs, records.EventsOf(person.id));
   model::SplitEvent split;
-  while (true) {
-    GATELOG_ASSIGN_OR_RETURN(const std::vector<OldEvent> events, NextEvents(database, person));
-    if (events.empty()) return absl::OkStatus();
-    for (const OldEvent& event : events) {
-      const auto seq = static_cast<std::uint64_t>(event.seq);
-      model::SplitPersonalPart(event.payload, split);
-      const evidence::Digest commitment =
-          chain.leaves().Personal(person.salt, seq, split.personal_part);
-      update.Bind(1, event.seq);
-      update.Bind(2, kFlagErased);
-      update.BindBlob(3, split.public_part);
-      GATELOG_RETURN_IF_ERROR(update.Run());
-      insert.Bind(1, event.seq);
-      insert.Bind(2, static_cast<std::int64_t>(chain.block()));
-      insert.BindBlob(3, evidence::BytesOf(commitment));
-      GATELOG_RETURN_IF_ERROR(insert.Run());
-      erased.Add(seq);
-      logs.insert(event.log_device);
+  for (const std::uint64_t seq : seqs) {
+    select.Bind(1, static_cast<std::int64_t>(seq));
+    select.Bind(2, person.id);
+    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) {  // retention has taken it
+      select.Reset();
+      continue;
     }
+    logs.insert(static_cast<model::DeviceId>(select.Integer(0)));
+    const std::string payload(select.Bytes(1));
+    select.Reset();
+    model::SplitPersonalPart(payload, split);
+    const evidence::Digest commitment =
+        chain.leaves().Personal(person.salt, seq, split.personal_part);
+    update.Bind(1, static_cast<std::int64_t>(seq));
+    update.Bind(2, kFlagErased);
+    update.BindBlob(3, split.public_part);
+    GATELOG_RETURN_IF_ERROR(update.Run());
+    insert.Bind(1, static_cast<std::int64_t>(seq));
+    insert.Bind(2, static_cast<std::int64_t>(chain.block()));
+    insert.BindBlob(3, evidence::BytesOf(commitment));
+    GATELOG_RETURN_IF_ERROR(insert.Run());
+    erased.Add(seq);
   }
+  return absl::OkStatus();
 }
 
 absl::Status EraseImages(Database& database, const ChainWriter& chain, const Person& person,
@@ -114,22 +100,18 @@ absl::Status EraseImages(Database& database, const ChainWriter& chain, const Per
   return remove.Run();
 }
 
-absl::StatusOr<bool> IsErased(Database& database, model::DeviceId log_device, model::Epoch epoch,
-                              model::EventId id) {
-  GATELOG_ASSIGN_OR_RETURN(Statement select,
-                           database.Prepare("SELECT flags & ?4 FROM event INDEXED BY event_key "
-                                            "WHERE log_device = ?1 AND epoch = ?2 AND id = ?3"));
+absl::StatusOr<bool> IsErased(const RecordLookup& records, model::DeviceId log_device,
+                              model::Epoch epoch, model::EventId id) {
   // The record that an anchor is of stands in the newest epoch that has the ID.
-  for (; epoch > 0; --epoch) {
-    select.Bind(1, log_device);
-    select.Bind(2, epoch);
-    select.Bind(3, id);
-    select.Bind(4, kFlagErased);
-    GATELOG_ASSIGN_OR_RETURN(const bool found, select.Step());
-    if (found) return select.Integer(0) != 0;
-    select.Reset();
-  }
-  return false;
+  GATELOG_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> seq,
+                           records.FindLatest(log_device, epoch, id));
+  if (!seq) return false;
+  GATELOG_ASSIGN_OR_RETURN(Statement select,
+                           records.database.Prepare("SELECT flags & ?2 FROM event WHERE seq = ?1"));
+  select.Bind(1, static_cast<std::int64_t>(*seq));
+  select.Bind(2, kFlagErased);
+  GATELOG_ASSIGN_OR_RETURN(const bool found, select.Step());
+  return found && select.Integer(0) != 0;
 }
 
 }  // namespace
@@ -147,13 +129,14 @@ absl::Status ErasedAnchors::Load(Database& database) {
   }
 }
 
-absl::Status ErasedAnchors::Mark(Database& database, model::DeviceId log_device) {
+absl::Status ErasedAnchors::Mark(const RecordLookup& records, model::DeviceId log_device) {
+  Database& database = records.database;
   GATELOG_ASSIGN_OR_RETURN(std::optional<ports::LogState> state,
                            ReadLogState(database, log_device));
   if (!state) return absl::OkStatus();
   for (model::Anchor& anchor : state->anchors) {
     GATELOG_ASSIGN_OR_RETURN(const bool erased,
-                             IsErased(database, log_device, state->epoch, anchor.id));
+                             IsErased(records, log_device, state->epoch, anchor.id));
     if (!erased) continue;
     anchor = model::WithoutPerson(anchor);
     marked_[log_device].insert(anchor.id);
@@ -167,14 +150,14 @@ absl::Status ErasedAnchors::Mark(Database& database, model::DeviceId log_device)
   return update.Run();
 }
 
-absl::StatusOr<std::vector<model::Anchor>> ErasedAnchors::Clean(Database& database,
+absl::StatusOr<std::vector<model::Anchor>> ErasedAnchors::Clean(const RecordLookup& records,
                                                                 const ports::Batch& batch) {
   std::vector<model::Anchor> anchors = batch.after.anchors;
   // Where an epoch opens, anchors may come from the device, of any record that it still holds.
   if (batch.after.epoch != batch.expected_epoch && batch.expected_epoch != 0) {
     for (model::Anchor& anchor : anchors) {
       GATELOG_ASSIGN_OR_RETURN(
-          const bool erased, IsErased(database, batch.log_device, batch.expected_epoch, anchor.id));
+          const bool erased, IsErased(records, batch.log_device, batch.expected_epoch, anchor.id));
       if (erased) marked_[batch.log_device].insert(anchor.id);
     }
   }
@@ -191,9 +174,11 @@ absl::StatusOr<std::vector<model::Anchor>> ErasedAnchors::Clean(Database& databa
   return anchors;
 }
 
-absl::StatusOr<ports::Erased> EraseUser(Database& database, ChainWriter& chain,
+absl::StatusOr<ports::Erased> EraseUser(Database& database, ChainWriter& chain, EventIndex& index,
                                         ErasedAnchors& anchors, const std::string& user_id,
                                         const std::string& by) {
+  constexpr std::uint64_t kAll = std::numeric_limits<std::int64_t>::max();
+  const RecordLookup records{database, index.writing(), kAll};
   GATELOG_ASSIGN_OR_RETURN(const std::optional<Person> person, FindPerson(database, user_id));
   if (!person) {
     return absl::NotFoundError(
@@ -203,8 +188,9 @@ absl::StatusOr<ports::Erased> EraseUser(Database& database, ChainWriter& chain,
   GATELOG_RETURN_IF_ERROR(EraseImages(database, chain, *person, images));
   evidence::ErasedEvents events;
   std::set<model::DeviceId> logs;
-  GATELOG_RETURN_IF_ERROR(EraseEvents(database, chain, *person, events, logs));
-  for (const model::DeviceId log : logs) GATELOG_RETURN_IF_ERROR(anchors.Mark(database, log));
+  GATELOG_RETURN_IF_ERROR(EraseEvents(records, chain, *person, events, logs));
+  for (const model::DeviceId log : logs) GATELOG_RETURN_IF_ERROR(anchors.Mark(records, log));
+  GATELOG_RETURN_IF_ERROR(index.ErasePeople(database, {person->id}, 0, kAll));
   GATELOG_ASSIGN_OR_RETURN(Statement remove, database.Prepare("DELETE FROM person WHERE id = ?1"));
   remove.Bind(1, person->id);
   GATELOG_RETURN_IF_ERROR(remove.Run());

@@ -12,6 +12,8 @@
 #include "ports/event_store.h"
 #include "ports/evidence_store.h"
 #include "store/sqlite/chain_writer.h"
+#include "store/sqlite/event_index.h"
+#include "store/sqlite/record_lookup.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace gatelog::store {
@@ -24,10 +26,11 @@ class ErasedAnchors {
   absl::Status Load(Database& database);
 
   // Marks what the store keeps of the log device's erased events; in the open transaction.
-  absl::Status Mark(Database& database, model::DeviceId log_device);
+  absl::Status Mark(const RecordLookup& records, model::DeviceId log_device);
 
   // The anchors as they may be stored.
-  absl::StatusOr<std::vector<model::Anchor>> Clean(Database& database, const ports::Batch& batch);
+  absl::StatusOr<std::vector<model::Anchor>> Clean(const RecordLookup& records,
+                                                   const ports::Batch& batch);
 
  private:
   // By log device: the IDs of erased events that may still come back.
@@ -36,7 +39,7 @@ class ErasedAnchors {
 
 // Takes everything out that tells of the user, in the open transaction, and writes the entry that
 // says so into the block under way. kNotFound: nothing does.
-absl::StatusOr<ports::Erased> EraseUser(Database& database, ChainWriter& chain,
+absl::StatusOr<ports::Erased> EraseUser(Database& database, ChainWriter& chain, EventIndex& index,
                                         ErasedAnchors& anchors, const std::string& user_id,
                                         const std::string& by);
 

@@ -1,6 +1,7 @@
 #include "store/sqlite/event_writer.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -52,6 +53,18 @@ void BindEvent(const ports::Batch& batch, const model::Event& event, Statement& 
   insert.BindBlob(16, event.payload);
 }
 
+IndexedEvent IndexedOf(const ports::Batch& batch, const model::Event& event, std::int64_t person) {
+  return {.log_device = batch.log_device,
+          .epoch = batch.after.epoch,
+          .id = event.id,
+          .timestamp = event.timestamp,
+          .device = event.device,
+          .code = event.code,
+          .sub_code = event.sub_code,
+          .person = person,
+          .has_image = event.has_image};
+}
+
 }  // namespace
 
 evidence::GapEntry GapEntryOf(const model::Gap& gap, ChainWriter& chain) {
@@ -79,7 +92,7 @@ absl::Status EventWriter::Write(const ports::Batch& batch, std::uint64_t& seq,
   for (const model::Event& event : batch.events) change.images_wanted += event.has_image ? 1 : 0;
   if (OpensEpoch(batch)) {
     GATELOG_ASSIGN_OR_RETURN(change.images_absent,
-                             CountUnsettledImages(database_, batch.log_device));
+                             CountUnsettledImages(Lookup(seq), batch.log_device));
     GATELOG_RETURN_IF_ERROR(OpenEpoch(batch, change.images_absent));
   } else if (generation != batch.after.generation) {
     GATELOG_RETURN_IF_ERROR(
@@ -91,7 +104,7 @@ absl::Status EventWriter::Write(const ports::Batch& batch, std::uint64_t& seq,
   GATELOG_RETURN_IF_ERROR(WriteGaps(batch));
   chain_.Touch(batch.log_device, batch.after.epoch);
   ports::LogState after = batch.after;
-  GATELOG_ASSIGN_OR_RETURN(after.anchors, erased_anchors_.Clean(database_, batch));
+  GATELOG_ASSIGN_OR_RETURN(after.anchors, erased_anchors_.Clean(Lookup(seq), batch));
   return WriteLogState(database_, after, OpensEpoch(batch), change);
 }
 
@@ -99,7 +112,7 @@ absl::StatusOr<ports::Erased> EventWriter::Erase(const std::string& user_id,
                                                  const std::string& by) {
   // Also if the transaction fails later: then it is read again.
   people_.erase(user_id);
-  return EraseUser(database_, chain_, erased_anchors_, user_id, by);
+  return EraseUser(database_, chain_, index_, erased_anchors_, user_id, by);
 }
 
 absl::Status EventWriter::CheckFence(const ports::Batch& batch, model::Generation& generation,
@@ -158,17 +171,19 @@ absl::Status EventWriter::WriteEvents(const ports::Batch& batch, std::uint64_t& 
   for (const model::Event& event : batch.events) {
     insert.Bind(1, static_cast<std::int64_t>(seq + 1));
     BindEvent(batch, event, insert);
+    std::int64_t person_id = 0;
     std::string_view salt = chain_.store_salt();
     if (event.user_id.empty()) {
       insert.BindNull(9);
     } else {
       GATELOG_ASSIGN_OR_RETURN(const Person* person, PersonOf(event.user_id));
-      insert.Bind(9, person->id);
+      person_id = person->id;
+      insert.Bind(9, person_id);
       salt = {person->salt.data(), person->salt.size()};
     }
     insert.Bind(17, chain_.AddEvent(PlaceOf(batch, event, seq + 1), event.payload, salt));
     GATELOG_RETURN_IF_ERROR(insert.Run());
-    ++seq;
+    index_.Add(++seq, IndexedOf(batch, event, person_id));
   }
   return absl::OkStatus();
 }
@@ -220,6 +235,11 @@ absl::StatusOr<const EventWriter::Person*> EventWriter::PersonOf(const std::stri
     person.id = insert.Integer(0);
     new_people_.push_back(user_id);
   }
+  if (!IsPersonNumber(person.id)) {
+    return absl::DataLossError(absl::StrCat(database_.path(), " is damaged (the number of person ",
+                                            person.id,
+                                            "); keep a copy of it and restore a backup."));
+  }
   if (people_.size() >= kPeopleCachedMax) people_.clear();
   return &people_.emplace(user_id, person).first->second;
 }
@@ -244,7 +264,7 @@ absl::Status EventWriter::WriteImages(const ports::ImageBatch& batch, absl::Stat
                      batch.epoch, ", next ID ", batch.expected_image_next, "."));
     return absl::OkStatus();
   }
-  return WriteImageBatch(database_, chain_, batch);
+  return WriteImageBatch(Lookup(std::numeric_limits<std::int64_t>::max()), chain_, batch);
 }
 
 }  // namespace gatelog::store

@@ -2,14 +2,15 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "ports/retention_store.h"
 #include "store/sqlite/chain_writer.h"
+#include "store/sqlite/event_index.h"
 #include "store/sqlite/segments.h"
 #include "store/sqlite/sqlite_database.h"
 
@@ -17,10 +18,10 @@ namespace gatelog::store {
 
 // Takes segments out of the tables: first the entry that says so, with which they are not shown any
 // more, then their rows, some in each transaction. The committing thread; does not outlive the
-// database.
+// database and the index.
 class Pruner {
  public:
-  explicit Pruner(Database& database) : database_(database) {}
+  Pruner(Database& database, EventIndex& index) : database_(database), index_(index) {}
 
   // What is gone, and whether rows of it are left. Once, before anything else.
   absl::Status Load();
@@ -40,7 +41,9 @@ class Pruner {
   absl::Status WriteEntries(const Plan& plan, const std::string& by, ChainWriter& chain);
   void OnCommitted(const Plan& plan);
 
-  bool rows_left() const { return events_left_ || images_left_; }
+  bool rows_left() const {
+    return events_left_ || images_left_ || index_.HasBefore(through_.first_seq);
+  }
   struct Deleted {
     std::uint64_t bytes = 0;
     std::vector<std::string> people = {};  // of whom nothing tells any more; their rows are gone
@@ -50,11 +53,12 @@ class Pruner {
 
  private:
   absl::Status FindImagesLeft();
-  absl::Status DeleteEvents(Deleted& deleted, std::set<std::int64_t>& people);
-  absl::Status DeleteImages(Deleted& deleted, std::set<std::int64_t>& people);
-  absl::Status DeletePeople(const std::set<std::int64_t>& people, Deleted& deleted);
+  absl::Status DeleteEvents(Deleted& deleted, std::unordered_set<std::int64_t>& people);
+  absl::Status DeleteImages(Deleted& deleted, std::unordered_set<std::int64_t>& people);
+  absl::Status DeletePeople(std::unordered_set<std::int64_t> people, Deleted& deleted);
 
   Database& database_;
+  EventIndex& index_;
   PrunedThrough through_;
   bool events_left_ = false;
   bool images_left_ = false;
