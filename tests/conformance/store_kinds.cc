@@ -26,7 +26,7 @@ class Memory final : public StoreUnderTest {
 
 class Sqlite final : public StoreUnderTest {
  public:
-  Sqlite() { Open(); }
+  explicit Sqlite(const store::IndexShape& index = {}) : index_(index) { Open(); }
 
   ports::EventStore& store() override { return *store_; }
   ports::DeviceRegistry& registry() override { return *registry_; }
@@ -45,8 +45,10 @@ class Sqlite final : public StoreUnderTest {
   void Open() {
     // Small, so that the suite goes through checkpoints.
     constexpr int kCheckpointPages = 64;
-    auto opened = store::SqliteStore::Open(
-        {.directory = directory_.path(), .checkpoint_pages = kCheckpointPages, .clock = &clock_});
+    auto opened = store::SqliteStore::Open({.directory = directory_.path(),
+                                            .checkpoint_pages = kCheckpointPages,
+                                            .index = index_,
+                                            .clock = &clock_});
     ASSERT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
     auto registry = store::SqliteRegistry::Open(*store_);
@@ -54,15 +56,22 @@ class Sqlite final : public StoreUnderTest {
     registry_ = *std::move(registry);
   }
 
+  const store::IndexShape index_;
   TempDirectory directory_;
   MovedClock clock_;
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<store::SqliteRegistry> registry_;
 };
 
-const auto kKinds =
-    ::testing::Values(StoreKind{"Memory", [] { return std::make_unique<Memory>(); }},
-                      StoreKind{"Sqlite", [] { return std::make_unique<Sqlite>(); }});
+// So small that every test goes through many segments, open ones, full ones and closed ones, and
+// that most lists are in parts.
+constexpr store::IndexShape kSmallSegments = {
+    .segment_events = 200, .block_bytes = 40, .short_list_bytes = 8, .entries_per_commit_min = 50};
+
+const auto kKinds = ::testing::Values(
+    StoreKind{"Memory", [] { return std::make_unique<Memory>(); }},
+    StoreKind{"Sqlite", [] { return std::make_unique<Sqlite>(); }},
+    StoreKind{"SqliteSmallSegments", [] { return std::make_unique<Sqlite>(kSmallSegments); }});
 const auto kName = [](const ::testing::TestParamInfo<StoreKind>& kind) { return kind.param.name; };
 
 }  // namespace

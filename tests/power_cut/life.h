@@ -9,11 +9,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "model/cursor.h"
+#include "store/sqlite/memory_segment.h"
 #include "tests/power_cut/workload.h"
 #include "tests/support/disk_model.h"
 #include "tests/support/disk_vfs.h"
 
 namespace gatelog::power_cut {
+
+// So small that a short run closes many segments.
+inline constexpr store::IndexShape kSmallSegments = {
+    .segment_events = 100, .block_bytes = 60, .short_list_bytes = 20, .entries_per_commit_min = 50};
 
 // How a store is used in a run.
 struct Settings {

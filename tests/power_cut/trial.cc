@@ -69,7 +69,8 @@ absl::Status Try(const std::string& directory, const std::string& vfs, const All
                            SqliteStore::Open({.directory = directory,
                                               .readers = 1,
                                               .checkpoint_pages = settings.checkpoint_pages,
-                                              .vfs = vfs}));
+                                              .vfs = vfs,
+                                              .index = kSmallSegments}));
   if (allowed.incarnation != 0 && store->incarnation() != allowed.incarnation) {
     return Wrong("cursors that were handed out are not valid any more");
   }

@@ -10,7 +10,8 @@ namespace gatelog::testing {
 // Of a store whose events are of one period of salts, and without any that tells of a person whom
 // it does not name: those had the store's salt.
 inline std::string BackToVersion3() {
-  return "DROP VIEW events; "
+  return "DROP TABLE index_segment; DROP TABLE posting; DROP TABLE hour_count; "
+         "DROP VIEW events; "
          "CREATE TABLE old_person (id INTEGER PRIMARY KEY, user_id TEXT NOT NULL UNIQUE, "
          "salt BLOB NOT NULL DEFAULT x'') STRICT; "
          "INSERT INTO old_person SELECT id, user_id, salt FROM person WHERE user_id IS NOT NULL; "
@@ -19,6 +20,9 @@ inline std::string BackToVersion3() {
          "DROP TABLE person; ALTER TABLE old_person RENAME TO person; "
          "CREATE VIEW events AS SELECT e.seq, p.user_id FROM event AS e "
          "LEFT JOIN person AS p ON p.id = e.person; "
+         "CREATE UNIQUE INDEX event_key ON event (log_device, epoch, id); "
+         "CREATE INDEX event_person ON event (person) WHERE person IS NOT NULL; "
+         "CREATE INDEX event_image ON event (log_device, epoch, id) WHERE flags & 1; "
          "PRAGMA user_version = 3;";
 }
 

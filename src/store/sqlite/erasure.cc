@@ -1,6 +1,7 @@
 #include "store/sqlite/erasure.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -14,7 +15,7 @@
 namespace gatelog::store {
 namespace {
 
-constexpr std::int64_t kEventsPerStep = 1'000;  // of a user, read before they are rewritten
+constexpr std::uint64_t kAllEvents = std::numeric_limits<std::int64_t>::max();
 
 // Of a transaction in which people are erased: so few that a commit behind it hardly waits.
 constexpr std::size_t kErasedEventsMax = 500;
@@ -24,7 +25,8 @@ constexpr std::uint64_t kEventsLookedAtMax = 5'000;
 // One erasure, in the open transaction and the block under way.
 class Eraser {
  public:
-  Eraser(Database& database, ChainWriter& chain) : database_(database), chain_(chain) {}
+  Eraser(const RecordLookup& records, ChainWriter& chain)
+      : database_(records.database), records_(records), chain_(chain) {}
 
   // The event tells of nobody afterwards.
   absl::Status EraseEvent(const TellingEvent& event);
@@ -38,6 +40,7 @@ class Eraser {
 
  private:
   Database& database_;
+  const RecordLookup& records_;
   ChainWriter& chain_;
   model::SplitEvent split_;
   std::vector<std::uint64_t> seqs_;
@@ -95,7 +98,7 @@ absl::StatusOr<std::optional<std::uint64_t>> Eraser::EraseImage(const model::Rec
 
 absl::Status Eraser::Finish(ErasedAnchors& anchors, const std::string& by) {
   for (const auto& [log_device, ids] : ids_) {
-    GATELOG_RETURN_IF_ERROR(anchors.Mark(database_, log_device, ids));
+    GATELOG_RETURN_IF_ERROR(anchors.Mark(records_, log_device, ids));
   }
   evidence::ErasedEvents events;
   std::sort(seqs_.begin(), seqs_.end());
@@ -124,36 +127,31 @@ struct OldEvent {
   }
 };
 
-// The person's next events, in the order of seq. Rewritten ones are not his any more.
-absl::StatusOr<std::vector<OldEvent>> NextEvents(Database& database, const Person& person) {
+absl::Status EraseEventsOf(const RecordLookup& records, const Person& person, Eraser& eraser) {
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
-      database.Prepare("SELECT seq, log_device, epoch, id, payload FROM event INDEXED BY "
-                       "event_person WHERE person = ?1 ORDER BY seq LIMIT ?2"));
-  select.Bind(1, person.id);
-  select.Bind(2, kEventsPerStep);
-  std::vector<OldEvent> events;
-  while (true) {
+      records.database.Prepare(
+          "SELECT log_device, epoch, id, payload FROM event WHERE seq = ?1 AND person = ?2"));
+  GATELOG_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> seqs, records.EventsOf(person.id));
+  for (const std::uint64_t seq : seqs) {
+    select.Bind(1, static_cast<std::int64_t>(seq));
+    select.Bind(2, person.id);
     GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
-    if (!row) return events;
-    events.push_back({.event = {.seq = static_cast<std::uint64_t>(select.Integer(0)),
-                                .key = {static_cast<model::DeviceId>(select.Integer(1)),
-                                        static_cast<model::Epoch>(select.Integer(2)),
-                                        static_cast<model::EventId>(select.Integer(3))},
-                                .person = person.id},
-                      .salt = person.salt,
-                      .payload = std::string(select.Bytes(4))});
-  }
-}
-
-absl::Status EraseEventsOf(Database& database, const Person& person, Eraser& eraser) {
-  while (true) {
-    GATELOG_ASSIGN_OR_RETURN(const std::vector<OldEvent> events, NextEvents(database, person));
-    if (events.empty()) return absl::OkStatus();
-    for (const OldEvent& event : events) {
-      GATELOG_RETURN_IF_ERROR(eraser.EraseEvent(event.Whole()));
+    if (!row) {  // retention has taken it
+      select.Reset();
+      continue;
     }
+    const OldEvent old{.event = {.seq = seq,
+                                 .key = {static_cast<model::DeviceId>(select.Integer(0)),
+                                         static_cast<model::Epoch>(select.Integer(1)),
+                                         static_cast<model::EventId>(select.Integer(2))},
+                                 .person = person.id},
+                       .salt = person.salt,
+                       .payload = std::string(select.Bytes(3))};
+    select.Reset();
+    GATELOG_RETURN_IF_ERROR(eraser.EraseEvent(old.Whole()));
   }
+  return absl::OkStatus();
 }
 
 absl::Status EraseImagesOf(Database& database, const Person& person, Eraser& eraser) {
@@ -177,22 +175,18 @@ absl::Status EraseImagesOf(Database& database, const Person& person, Eraser& era
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> IsErased(Database& database, model::DeviceId log_device, model::Epoch epoch,
-                              model::EventId id) {
-  GATELOG_ASSIGN_OR_RETURN(Statement select,
-                           database.Prepare("SELECT flags & ?4 FROM event INDEXED BY event_key "
-                                            "WHERE log_device = ?1 AND epoch = ?2 AND id = ?3"));
+absl::StatusOr<bool> IsErased(const RecordLookup& records, model::DeviceId log_device,
+                              model::Epoch epoch, model::EventId id) {
   // The record that an anchor is of stands in the newest epoch that has the ID.
-  for (; epoch > 0; --epoch) {
-    select.Bind(1, log_device);
-    select.Bind(2, epoch);
-    select.Bind(3, id);
-    select.Bind(4, kFlagErased);
-    GATELOG_ASSIGN_OR_RETURN(const bool found, select.Step());
-    if (found) return select.Integer(0) != 0;
-    select.Reset();
-  }
-  return false;
+  GATELOG_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> seq,
+                           records.FindLatest(log_device, epoch, id));
+  if (!seq) return false;
+  GATELOG_ASSIGN_OR_RETURN(Statement select,
+                           records.database.Prepare("SELECT flags & ?2 FROM event WHERE seq = ?1"));
+  select.Bind(1, static_cast<std::int64_t>(*seq));
+  select.Bind(2, kFlagErased);
+  GATELOG_ASSIGN_OR_RETURN(const bool found, select.Step());
+  return found && select.Integer(0) != 0;
 }
 
 }  // namespace
@@ -210,8 +204,9 @@ absl::Status ErasedAnchors::Load(Database& database) {
   }
 }
 
-absl::Status ErasedAnchors::Mark(Database& database, model::DeviceId log_device,
+absl::Status ErasedAnchors::Mark(const RecordLookup& records, model::DeviceId log_device,
                                  const std::set<model::EventId>& erased) {
+  Database& database = records.database;
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
       database.Prepare("SELECT epoch, anchors FROM log_state WHERE log_device = ?1"));
@@ -223,9 +218,9 @@ absl::Status ErasedAnchors::Mark(Database& database, model::DeviceId log_device,
   select.Reset();
   bool any = false;
   for (model::Anchor& anchor : anchors) {
-    // Few of the events are among the newest of their log, and each look is one into an index.
+    // Few of the events are among the newest of their log, and each look is one into lists.
     if (!erased.contains(anchor.id)) continue;
-    GATELOG_ASSIGN_OR_RETURN(const bool gone, IsErased(database, log_device, epoch, anchor.id));
+    GATELOG_ASSIGN_OR_RETURN(const bool gone, IsErased(records, log_device, epoch, anchor.id));
     if (!gone) continue;
     anchor = model::WithoutPerson(anchor);
     marked_[log_device].insert(anchor.id);
@@ -241,14 +236,14 @@ absl::Status ErasedAnchors::Mark(Database& database, model::DeviceId log_device,
   return update.Run();
 }
 
-absl::StatusOr<std::vector<model::Anchor>> ErasedAnchors::Clean(Database& database,
+absl::StatusOr<std::vector<model::Anchor>> ErasedAnchors::Clean(const RecordLookup& records,
                                                                 const ports::Batch& batch) {
   std::vector<model::Anchor> anchors = batch.after.anchors;
   // Where an epoch opens, anchors may come from the device, of any record that it still holds.
   if (batch.after.epoch != batch.expected_epoch && batch.expected_epoch != 0) {
     for (model::Anchor& anchor : anchors) {
       GATELOG_ASSIGN_OR_RETURN(
-          const bool erased, IsErased(database, batch.log_device, batch.expected_epoch, anchor.id));
+          const bool erased, IsErased(records, batch.log_device, batch.expected_epoch, anchor.id));
       if (erased) marked_[batch.log_device].insert(anchor.id);
     }
   }
@@ -265,7 +260,7 @@ absl::StatusOr<std::vector<model::Anchor>> ErasedAnchors::Clean(Database& databa
   return anchors;
 }
 
-absl::StatusOr<ports::Erased> EraseUser(Database& database, ChainWriter& chain,
+absl::StatusOr<ports::Erased> EraseUser(Database& database, ChainWriter& chain, EventIndex& index,
                                         ErasedAnchors& anchors, const std::string& user_id,
                                         const std::string& by) {
   GATELOG_ASSIGN_OR_RETURN(const std::vector<Person> people, FindPeople(database, user_id));
@@ -273,14 +268,18 @@ absl::StatusOr<ports::Erased> EraseUser(Database& database, ChainWriter& chain,
     return absl::NotFoundError(
         "Nothing in the store tells of this user; look the ID up with 'gatelog event query'.");
   }
-  Eraser eraser(database, chain);
+  const RecordLookup records{database, index.writing(), kAllEvents};
+  Eraser eraser(records, chain);
   GATELOG_ASSIGN_OR_RETURN(Statement remove, database.Prepare("DELETE FROM person WHERE id = ?1"));
+  std::set<std::int64_t> ids;
   for (const Person& person : people) {
     GATELOG_RETURN_IF_ERROR(EraseImagesOf(database, person, eraser));
-    GATELOG_RETURN_IF_ERROR(EraseEventsOf(database, person, eraser));
+    GATELOG_RETURN_IF_ERROR(EraseEventsOf(records, person, eraser));
     remove.Bind(1, person.id);
     GATELOG_RETURN_IF_ERROR(remove.Run());
+    ids.insert(person.id);
   }
+  GATELOG_RETURN_IF_ERROR(index.ErasePeople(database, ids, 0, kAllEvents));
   // Keys that have moved between the pages of this index leave copies behind; built anew, it has
   // none.
   GATELOG_RETURN_IF_ERROR(database.Execute("REINDEX person"));
@@ -326,7 +325,7 @@ absl::Status VisitTelling(Database& database, std::uint64_t first, std::uint64_t
   }
 }
 
-absl::StatusOr<ErasedPeople> ErasePeople(Database& database, ChainWriter& chain,
+absl::StatusOr<ErasedPeople> ErasePeople(Database& database, ChainWriter& chain, EventIndex& index,
                                          ErasedAnchors& anchors, std::uint64_t first,
                                          std::uint64_t end, const std::string& by) {
   ErasedPeople erased{.next_seq = std::min(end, first + kEventsLookedAtMax)};
@@ -338,7 +337,8 @@ absl::StatusOr<ErasedPeople> ErasePeople(Database& database, ChainWriter& chain,
   GATELOG_RETURN_IF_ERROR(VisitTelling(database, first, erased.next_seq, take));
   if (events.size() == kErasedEventsMax) erased.next_seq = events.back().event.seq + 1;
   if (events.empty()) return erased;
-  Eraser eraser(database, chain);
+  const RecordLookup records{database, index.writing(), kAllEvents};
+  Eraser eraser(records, chain);
   std::set<std::int64_t> people;
   for (const OldEvent& event : events) {
     if (eraser.images() == kErasedImagesMax) {
@@ -354,7 +354,11 @@ absl::StatusOr<ErasedPeople> ErasePeople(Database& database, ChainWriter& chain,
   erased.events = eraser.events();
   erased.images = eraser.images();
   GATELOG_RETURN_IF_ERROR(eraser.Finish(anchors, by));
-  GATELOG_RETURN_IF_ERROR(DeleteUnreferred(database, people, erased.gone));
+  GATELOG_RETURN_IF_ERROR(index.ErasePeople(database, people, first, erased.next_seq));
+  // Of whom an event tells that comes later: none before it tells of anybody any more.
+  std::unordered_set<std::int64_t> unreferred(people.begin(), people.end());
+  GATELOG_RETURN_IF_ERROR(records.KeepGone(unreferred, erased.next_seq));
+  GATELOG_RETURN_IF_ERROR(DeletePeople(database, unreferred, erased.gone));
   return erased;
 }
 

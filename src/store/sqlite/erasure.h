@@ -14,6 +14,8 @@
 #include "ports/event_store.h"
 #include "ports/evidence_store.h"
 #include "store/sqlite/chain_writer.h"
+#include "store/sqlite/event_index.h"
+#include "store/sqlite/record_lookup.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace gatelog::store {
@@ -27,11 +29,12 @@ class ErasedAnchors {
 
   // Marks what the store keeps of these of the log device's events, which are erased; in the open
   // transaction.
-  absl::Status Mark(Database& database, model::DeviceId log_device,
+  absl::Status Mark(const RecordLookup& records, model::DeviceId log_device,
                     const std::set<model::EventId>& erased);
 
   // The anchors as they may be stored.
-  absl::StatusOr<std::vector<model::Anchor>> Clean(Database& database, const ports::Batch& batch);
+  absl::StatusOr<std::vector<model::Anchor>> Clean(const RecordLookup& records,
+                                                   const ports::Batch& batch);
 
  private:
   // By log device: the IDs of erased events that may still come back.
@@ -40,7 +43,7 @@ class ErasedAnchors {
 
 // Takes everything out that tells of the user, in the open transaction, and writes the entry that
 // says so into the block under way. kNotFound: nothing does.
-absl::StatusOr<ports::Erased> EraseUser(Database& database, ChainWriter& chain,
+absl::StatusOr<ports::Erased> EraseUser(Database& database, ChainWriter& chain, EventIndex& index,
                                         ErasedAnchors& anchors, const std::string& user_id,
                                         const std::string& by);
 
@@ -69,7 +72,7 @@ struct ErasedPeople {
 // Takes out of the events of [first, end) what tells of people, and their images, whoever it was:
 // of so many of them as go into one short transaction, which is open. Writes the entry that says so
 // into the block under way, if there was anything.
-absl::StatusOr<ErasedPeople> ErasePeople(Database& database, ChainWriter& chain,
+absl::StatusOr<ErasedPeople> ErasePeople(Database& database, ChainWriter& chain, EventIndex& index,
                                          ErasedAnchors& anchors, std::uint64_t first,
                                          std::uint64_t end, const std::string& by);
 

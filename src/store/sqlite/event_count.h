@@ -4,14 +4,13 @@
 
 #include "absl/status/statusor.h"
 #include "ports/event_store.h"
-#include "store/sqlite/event_query.h"
-#include "store/sqlite/sqlite_database.h"
+#include "store/sqlite/event_scan.h"
 
 namespace gatelog::store {
 
-// EventStore::Count on one connection.
-absl::StatusOr<std::vector<ports::EventCount>> CountEvents(Database& database,
-                                                           const ports::CountQuery& query,
-                                                           SeqRange visible);
+// EventStore::Count on one connection, which sees one moment. By hours and codes alone, whole
+// segments are counted by what was counted when they were closed.
+absl::StatusOr<std::vector<ports::EventCount>> CountEvents(const IndexedEvents& events,
+                                                           const ports::CountQuery& query);
 
 }  // namespace gatelog::store

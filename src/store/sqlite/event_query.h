@@ -1,21 +1,13 @@
 #pragma once
 
-#include <cstdint>
-
 #include "absl/status/statusor.h"
 #include "ports/event_store.h"
-#include "store/sqlite/sqlite_database.h"
+#include "store/sqlite/event_scan.h"
 
 namespace gatelog::store {
 
-// What may be shown, both ends with it; `last` is `first` - 1 where that is nothing.
-struct SeqRange {
-  std::uint64_t first = 1;
-  std::uint64_t last = 0;
-};
-
-// EventStore::Read on one connection.
-absl::StatusOr<ports::EventPage> ReadEvents(Database& database, const ports::EventQuery& query,
-                                            SeqRange visible);
+// EventStore::Read on one connection, which sees one moment.
+absl::StatusOr<ports::EventPage> ReadEvents(const IndexedEvents& events,
+                                            const ports::EventQuery& query);
 
 }  // namespace gatelog::store

@@ -1,5 +1,6 @@
 #include "store/sqlite/event_writer.h"
 
+#include <limits>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -49,6 +50,18 @@ void BindEvent(const ports::Batch& batch, const model::Event& event, Statement& 
   insert.BindBlob(16, event.payload);
 }
 
+IndexedEvent IndexedOf(const ports::Batch& batch, const model::Event& event, std::int64_t person) {
+  return {.log_device = batch.log_device,
+          .epoch = batch.after.epoch,
+          .id = event.id,
+          .timestamp = event.timestamp,
+          .device = event.device,
+          .code = event.code,
+          .sub_code = event.sub_code,
+          .person = person,
+          .has_image = event.has_image};
+}
+
 }  // namespace
 
 evidence::GapEntry GapEntryOf(const model::Gap& gap, ChainWriter& chain) {
@@ -76,7 +89,7 @@ absl::Status EventWriter::Write(const ports::Batch& batch, std::uint64_t& seq,
   for (const model::Event& event : batch.events) change.images_wanted += event.has_image ? 1 : 0;
   if (OpensEpoch(batch)) {
     GATELOG_ASSIGN_OR_RETURN(change.images_absent,
-                             CountUnsettledImages(database_, batch.log_device));
+                             CountUnsettledImages(Lookup(seq), batch.log_device));
     GATELOG_RETURN_IF_ERROR(OpenEpoch(batch, change.images_absent));
   } else if (generation != batch.after.generation) {
     GATELOG_RETURN_IF_ERROR(
@@ -88,7 +101,7 @@ absl::Status EventWriter::Write(const ports::Batch& batch, std::uint64_t& seq,
   GATELOG_RETURN_IF_ERROR(WriteGaps(batch));
   chain_.Touch(batch.log_device, batch.after.epoch);
   ports::LogState after = batch.after;
-  GATELOG_ASSIGN_OR_RETURN(after.anchors, erased_anchors_.Clean(database_, batch));
+  GATELOG_ASSIGN_OR_RETURN(after.anchors, erased_anchors_.Clean(Lookup(seq), batch));
   return WriteLogState(database_, after, OpensEpoch(batch), change);
 }
 
@@ -96,7 +109,7 @@ absl::StatusOr<ports::Erased> EventWriter::Erase(const std::string& user_id,
                                                  const std::string& by) {
   // Also if the transaction fails later: then it is read again.
   people_.OnGone(user_id);
-  return EraseUser(database_, chain_, erased_anchors_, user_id, by);
+  return EraseUser(database_, chain_, index_, erased_anchors_, user_id, by);
 }
 
 absl::StatusOr<ErasedPeople> EventWriter::ErasePeople(std::uint64_t first_seq,
@@ -104,7 +117,7 @@ absl::StatusOr<ErasedPeople> EventWriter::ErasePeople(std::uint64_t first_seq,
                                                       const std::string& by) {
   GATELOG_ASSIGN_OR_RETURN(
       ErasedPeople erased,
-      store::ErasePeople(database_, chain_, erased_anchors_, first_seq, end_seq, by));
+      store::ErasePeople(database_, chain_, index_, erased_anchors_, first_seq, end_seq, by));
   OnPeopleGone(erased.gone);
   return erased;
 }
@@ -169,17 +182,19 @@ absl::Status EventWriter::WriteEvents(const ports::Batch& batch, std::uint64_t& 
   for (const model::Event& event : batch.events) {
     insert.Bind(1, static_cast<std::int64_t>(seq + 1));
     BindEvent(batch, event, insert);
+    std::int64_t person_id = 0;
     std::string_view salt = chain_.store_salt();
     GATELOG_ASSIGN_OR_RETURN(const PeopleOfEvents::Row* person, PersonOf(event, batch.arrival));
     if (person == nullptr) {
       insert.BindNull(9);
     } else {
-      insert.Bind(9, person->id);
+      person_id = person->id;
+      insert.Bind(9, person_id);
       salt = {person->salt.data(), person->salt.size()};
     }
     insert.Bind(17, chain_.AddEvent(PlaceOf(batch, event, seq + 1), event.payload, salt));
     GATELOG_RETURN_IF_ERROR(insert.Run());
-    ++seq;
+    index_.Add(++seq, IndexedOf(batch, event, person_id));
   }
   return absl::OkStatus();
 }
@@ -208,7 +223,13 @@ absl::StatusOr<const PeopleOfEvents::Row*> EventWriter::PersonOf(const model::Ev
     model::SplitPersonalPart(event.payload, split_);
     if (split_.personal_part.empty()) return nullptr;
   }
-  return people_.Of(event.user_id, PeriodOf(arrival));
+  GATELOG_ASSIGN_OR_RETURN(const PeopleOfEvents::Row* row,
+                           people_.Of(event.user_id, PeriodOf(arrival)));
+  if (!IsPersonNumber(row->id)) {
+    return absl::DataLossError(absl::StrCat(database_.path(), " is damaged (the number of person ",
+                                            row->id, "); keep a copy of it and restore a backup."));
+  }
+  return row;
 }
 
 absl::Status EventWriter::WriteImages(const ports::ImageBatch& batch, absl::Status& refusal) {
@@ -226,7 +247,7 @@ absl::Status EventWriter::WriteImages(const ports::ImageBatch& batch, absl::Stat
                      batch.epoch, ", next ID ", batch.expected_image_next, "."));
     return absl::OkStatus();
   }
-  return WriteImageBatch(database_, chain_, batch);
+  return WriteImageBatch(Lookup(std::numeric_limits<std::int64_t>::max()), chain_, batch);
 }
 
 }  // namespace gatelog::store

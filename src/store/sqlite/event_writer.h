@@ -10,24 +10,22 @@
 #include "ports/event_store.h"
 #include "store/sqlite/chain_writer.h"
 #include "store/sqlite/erasure.h"
+#include "store/sqlite/event_index.h"
+#include "store/sqlite/event_row.h"
 #include "store/sqlite/person_table.h"
+#include "store/sqlite/record_lookup.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace gatelog::store {
 
-// Bits of event.flags.
-inline constexpr std::int64_t kFlagHasImage = 1;
-inline constexpr std::int64_t kFlagChangedOnDevice = 2;
-inline constexpr std::int64_t kFlagErased = 4;  // the personal part was taken out
-
 evidence::GapEntry GapEntryOf(const model::Gap& gap, ChainWriter& chain);
 
 // Writes batches into the transaction that is open on a connection, and into the block that is
-// under way. One thread at a time; does not outlive the database and the chain.
+// under way. One thread at a time; does not outlive the database, the chain and the index.
 class EventWriter {
  public:
-  EventWriter(Database& database, ChainWriter& chain)
-      : database_(database), chain_(chain), people_(database) {}
+  EventWriter(Database& database, ChainWriter& chain, EventIndex& index)
+      : database_(database), chain_(chain), index_(index), people_(database) {}
 
   // Once the tables are there; before anything else.
   absl::Status Load() { return erased_anchors_.Load(database_); }
@@ -54,6 +52,10 @@ class EventWriter {
   // Also tells which generation the log has shown so far.
   absl::Status CheckFence(const ports::Batch& batch, model::Generation& generation,
                           absl::Status& refusal);
+  // Of what the open transaction sees, up to a seq.
+  RecordLookup Lookup(std::uint64_t last_seq) const {
+    return {database_, index_.writing(), last_seq};
+  }
   absl::Status WriteEvents(const ports::Batch& batch, std::uint64_t& seq);
   absl::Status WriteGaps(const ports::Batch& batch);
   absl::Status OpenEpoch(const ports::Batch& batch, std::uint64_t images_unsettled);
@@ -62,6 +64,7 @@ class EventWriter {
 
   Database& database_;
   ChainWriter& chain_;
+  EventIndex& index_;
   ErasedAnchors erased_anchors_;
   PeopleOfEvents people_;
   model::SplitEvent split_;

@@ -67,34 +67,38 @@ struct Owner {
 };
 
 // Nothing: no such event is stored, so the image is of another epoch.
-absl::StatusOr<std::optional<Owner>> FindOwner(Database& database, const model::RecordKey& key,
+absl::StatusOr<std::optional<Owner>> FindOwner(const RecordLookup& records,
+                                               const model::RecordKey& key,
                                                const model::Image& image) {
+  GATELOG_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> seq, records.Find(key));
+  if (!seq) return std::nullopt;
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
-      database.Prepare(
-          "SELECT e.flags & ?7, e.person, p.salt FROM event AS e LEFT JOIN person AS p "
-          "ON p.id = e.person WHERE e.log_device = ?1 AND e.epoch = ?2 AND e.id = ?3 "
-          "AND e.timestamp = ?4 AND e.code = ?5 AND (?6 = 0 OR e.sub_code = ?6)"));
-  select.Bind(1, key.log_device);
-  select.Bind(2, key.epoch);
-  select.Bind(3, key.id);
-  select.Bind(4, image.timestamp);
-  select.Bind(5, image.code);
-  select.Bind(6, model::ImageSubCode(image.payload));
-  select.Bind(7, kFlagErased);
+      records.database.Prepare(
+          "SELECT e.flags & ?5, e.person, p.salt FROM event AS e LEFT JOIN person AS p "
+          "ON p.id = e.person WHERE e.seq = ?1 AND e.timestamp = ?2 AND e.code = ?3 AND "
+          "(?4 = 0 OR e.sub_code = ?4)"));
+  select.Bind(1, static_cast<std::int64_t>(*seq));
+  select.Bind(2, image.timestamp);
+  select.Bind(3, image.code);
+  select.Bind(4, model::ImageSubCode(image.payload));
+  select.Bind(5, kFlagErased);
   GATELOG_ASSIGN_OR_RETURN(const bool found, select.Step());
   if (!found) return std::nullopt;
   return Owner{select.Integer(0) != 0, select.Integer(1), std::string(select.Bytes(2))};
 }
 
 // Returns whether the absence is a new one.
-absl::StatusOr<bool> InsertAbsence(Database& database, const ports::ImageBatch& batch,
+absl::StatusOr<bool> InsertAbsence(const RecordLookup& records, const ports::ImageBatch& batch,
                                    const model::ImageAbsence& absence) {
+  GATELOG_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> seq,
+                           records.Find({batch.log_device, batch.epoch, absence.id}));
+  if (!seq) return false;
   GATELOG_ASSIGN_OR_RETURN(
       Statement insert,
-      database.Prepare(
+      records.database.Prepare(
           "INSERT OR IGNORE INTO image_absence SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS "
-          "(SELECT 1 FROM event WHERE log_device = ?1 AND epoch = ?2 AND id = ?3 AND flags & 1) "
+          "(SELECT 1 FROM event WHERE seq = ?6 AND flags & 1) "
           "AND NOT EXISTS "
           "(SELECT 1 FROM image WHERE log_device = ?1 AND epoch = ?2 AND id = ?3) AND NOT EXISTS "
           "(SELECT 1 FROM erased_image WHERE log_device = ?1 AND epoch = ?2 AND id = ?3)"));
@@ -103,15 +107,16 @@ absl::StatusOr<bool> InsertAbsence(Database& database, const ports::ImageBatch& 
   insert.Bind(3, absence.id);
   insert.Bind(4, static_cast<int>(absence.reason));
   insert.Bind(5, batch.found.time_since_epoch().count());
+  insert.Bind(6, static_cast<std::int64_t>(*seq));
   GATELOG_RETURN_IF_ERROR(insert.Run());
-  return database.rows_changed() > 0;
+  return records.database.rows_changed() > 0;
 }
 
-absl::Status InsertAbsences(Database& database, const ports::ImageBatch& batch,
+absl::Status InsertAbsences(const RecordLookup& records, const ports::ImageBatch& batch,
                             const std::vector<model::ImageAbsence>& absences,
                             evidence::ImagesEntry& entry) {
   for (const model::ImageAbsence& absence : absences) {
-    GATELOG_ASSIGN_OR_RETURN(const bool added, InsertAbsence(database, batch, absence));
+    GATELOG_ASSIGN_OR_RETURN(const bool added, InsertAbsence(records, batch, absence));
     if (!added) continue;
     entry.absences.push_back({.id = absence.id,
                               .reason = static_cast<std::uint8_t>(absence.reason),
@@ -122,8 +127,9 @@ absl::Status InsertAbsences(Database& database, const ports::ImageBatch& batch,
 
 // Those that may be kept; one that is there stays as it is. An image of an event whose person was
 // erased is an absence.
-absl::Status InsertImages(Database& database, ChainWriter& chain, const ports::ImageBatch& batch,
-                          evidence::ImagesEntry& entry) {
+absl::Status InsertImages(const RecordLookup& records, ChainWriter& chain,
+                          const ports::ImageBatch& batch, evidence::ImagesEntry& entry) {
+  Database& database = records.database;
   GATELOG_ASSIGN_OR_RETURN(
       Statement insert,
       database.Prepare("INSERT OR IGNORE INTO image (log_device, epoch, id, timestamp, code, "
@@ -131,7 +137,7 @@ absl::Status InsertImages(Database& database, ChainWriter& chain, const ports::I
   std::vector<model::ImageAbsence> erased;
   for (const model::Image& image : batch.images) {
     const model::RecordKey key{batch.log_device, batch.epoch, image.id};
-    GATELOG_ASSIGN_OR_RETURN(const std::optional<Owner> owner, FindOwner(database, key, image));
+    GATELOG_ASSIGN_OR_RETURN(const std::optional<Owner> owner, FindOwner(records, key, image));
     if (!owner) continue;
     if (owner->erased) {
       erased.push_back({image.id, ImageAbsenceReason::kErased});
@@ -152,7 +158,7 @@ absl::Status InsertImages(Database& database, ChainWriter& chain, const ports::I
                             .code = image.code,
                             .commitment = chain.leaves().Image(salt, key, image.payload)});
   }
-  return InsertAbsences(database, batch, erased, entry);
+  return InsertAbsences(records, batch, erased, entry);
 }
 
 // What an event whose image is not stored is told by.
@@ -175,27 +181,33 @@ std::string SentenceOf(model::RecordKey key, const Unstored& unstored) {
                                 : model::ImageAwaitedSentence(key);
 }
 
-absl::StatusOr<std::string> WhyNotStored(Database& database, const model::RecordKey& key) {
+// The event that the key names; of the latest epoch that has it, if the key names none.
+absl::StatusOr<std::optional<std::uint64_t>> FindEvent(const RecordLookup& records,
+                                                       const model::RecordKey& key) {
+  if (key.epoch != 0) return records.Find(key);
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
-      database.Prepare(
-          "SELECT e.epoch, e.flags & 1 OR x.id IS NOT NULL, e.epoch < s.epoch, "
-          "coalesce(a.reason, CASE WHEN x.id IS NOT NULL THEN 5 END, 0), "
-          "e.epoch = s.epoch AND e.id < s.image_next "
-          "FROM event AS e JOIN log_state AS s ON s.log_device = e.log_device "
-          "LEFT JOIN erased_image AS x "
-          "ON x.log_device = e.log_device AND x.epoch = e.epoch AND x.id = e.id "
-          "LEFT JOIN image_absence AS a "
-          "ON a.log_device = e.log_device AND a.epoch = e.epoch AND a.id = e.id "
-          "WHERE e.log_device = ?1 AND e.epoch BETWEEN coalesce(?2, 0) AND coalesce(?2, "
-          "4294967295) AND e.id = ?3 ORDER BY e.epoch DESC LIMIT 1"));
+      records.database.Prepare("SELECT epoch FROM log_state WHERE log_device = ?1"));
   select.Bind(1, key.log_device);
-  if (key.epoch == 0) {
-    select.BindNull(2);
-  } else {
-    select.Bind(2, key.epoch);
-  }
-  select.Bind(3, key.id);
+  GATELOG_RETURN_IF_ERROR(select.Step().status());
+  return records.FindLatest(key.log_device, static_cast<model::Epoch>(select.Integer(0)), key.id);
+}
+
+absl::StatusOr<std::string> WhyNotStored(const RecordLookup& records, const model::RecordKey& key) {
+  GATELOG_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> seq, FindEvent(records, key));
+  if (!seq) return model::NoSuchEventSentence(key);
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select, records.database.Prepare(
+                            "SELECT e.epoch, e.flags & 1 OR x.id IS NOT NULL, e.epoch < s.epoch, "
+                            "coalesce(a.reason, CASE WHEN x.id IS NOT NULL THEN 5 END, 0), "
+                            "e.epoch = s.epoch AND e.id < s.image_next "
+                            "FROM event AS e JOIN log_state AS s ON s.log_device = e.log_device "
+                            "LEFT JOIN erased_image AS x "
+                            "ON x.log_device = e.log_device AND x.epoch = e.epoch AND x.id = e.id "
+                            "LEFT JOIN image_absence AS a "
+                            "ON a.log_device = e.log_device AND a.epoch = e.epoch AND a.id = e.id "
+                            "WHERE e.seq = ?1"));
+  select.Bind(1, static_cast<std::int64_t>(*seq));
   GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
   if (!row) return model::NoSuchEventSentence(key);
   return SentenceOf(key, {.epoch = static_cast<model::Epoch>(select.Integer(0)),
@@ -211,18 +223,18 @@ absl::Status AddImageAbsences(Database& database, const Clock&) {
   return database.Execute(kAbsenceTables);
 }
 
-absl::Status WriteImageBatch(Database& database, ChainWriter& chain,
+absl::Status WriteImageBatch(const RecordLookup& records, ChainWriter& chain,
                              const ports::ImageBatch& batch) {
   evidence::ImagesEntry entry{.log_device = batch.log_device,
                               .epoch = batch.epoch,
                               .from = batch.expected_image_next,
                               .next = batch.image_next};
-  GATELOG_RETURN_IF_ERROR(InsertImages(database, chain, batch, entry));
-  GATELOG_RETURN_IF_ERROR(InsertAbsences(database, batch, batch.absences, entry));
+  GATELOG_RETURN_IF_ERROR(InsertImages(records, chain, batch, entry));
+  GATELOG_RETURN_IF_ERROR(InsertAbsences(records, batch, batch.absences, entry));
   GATELOG_ASSIGN_OR_RETURN(
       Statement update,
-      database.Prepare("UPDATE log_state SET image_next = ?2, images = images + ?3, "
-                       "images_absent = images_absent + ?4 WHERE log_device = ?1"));
+      records.database.Prepare("UPDATE log_state SET image_next = ?2, images = images + ?3, "
+                               "images_absent = images_absent + ?4 WHERE log_device = ?1"));
   update.Bind(1, batch.log_device);
   update.Bind(2, batch.image_next);
   update.Bind(3, static_cast<std::int64_t>(entry.images.size()));
@@ -231,29 +243,43 @@ absl::Status WriteImageBatch(Database& database, ChainWriter& chain,
   return chain.AddEntry(entry);
 }
 
-absl::StatusOr<std::uint64_t> CountUnsettledImages(Database& database, model::DeviceId log_device) {
+absl::StatusOr<std::uint64_t> CountUnsettledImages(const RecordLookup& records,
+                                                   model::DeviceId log_device) {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement state,
+      records.database.Prepare("SELECT epoch, image_next FROM log_state WHERE log_device = ?1"));
+  state.Bind(1, log_device);
+  GATELOG_ASSIGN_OR_RETURN(const bool known, state.Step());
+  if (!known) return std::uint64_t{0};
+  const auto epoch = static_cast<model::Epoch>(state.Integer(0));
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
-      database.Prepare(
-          "SELECT count(*) FROM log_state AS s CROSS JOIN event AS e INDEXED BY event_image "
-          "ON e.log_device = s.log_device AND e.epoch = s.epoch "
-          "WHERE s.log_device = ?1 AND e.flags & 1 "
-          "AND NOT EXISTS (SELECT 1 FROM image AS i WHERE i.log_device = e.log_device AND "
-          "i.epoch = e.epoch AND i.id = e.id) "
-          "AND NOT EXISTS (SELECT 1 FROM image_absence AS a WHERE a.log_device = e.log_device AND "
-          "a.epoch = e.epoch AND a.id = e.id) "
-          "AND NOT EXISTS (SELECT 1 FROM erased_image AS x WHERE x.log_device = e.log_device AND "
-          "x.epoch = e.epoch AND x.id = e.id)"));
-  select.Bind(1, log_device);
-  GATELOG_RETURN_IF_ERROR(select.Step().status());
-  return static_cast<std::uint64_t>(select.Integer(0));
+      records.database.Prepare(
+          "SELECT EXISTS (SELECT 1 FROM image WHERE log_device = ?1 AND epoch = ?2 AND id = ?3) OR "
+          "EXISTS (SELECT 1 FROM image_absence WHERE log_device = ?1 AND epoch = ?2 AND id = ?3) "
+          "OR EXISTS (SELECT 1 FROM erased_image WHERE log_device = ?1 AND epoch = ?2 AND id = "
+          "?3)"));
+  std::uint64_t unsettled = 0;
+  const auto look = [&](model::EventId id) -> absl::Status {
+    select.Reset();
+    select.Bind(1, log_device);
+    select.Bind(2, epoch);
+    select.Bind(3, id);
+    GATELOG_RETURN_IF_ERROR(select.Step().status());
+    unsettled += select.Integer(0) == 0 ? 1 : 0;
+    return absl::OkStatus();
+  };
+  // What is below is settled.
+  const auto first = static_cast<model::EventId>(state.Integer(1));
+  GATELOG_RETURN_IF_ERROR(records.VisitImages(log_device, epoch, first, look));
+  return unsettled;
 }
 
-absl::StatusOr<std::pair<model::RecordKey, model::Image>> FindImage(Database& database,
+absl::StatusOr<std::pair<model::RecordKey, model::Image>> FindImage(const RecordLookup& records,
                                                                     const model::RecordKey& key) {
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
-      database.Prepare(
+      records.database.Prepare(
           "SELECT epoch, timestamp, code, payload FROM image WHERE log_device = ?1 AND id = ?3 AND "
           "epoch BETWEEN coalesce(?2, 0) AND coalesce(?2, 4294967295) ORDER BY epoch DESC LIMIT "
           "1"));
@@ -266,7 +292,7 @@ absl::StatusOr<std::pair<model::RecordKey, model::Image>> FindImage(Database& da
   select.Bind(3, key.id);
   GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
   if (!row) {
-    GATELOG_ASSIGN_OR_RETURN(const std::string why, WhyNotStored(database, key));
+    GATELOG_ASSIGN_OR_RETURN(const std::string why, WhyNotStored(records, key));
     return absl::NotFoundError(why);
   }
   model::RecordKey found = key;

@@ -8,6 +8,7 @@
 #include "model/event.h"
 #include "ports/event_store.h"
 #include "store/sqlite/chain_writer.h"
+#include "store/sqlite/record_lookup.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace gatelog::store {
@@ -21,14 +22,15 @@ absl::Status AddImageAbsences(Database& database, const Clock& clock);
 
 // Writes what the batch found, in the transaction that is open and into the block under way; its
 // fence has been checked.
-absl::Status WriteImageBatch(Database& database, ChainWriter& chain,
+absl::Status WriteImageBatch(const RecordLookup& records, ChainWriter& chain,
                              const ports::ImageBatch& batch);
 
 // Events of the log's current epoch that say they have an image and have neither row.
-absl::StatusOr<std::uint64_t> CountUnsettledImages(Database& database, model::DeviceId log_device);
+absl::StatusOr<std::uint64_t> CountUnsettledImages(const RecordLookup& records,
+                                                   model::DeviceId log_device);
 
 // As ports::EventStore::ReadImage.
-absl::StatusOr<std::pair<model::RecordKey, model::Image>> FindImage(Database& database,
+absl::StatusOr<std::pair<model::RecordKey, model::Image>> FindImage(const RecordLookup& records,
                                                                     const model::RecordKey& key);
 
 }  // namespace gatelog::store

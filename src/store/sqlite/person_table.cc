@@ -62,13 +62,12 @@ absl::StatusOr<std::vector<Person>> FindPeople(Database& database, const std::st
   }
 }
 
-absl::Status DeleteUnreferred(Database& database, const std::set<std::int64_t>& people,
-                              std::vector<std::string>& gone) {
+absl::Status DeletePeople(Database& database, const std::unordered_set<std::int64_t>& people,
+                          std::vector<std::string>& gone) {
   GATELOG_ASSIGN_OR_RETURN(
       Statement remove,
       database.Prepare(
-          "DELETE FROM person WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM event INDEXED BY "
-          "event_person WHERE person = ?1) AND NOT EXISTS (SELECT 1 FROM image INDEXED BY "
+          "DELETE FROM person WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM image INDEXED BY "
           "image_person WHERE person = ?1) RETURNING user_id"));
   for (const std::int64_t person : people) {
     remove.Bind(1, person);

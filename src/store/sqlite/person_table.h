@@ -3,9 +3,9 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -38,10 +38,10 @@ struct Person {
 // All rows of a user, the oldest first; the empty ID is nobody's.
 absl::StatusOr<std::vector<Person>> FindPeople(Database& database, const std::string& user_id);
 
-// Deletes those of the rows to which nothing refers any more. Adds the user IDs of the deleted ones
-// to `gone`.
-absl::Status DeleteUnreferred(Database& database, const std::set<std::int64_t>& people,
-                              std::vector<std::string>& gone);
+// Deletes rows to which no event refers, unless an image does. Adds the user IDs of the deleted
+// ones to `gone`.
+absl::Status DeletePeople(Database& database, const std::unordered_set<std::int64_t>& people,
+                          std::vector<std::string>& gone);
 
 // The rows that new events refer to, most of them from memory. One thread at a time.
 class PeopleOfEvents {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "base/status_macros.h"
 #include "store/sqlite/person_table.h"
+#include "store/sqlite/record_lookup.h"
 
 namespace gatelog::store {
 namespace {
@@ -17,8 +19,8 @@ constexpr std::int64_t kEventsPerStep = 500;
 constexpr std::uint64_t kImagesPerStep = 64;
 constexpr std::uint64_t kImageEntriesPerStep = 1'000;  // looked through
 
-// What an event and an image take beside their payload: columns, indexes.
-constexpr std::uint64_t kEventBytes = 140;
+// What an event and an image take beside their payload: columns, lists, indexes.
+constexpr std::uint64_t kEventBytes = 70;
 constexpr std::uint64_t kImageBytes = 60;
 
 // By kind: the last block up to which there is nothing.
@@ -252,17 +254,20 @@ void Pruner::OnErased(const Plan& plan, const ErasedPeople& erased, ports::Prune
 
 absl::StatusOr<Pruner::Deleted> Pruner::DeleteSome() {
   Deleted deleted;
-  std::set<std::int64_t> people;
+  std::unordered_set<std::int64_t> people;
   if (images_left_) {
     GATELOG_RETURN_IF_ERROR(DeleteImages(deleted, people));
   } else if (events_left_) {
     GATELOG_RETURN_IF_ERROR(DeleteEvents(deleted, people));
+  } else {
+    // The lists of whole segments, whose rows are gone.
+    GATELOG_RETURN_IF_ERROR(index_.DeleteSomeBefore(database_, through_.first_seq));
   }
-  GATELOG_RETURN_IF_ERROR(DeleteUnreferred(database_, people, deleted.people));
+  GATELOG_RETURN_IF_ERROR(DeletePeople(std::move(people), deleted));
   return deleted;
 }
 
-absl::Status Pruner::DeleteEvents(Deleted& deleted, std::set<std::int64_t>& people) {
+absl::Status Pruner::DeleteEvents(Deleted& deleted, std::unordered_set<std::int64_t>& people) {
   GATELOG_ASSIGN_OR_RETURN(
       Statement remove,
       database_.Prepare("DELETE FROM event WHERE seq IN (SELECT seq FROM event NOT INDEXED WHERE "
@@ -296,7 +301,7 @@ absl::Status Pruner::DeleteErased(std::int64_t newest) {
   return remove.Run();
 }
 
-absl::Status Pruner::DeleteImages(Deleted& deleted, std::set<std::int64_t>& people) {
+absl::Status Pruner::DeleteImages(Deleted& deleted, std::unordered_set<std::int64_t>& people) {
   GATELOG_ASSIGN_OR_RETURN(
       Statement remove,
       database_.Prepare("DELETE FROM image WHERE log_device = ?1 AND epoch = ?2 AND id = ?3 "
@@ -329,6 +334,17 @@ absl::Status Pruner::DeleteImages(Deleted& deleted, std::set<std::int64_t>& peop
   GATELOG_RETURN_IF_ERROR(VisitImages(database_, images_at_, through_.images_block, take));
   images_left_ = enough;
   return absl::OkStatus();
+}
+
+absl::Status Pruner::DeletePeople(std::unordered_set<std::int64_t> people, Deleted& deleted) {
+  if (people.empty()) return absl::OkStatus();
+  // The oldest event whose row is there, which may be one that is to be deleted.
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t oldest,
+                           database_.QueryInteger("SELECT min(seq) FROM event"));
+  const RecordLookup records{database_, index_.writing(), std::numeric_limits<std::int64_t>::max()};
+  GATELOG_RETURN_IF_ERROR(records.KeepGone(
+      people, oldest == 0 ? records.last_seq : static_cast<std::uint64_t>(oldest)));
+  return store::DeletePeople(database_, people, deleted.people);
 }
 
 namespace {

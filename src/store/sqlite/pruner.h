@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -12,6 +12,7 @@
 #include "ports/retention_store.h"
 #include "store/sqlite/chain_writer.h"
 #include "store/sqlite/erasure.h"
+#include "store/sqlite/event_index.h"
 #include "store/sqlite/segments.h"
 #include "store/sqlite/sqlite_database.h"
 
@@ -20,10 +21,10 @@ namespace gatelog::store {
 // Takes segments out of the tables: first the entry that says so, with which they are not shown any
 // more, then their rows, some in each transaction. What events tell of people goes otherwise: some
 // events in each transaction, with an entry of how far that is. The committing thread; does not
-// outlive the database.
+// outlive the database and the index.
 class Pruner {
  public:
-  explicit Pruner(Database& database) : database_(database) {}
+  Pruner(Database& database, EventIndex& index) : database_(database), index_(index) {}
 
   // What is gone, and whether rows of it are left. Once, before anything else.
   absl::Status Load();
@@ -53,7 +54,9 @@ class Pruner {
   // When that is committed, or there was nothing to commit. Adds up what was taken.
   void OnErased(const Plan& plan, const ErasedPeople& erased, ports::Pruned& pruned);
 
-  bool rows_left() const { return events_left_ || images_left_; }
+  bool rows_left() const {
+    return events_left_ || images_left_ || index_.HasBefore(through_.first_seq);
+  }
   struct Deleted {
     std::uint64_t bytes = 0;
     std::vector<std::string> people = {};  // whose row of the table `person` went with them
@@ -63,11 +66,13 @@ class Pruner {
 
  private:
   absl::Status FindImagesLeft();
-  absl::Status DeleteEvents(Deleted& deleted, std::set<std::int64_t>& people);
+  absl::Status DeleteEvents(Deleted& deleted, std::unordered_set<std::int64_t>& people);
   absl::Status DeleteErased(std::int64_t newest);
-  absl::Status DeleteImages(Deleted& deleted, std::set<std::int64_t>& people);
+  absl::Status DeleteImages(Deleted& deleted, std::unordered_set<std::int64_t>& people);
+  absl::Status DeletePeople(std::unordered_set<std::int64_t> people, Deleted& deleted);
 
   Database& database_;
+  EventIndex& index_;
   PrunedThrough through_;
   // The last blocks, by kind, up to which nothing is left to take, though no entry says so.
   std::map<evidence::Pruned, std::uint64_t> passed_;

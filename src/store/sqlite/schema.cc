@@ -6,8 +6,10 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "store/sqlite/chain_migration.h"
+#include "store/sqlite/event_index.h"
 #include "store/sqlite/image_tables.h"
 #include "store/sqlite/person_table.h"
+#include "store/sqlite/posting_table.h"
 
 namespace gatelog::store {
 namespace {
@@ -149,7 +151,8 @@ absl::Status CreateVersion1(Database& database, const Clock& clock) {
 
 // kMigrations[n] leads from version n to n + 1.
 using Migration = absl::Status (*)(Database&, const Clock&);
-constexpr Migration kMigrations[] = {CreateVersion1, AddImageAbsences, AddChain, AddPeriods};
+constexpr Migration kMigrations[] = {CreateVersion1, AddImageAbsences, AddChain, AddPeriods,
+                                     AddIndexTables};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 // A database of version 0 must be an empty one: nobody else's tables are touched.
@@ -187,9 +190,10 @@ absl::Status MigrateTables(Database& database, const Clock& clock) {
 
 }  // namespace
 
-absl::Status MigrateSchema(Database& database, const Clock& clock) {
+absl::Status MigrateSchema(Database& database, const Clock& clock, const IndexShape& shape) {
   GATELOG_RETURN_IF_ERROR(MigrateTables(database, clock));
-  return ChainOldEvents(database, clock);
+  GATELOG_RETURN_IF_ERROR(ChainOldEvents(database, clock));
+  return CloseFullSegments(database, shape);
 }
 
 absl::Status CheckSchemaVersion(Database& database) {

@@ -223,23 +223,6 @@ absl::StatusOr<std::int64_t> Database::QueryInteger(std::string_view sql) {
   return row ? statement.Integer(0) : 0;
 }
 
-absl::Status Database::AddFunction(const char* name, std::string (*text)(std::string_view)) {
-  const auto call = [](sqlite3_context* context, int, sqlite3_value** values) {
-    const auto function =
-        reinterpret_cast<std::string (*)(std::string_view)>(sqlite3_user_data(context));
-    const void* bytes = sqlite3_value_blob(values[0]);
-    const auto size = static_cast<std::size_t>(sqlite3_value_bytes(values[0]));
-    const std::string result =
-        function(bytes == nullptr ? std::string_view()
-                                  : std::string_view(static_cast<const char*>(bytes), size));
-    sqlite3_result_text(context, result.data(), static_cast<int>(result.size()), SQLITE_TRANSIENT);
-  };
-  const int code = sqlite3_create_function_v2(
-      handle_, name, 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
-      reinterpret_cast<void*>(text), call, nullptr, nullptr, nullptr);
-  return code == SQLITE_OK ? absl::OkStatus() : Error(code);
-}
-
 absl::Status Database::CheckPages(std::string_view pragma) {
   GATELOG_ASSIGN_OR_RETURN(
       Statement check,

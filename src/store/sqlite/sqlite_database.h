@@ -103,10 +103,6 @@ class Database {
   // "quick_check". kDataLoss names the first fault.
   absl::Status CheckPages(std::string_view pragma);
 
-  // A function for SQL, of one value's bytes: the same bytes always give the same. `name` and
-  // `text` live as long as the program.
-  absl::Status AddFunction(const char* name, std::string (*text)(std::string_view));
-
   // Ends what runs on this connection with kCancelled. Any thread.
   void Interrupt() { sqlite3_interrupt(handle_); }
 

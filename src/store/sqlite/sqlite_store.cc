@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "store/sqlite/event_conditions.h"
 #include "store/sqlite/event_count.h"
 #include "store/sqlite/event_query.h"
 #include "store/sqlite/image_tables.h"
@@ -46,12 +45,13 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(Options options) 
   GATELOG_RETURN_IF_ERROR(MakeWriteAheadLogDurable(directory->database_path(), options.vfs));
   std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(options), std::move(directory)));
   GATELOG_RETURN_IF_ERROR(store->OpenWriter());
-  GATELOG_RETURN_IF_ERROR(MigrateSchema(*store->database_, store->clock()));
+  GATELOG_RETURN_IF_ERROR(MigrateSchema(*store->database_, store->clock(), store->options_.index));
   GATELOG_RETURN_IF_ERROR(CheckAfterCrash(*store->directory_, *store->database_));
   GATELOG_RETURN_IF_ERROR(store->LoadChain());
   GATELOG_ASSIGN_OR_RETURN(store->incarnation_, ReadIncarnation(*store->database_));
   GATELOG_ASSIGN_OR_RETURN(const std::int64_t newest, store->database_->QueryInteger(kNewestSeq));
   store->last_seq_ = static_cast<std::uint64_t>(newest);
+  GATELOG_RETURN_IF_ERROR(store->index_.Load(*store->database_, store->last_seq()));
   GATELOG_RETURN_IF_ERROR(store->OpenReaders());
   // The log of this life exists now; it must also after a power cut.
   GATELOG_RETURN_IF_ERROR(
@@ -62,7 +62,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(Options options) 
 }
 
 SqliteStore::SqliteStore(Options options, std::unique_ptr<DataDirectory> directory)
-    : options_(std::move(options)), directory_(std::move(directory)) {}
+    : options_(std::move(options)), directory_(std::move(directory)), index_(options_.index) {}
 
 SqliteStore::~SqliteStore() {
   // A store that did not open, or whose disk failed, is left as it is for the next start to look
@@ -100,8 +100,8 @@ absl::Status SqliteStore::OpenWriter() {
         absl::StrCat(database_->path(), " cannot be used with synced commits."));
   }
   chain_.emplace(*database_, clock());
-  writer_.emplace(*database_, *chain_);
-  pruner_.emplace(*database_);
+  writer_.emplace(*database_, *chain_, index_);
+  pruner_.emplace(*database_, index_);
   return absl::OkStatus();
 }
 
@@ -124,7 +124,6 @@ absl::Status SqliteStore::OpenReaders() {
   for (int i = 0; i < options_.readers; ++i) {
     GATELOG_ASSIGN_OR_RETURN(std::unique_ptr<Database> connection,
                              Database::Open(ConnectionOptions(true, options_.reader_cache_kib)));
-    GATELOG_RETURN_IF_ERROR(AddCardFunction(*connection));
     connections.push_back(std::move(connection));
   }
   readers_.emplace(std::move(connections));
@@ -208,14 +207,23 @@ absl::Status SqliteStore::CommitBlock(const std::function<absl::StatusOr<bool>()
   };
   const absl::Status error = write();
   if (!error.ok()) {
-    GATELOG_RETURN_IF_ERROR(
-        AfterFailure(error, expected.has_value(), [&] { return chain_head_ == *expected; }));
+    const absl::Status failed =
+        AfterFailure(error, expected.has_value(), [&] { return chain_head_ == *expected; });
+    if (!failed.ok()) {
+      index_.OnRolledBack(last_seq_.load(std::memory_order_relaxed));
+      return failed;
+    }
   } else if (expected) {
     chain_->OnCommitted();
     chain_head_ = *expected;
     if (key != nullptr) chain_->OnSealed();
   }
-  if (expected) writer_->OnCommitted();
+  if (expected) {
+    writer_->OnCommitted();
+    index_.OnCommitted();
+  } else {
+    index_.OnRolledBack(last_seq_.load(std::memory_order_relaxed));
+  }
   refused_ = false;
   CheckpointIfDue();
   return absl::OkStatus();
@@ -231,16 +239,21 @@ absl::Status SqliteStore::CommitRows(const std::function<absl::Status()>& work) 
     return CommitTransaction(transaction);
   };
   if (const absl::Status error = write(); !error.ok()) {
-    GATELOG_RETURN_IF_ERROR(AfterFailure(error, committing, [] { return true; }));
+    const absl::Status failed = AfterFailure(error, committing, [] { return true; });
+    if (!failed.ok()) {
+      index_.OnRolledBack(last_seq_.load(std::memory_order_relaxed));
+      return failed;
+    }
   }
+  index_.OnCommitted();
   refused_ = false;
   CheckpointIfDue();
   return absl::OkStatus();
 }
 
-template <typename Batch, typename Write>
+template <typename Batch, typename Write, typename Finish>
 absl::StatusOr<std::vector<absl::Status>> SqliteStore::CommitTogether(
-    std::span<const Batch> batches, Write write_one) {
+    std::span<const Batch> batches, Write write_one, Finish finish) {
   GATELOG_RETURN_IF_ERROR(disk_.status());
   if (batches.empty()) {
     GATELOG_RETURN_IF_ERROR(TryDisk());
@@ -251,7 +264,9 @@ absl::StatusOr<std::vector<absl::Status>> SqliteStore::CommitTogether(
     for (std::size_t i = 0; i < batches.size(); ++i) {
       GATELOG_RETURN_IF_ERROR(write_one(batches[i], results[i]));
     }
-    return AnyOk(results);
+    if (!AnyOk(results)) return false;
+    GATELOG_RETURN_IF_ERROR(finish());
+    return true;
   });
   GATELOG_RETURN_IF_ERROR(committed);
   return results;
@@ -259,21 +274,27 @@ absl::StatusOr<std::vector<absl::Status>> SqliteStore::CommitTogether(
 
 absl::StatusOr<std::vector<absl::Status>> SqliteStore::Commit(
     std::span<const ports::Batch> batches) {
-  std::uint64_t seq = last_seq_.load(std::memory_order_relaxed);
-  GATELOG_ASSIGN_OR_RETURN(
-      std::vector<absl::Status> results,
-      CommitTogether(batches, [&](const ports::Batch& batch, absl::Status& result) {
-        return writer_->Write(batch, seq, result);
-      }));
+  const std::uint64_t before = last_seq_.load(std::memory_order_relaxed);
+  std::uint64_t seq = before;
+  GATELOG_ASSIGN_OR_RETURN(std::vector<absl::Status> results,
+                           CommitTogether(
+                               batches,
+                               [&](const ports::Batch& batch, absl::Status& result) {
+                                 return writer_->Write(batch, seq, result);
+                               },
+                               [&] { return index_.CloseSome(*database_, seq - before); }));
   last_seq_.store(seq, std::memory_order_release);
   return results;
 }
 
 absl::StatusOr<std::vector<absl::Status>> SqliteStore::CommitImages(
     std::span<const ports::ImageBatch> batches) {
-  return CommitTogether(batches, [&](const ports::ImageBatch& batch, absl::Status& result) {
-    return writer_->WriteImages(batch, result);
-  });
+  return CommitTogether(
+      batches,
+      [&](const ports::ImageBatch& batch, absl::Status& result) {
+        return writer_->WriteImages(batch, result);
+      },
+      [] { return absl::OkStatus(); });
 }
 
 absl::Status SqliteStore::RecordCleared(model::DeviceId device, model::EventId last,
@@ -406,17 +427,25 @@ absl::StatusOr<std::vector<ports::LogState>> SqliteStore::LoadLogStates() {
   return ReadLogStates(*database);
 }
 
-absl::StatusOr<ports::EventPage> SqliteStore::Read(const ports::EventQuery& query) {
-  // Taken before the read begins, so that the read sees at least this much, and shows no more.
+SqliteStore::View SqliteStore::CurrentView() const {
+  // Taken in this order and before the read begins, so that the read finds at least this much, and
+  // shows no more.
   const SeqRange visible{first_seq(), last_seq()};
+  return {visible, index_.view()};
+}
+
+absl::StatusOr<ports::EventPage> SqliteStore::Read(const ports::EventQuery& query) {
+  const View view = CurrentView();
   ReaderPool::Lease database(*readers_);
-  return ReadEvents(*database, query, visible);
+  GATELOG_ASSIGN_OR_RETURN(const Snapshot snapshot, Snapshot::Begin(*database));
+  return ReadEvents({*database, *view.index, view.visible}, query);
 }
 
 absl::StatusOr<std::vector<ports::EventCount>> SqliteStore::Count(const ports::CountQuery& query) {
-  const SeqRange visible{first_seq(), last_seq()};
+  const View view = CurrentView();
   ReaderPool::Lease database(*readers_);
-  return CountEvents(*database, query, visible);
+  GATELOG_ASSIGN_OR_RETURN(const Snapshot snapshot, Snapshot::Begin(*database));
+  return CountEvents({*database, *view.index, view.visible}, query);
 }
 
 absl::StatusOr<std::vector<model::Gap>> SqliteStore::ReadGaps(
@@ -455,8 +484,10 @@ absl::StatusOr<std::vector<model::Gap>> SqliteStore::ReadGaps(
 
 absl::StatusOr<std::pair<model::RecordKey, model::Image>> SqliteStore::ReadImage(
     const model::RecordKey& key) {
+  const View view = CurrentView();
   ReaderPool::Lease database(*readers_);
-  return FindImage(*database, key);
+  GATELOG_ASSIGN_OR_RETURN(const Snapshot snapshot, Snapshot::Begin(*database));
+  return FindImage({*database, *view.index, view.visible.last}, key);
 }
 
 absl::StatusOr<std::vector<ports::LogTotals>> SqliteStore::ReadTotals() {

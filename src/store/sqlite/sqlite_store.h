@@ -18,6 +18,8 @@
 #include "store/sqlite/chain_writer.h"
 #include "store/sqlite/data_directory.h"
 #include "store/sqlite/disk_health.h"
+#include "store/sqlite/event_index.h"
+#include "store/sqlite/event_scan.h"
 #include "store/sqlite/event_writer.h"
 #include "store/sqlite/pruner.h"
 #include "store/sqlite/reader_pool.h"
@@ -45,6 +47,7 @@ class SqliteStore final : public ports::EventStore,
     int checkpoint_pages = 16'384;  // in the write-ahead log before they go to the main file
     int busy_ms_max = 10'000;  // how long to wait for another program that keeps the file locked
     std::string vfs = {};      // of SQLite; empty: its default
+    IndexShape index = {};     // of events that are stored from now on
     const Clock* clock = nullptr;  // outlives the store; null: the system's
     // What COMMIT is taken to have returned.
     std::function<absl::Status(absl::Status)> commit_result_for_test = {};
@@ -108,15 +111,22 @@ class SqliteStore final : public ports::EventStore,
   // One transaction without a block: it changes nothing that the chain speaks of, and may be done
   // twice.
   absl::Status CommitRows(const std::function<absl::Status()>& work);
+  // What a read on a connection may show.
+  struct View {
+    SeqRange visible;
+    std::shared_ptr<const IndexView> index;
+  };
+  View CurrentView() const;
   absl::Status BeginPrune(const Pruner::Plan& plan, const std::string& by);
   absl::Status PrunePeople(const Pruner::Plan& plan, const std::string& by, ports::Pruned& pruned);
   // Forgets the connection, and what was made over it.
   void DropWriter();
   // Writes all batches in one transaction, each by write_one(batch, result). OK: the results say
   // which of them took effect.
-  template <typename Batch, typename Write>
+  // `finish` runs before the commit, if there is one.
+  template <typename Batch, typename Write, typename Finish>
   absl::StatusOr<std::vector<absl::Status>> CommitTogether(std::span<const Batch> batches,
-                                                           Write write_one);
+                                                           Write write_one, Finish finish);
   absl::Status CommitTransaction(Transaction& transaction);
   void EmptyLogAfterErasure(int wait_ms_max);
   // What a commit of no batches asks: whether the next one can succeed. Writes only after a
@@ -135,6 +145,8 @@ class SqliteStore final : public ports::EventStore,
   model::Incarnation incarnation_ = 0;
   std::atomic<std::uint64_t> last_seq_ = 0;
   std::atomic<std::uint64_t> first_seq_ = 1;
+
+  EventIndex index_;  // the committing thread's, but for its view
 
   // The committing thread's.
   std::unique_ptr<Database> database_;

@@ -86,7 +86,7 @@ class SqliteUpkeepTest : public ::testing::Test {
 
 TEST_F(SqliteUpkeepTest, ACopyIsOfOneMomentAndCommitsGoOnMeanwhile) {
   const auto store = Open(directory());
-  for (int i = 0; i < 20; ++i) Add(*store, kEvents);
+  for (int i = 0; i < 40; ++i) Add(*store, kEvents);
   const std::uint64_t before = store->last_seq();
   SqliteUpkeep upkeep(*store);
   int told = 0;
@@ -104,7 +104,7 @@ TEST_F(SqliteUpkeepTest, ACopyIsOfOneMomentAndCommitsGoOnMeanwhile) {
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->last_seq, before);
   EXPECT_EQ(report->events, before);
-  EXPECT_EQ(report->missing, 40u);
+  EXPECT_EQ(report->missing, 80u);
   EXPECT_EQ(report->incarnation, store->incarnation());
 }
 

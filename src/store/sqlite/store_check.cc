@@ -15,8 +15,12 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "model/identity.h"
-#include "store/sqlite/event_query.h"
+#include "store/sqlite/event_index.h"
+#include "store/sqlite/event_row.h"
+#include "store/sqlite/index_check.h"
 #include "store/sqlite/log_state_table.h"
+#include "store/sqlite/record_check.h"
+#include "store/sqlite/record_lookup.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/segments.h"
 
@@ -24,20 +28,6 @@ namespace gatelog::store {
 namespace {
 
 constexpr std::int64_t kCacheKib = 16 * 1024;
-
-// A stretch of IDs, both ends in it.
-struct Range {
-  model::EventId first = 0;
-  model::EventId last = 0;
-};
-
-struct Epoch {
-  model::DeviceId log_device = 0;
-  model::Epoch epoch = 0;
-  model::EventId first = 0;
-  model::EventId next = 0;
-  std::uint64_t events = 0;  // that were ever stored in it
-};
 
 class Check {
  public:
@@ -63,9 +53,13 @@ class Check {
   absl::Status LoadBounds();
   absl::Status CheckRecords();
   absl::Status CheckEpochs();
-  absl::Status CheckEpoch(const Epoch& epoch);
+  // The first and the last event.
+  absl::Status CheckEnds();
   absl::Status CheckOrder();
+  absl::Status CheckLists();
   absl::Status CheckTotals();
+  absl::Status CheckEventTotals();
+  absl::Status CheckImages();
   absl::Status CheckReferences();
   absl::Status Count();
 
@@ -73,6 +67,7 @@ class Check {
   const ports::CheckProgress& progress_;
   ports::StoreReport report_;
   PrunedThrough pruned_;
+  std::optional<RecordCheck> records_;
 };
 
 template <typename Describe>
@@ -84,6 +79,7 @@ absl::Status Check::FaultIfAny(std::string_view sql, Describe describe) {
 
 absl::Status Check::LoadBounds() {
   GATELOG_ASSIGN_OR_RETURN(pruned_, ReadPrunedThrough(database_));
+  records_.emplace(pruned_.events_block > 0);
   GATELOG_ASSIGN_OR_RETURN(
       const std::int64_t newest,
       database_.QueryInteger(
@@ -93,78 +89,58 @@ absl::Status Check::LoadBounds() {
   return absl::OkStatus();
 }
 
-// Every event as a client would read it: what SQLite cannot judge, the bytes that a device sent.
+// Every event as a client would read it, which tells what SQLite cannot judge, the bytes that a
+// device sent; and whether the records of each epoch are whole.
 absl::Status Check::CheckRecords() {
-  const std::uint64_t last = report_.last_seq;
-  ports::EventQuery query{.after_seq = pruned_.first_seq - 1, .limit = ports::kQueryLimitMax};
-  while (query.after_seq < last) {
+  GATELOG_RETURN_IF_ERROR(records_->Load(database_));
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      database_.Prepare(absl::StrCat("SELECT ", kEventColumns, " FROM event ORDER BY seq")));
+  for (std::uint64_t looked_at = 0;; ++looked_at) {
     constexpr double kFrom = 0.3;
     constexpr double kShare = 0.2;
-    GATELOG_RETURN_IF_ERROR(Begin("records", kFrom + kShare * static_cast<double>(query.after_seq) /
-                                                         static_cast<double>(last)));
-    GATELOG_ASSIGN_OR_RETURN(const ports::EventPage page,
-                             ReadEvents(database_, query, {pruned_.first_seq, last}));
-    query.after_seq = page.seq_reached;
+    constexpr std::uint64_t kPerStep = 16'384;
+    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) break;
+    if (looked_at % kPerStep == 0) {
+      GATELOG_RETURN_IF_ERROR(
+          Begin("records", kFrom + kShare * static_cast<double>(SeqOf(select)) /
+                                       static_cast<double>(report_.last_seq + 1)));
+    }
+    const bool shown = SeqOf(select) >= pruned_.first_seq;
+    if (shown) GATELOG_RETURN_IF_ERROR(EventOfRow(database_, select).status());
+    const std::string fault =
+        records_->Take(static_cast<model::DeviceId>(select.Integer(kLogDeviceColumn)),
+                       static_cast<model::Epoch>(select.Integer(kEpochColumn)),
+                       static_cast<model::EventId>(select.Integer(kIdColumn)),
+                       (select.Integer(kFlagsColumn) & kFlagHasImage) != 0);
+    if (!fault.empty()) return Fault(fault);
   }
+  const std::string fault = records_->Finish();
+  if (!fault.empty()) return Fault(fault);
+  report_.epochs = records_->epochs();
   return absl::OkStatus();
 }
 
-// Events and gaps fill [first, next) of the epoch, each ID once; before its first event, if events
-// were pruned, there are as many holes as events are gone.
-absl::Status Check::CheckEpoch(const Epoch& epoch) {
-  const auto of_epoch = [&](std::string_view sql) -> absl::StatusOr<Statement> {
-    GATELOG_ASSIGN_OR_RETURN(Statement select, database_.Prepare(sql));
-    select.Bind(1, epoch.log_device);
-    select.Bind(2, epoch.epoch);
-    return select;
-  };
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement events,
-      of_epoch("SELECT id, id FROM event WHERE log_device = ?1 AND epoch = ?2 ORDER BY id"));
-  GATELOG_ASSIGN_OR_RETURN(
-      Statement gaps,
-      of_epoch("SELECT first, last FROM gap WHERE log_device = ?1 AND epoch = ?2 ORDER BY first"));
-  const auto next_of = [](Statement& select) -> absl::StatusOr<std::optional<Range>> {
-    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
-    if (!row) return std::nullopt;
-    return Range{static_cast<model::EventId>(select.Integer(0)),
-                 static_cast<model::EventId>(select.Integer(1))};
-  };
-  const std::string where =
-      absl::StrCat("log device ", epoch.log_device, ", epoch ", epoch.epoch, ": ");
-  GATELOG_ASSIGN_OR_RETURN(std::optional<Range> event, next_of(events));
-  GATELOG_ASSIGN_OR_RETURN(std::optional<Range> gap, next_of(gaps));
-  std::uint64_t due = epoch.first;
-  std::uint64_t counted = 0;
-  std::uint64_t pruned = 0;
-  while (event || gap) {
-    const bool takes_event = event && (!gap || event->first < gap->first);
-    const Range range = takes_event ? *event : *gap;
-    if (range.first > due && counted == 0 && pruned_.events_block > 0) {
-      pruned += range.first - due;
-    } else if (range.first > due) {
-      return Fault(absl::StrCat(where, "IDs ", due, " to ", range.first - 1,
-                                " are neither an event nor in a gap"));
+absl::Status Check::CheckLists() {
+  GATELOG_ASSIGN_OR_RETURN(const std::vector<ClosedSegment> closed, ReadClosedSegments(database_));
+  for (const ClosedSegment& segment : closed) {
+    constexpr double kFrom = 0.5;
+    constexpr double kShare = 0.3;
+    GATELOG_RETURN_IF_ERROR(
+        Begin("lists", kFrom + kShare * static_cast<double>(segment.first_seq) /
+                                   static_cast<double>(closed.back().end_seq())));
+    if (segment.end_seq() > report_.last_seq + 1) {
+      return Fault(absl::StrCat("there are lists of events behind the last, ", report_.last_seq));
     }
-    if (range.first < due || range.last < range.first) {
-      return Fault(
-          absl::StrCat(where, "ID ", range.first, " is there twice, or below the epoch's first"));
-    }
-    due = std::uint64_t{range.last} + 1;
-    counted += takes_event ? 1 : 0;
-    GATELOG_ASSIGN_OR_RETURN((takes_event ? event : gap), next_of(takes_event ? events : gaps));
+    GATELOG_ASSIGN_OR_RETURN(const std::string fault,
+                             CheckSegment(database_, segment, pruned_.first_seq));
+    if (!fault.empty()) return Fault(fault);
   }
-  if (due < epoch.next && counted == 0 && pruned_.events_block > 0) {
-    pruned += epoch.next - due;
-    due = epoch.next;
-  }
-  if (counted + pruned != epoch.events) {
-    return Fault(absl::StrCat(where, epoch.events, " events were stored, of which ", counted,
-                              " are there and ", pruned, " are pruned"));
-  }
-  if (due == epoch.next) return absl::OkStatus();
-  return Fault(
-      absl::StrCat(where, "the next ID is ", epoch.next, ", but the records end before ", due));
+  if (closed.empty()) return absl::OkStatus();
+  GATELOG_ASSIGN_OR_RETURN(const std::string fault,
+                           CheckNoOtherLists(database_, closed.back().end_seq()));
+  return fault.empty() ? absl::OkStatus() : Fault(fault);
 }
 
 absl::Status Check::CheckEpochs() {
@@ -177,7 +153,7 @@ absl::Status Check::CheckEpochs() {
         return absl::StrCat("log device ", row.Integer(0), " stands in epoch ", row.Integer(1),
                             ", which its epochs do not bear out");
       }));
-  for (const char* table : {"event", "gap", "epoch"}) {
+  for (const char* table : {"gap", "epoch"}) {
     GATELOG_RETURN_IF_ERROR(FaultIfAny(
         absl::StrCat("SELECT DISTINCT t.log_device FROM ", table,
                      " AS t WHERE NOT EXISTS (SELECT 1 FROM log_state AS s WHERE s.log_device = "
@@ -187,71 +163,71 @@ absl::Status Check::CheckEpochs() {
                               " in an epoch that does not exist");
         }));
   }
-  std::vector<Epoch> epochs;
-  {
-    GATELOG_ASSIGN_OR_RETURN(
-        Statement select,
-        database_.Prepare("SELECT e.log_device, e.epoch, e.first, coalesce(e.next, s.next), "
-                          "coalesce(e.events, s.epoch_events) FROM epoch AS e JOIN log_state AS s "
-                          "ON s.log_device = e.log_device"));
-    while (true) {
-      GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
-      if (!row) break;
-      epochs.push_back({static_cast<model::DeviceId>(select.Integer(0)),
-                        static_cast<model::Epoch>(select.Integer(1)),
-                        static_cast<model::EventId>(select.Integer(2)),
-                        static_cast<model::EventId>(select.Integer(3)),
-                        static_cast<std::uint64_t>(select.Integer(4))});
-    }
-  }
-  report_.epochs = epochs.size();
-  for (std::size_t i = 0; i < epochs.size(); ++i) {
-    constexpr double kFrom = 0.5;
-    constexpr double kShare = 0.3;
-    GATELOG_RETURN_IF_ERROR(
-        Begin("events and gaps",
-              kFrom + kShare * static_cast<double>(i) / static_cast<double>(epochs.size())));
-    GATELOG_RETURN_IF_ERROR(CheckEpoch(epochs[i]));
-  }
   return absl::OkStatus();
+}
+
+absl::Status Check::CheckEnds() {
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t lowest,
+                           database_.QueryInteger("SELECT min(seq) FROM event"));
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t highest,
+                           database_.QueryInteger("SELECT max(seq) FROM event"));
+  const auto first = static_cast<std::int64_t>(pruned_.first_seq);
+  const auto last = static_cast<std::int64_t>(report_.last_seq);
+  // Of what is pruned, the newest rows may still be there.
+  const bool begins = pruned_.events_block == 0 ? lowest == 1 : lowest <= first;
+  const bool none = lowest == 0 && highest == 0;
+  if (none ? first == last + 1 : begins && highest == last) return absl::OkStatus();
+  return Fault(absl::StrCat("the events are numbered from ", lowest, " to ", highest,
+                            "; there should be ", first, " to ", last));
 }
 
 absl::Status Check::CheckOrder() {
   GATELOG_ASSIGN_OR_RETURN(Statement select,
                            database_.Prepare("SELECT min(seq), max(seq), count(*) FROM event"));
   GATELOG_RETURN_IF_ERROR(select.Step().status());
-  const std::int64_t lowest = select.Integer(0);
-  const std::int64_t highest = select.Integer(1);
   const std::int64_t count = select.Integer(2);
-  const auto first = static_cast<std::int64_t>(pruned_.first_seq);
-  const auto last = static_cast<std::int64_t>(report_.last_seq);
-  // Of what is pruned, the newest rows may still be there.
-  const bool begins = pruned_.events_block == 0 ? lowest == 1 : lowest <= first;
-  const bool whole =
-      count == 0 ? first == last + 1 : begins && highest == last && count == highest - lowest + 1;
-  if (whole) return absl::OkStatus();
-  return Fault(absl::StrCat(count, " events are numbered from ", lowest, " to ", highest,
-                            "; there should be ", first, " to ", last));
+  if (count == 0 || count == select.Integer(1) - select.Integer(0) + 1) return absl::OkStatus();
+  return Fault(absl::StrCat(count, " events are numbered from ", select.Integer(0), " to ",
+                            select.Integer(1)));
+}
+
+absl::Status Check::CheckEventTotals() {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      database_.Prepare("SELECT log_device, events, images_wanted FROM log_state"));
+  while (true) {
+    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) return absl::OkStatus();
+    const RecordCheck::Totals there =
+        records_->TotalsOf(static_cast<model::DeviceId>(select.Integer(0)));
+    const auto compare = [&](int column, std::uint64_t number, const char* name) -> absl::Status {
+      const auto counted = static_cast<std::uint64_t>(select.Integer(column));
+      // Retention took some of them.
+      const bool right = pruned_.events_block > 0 ? counted >= number : counted == number;
+      if (right) return absl::OkStatus();
+      return Fault(absl::StrCat("log device ", select.Integer(0), " counts ", counted, " ", name,
+                                ", and has ", number));
+    };
+    GATELOG_RETURN_IF_ERROR(compare(1, there.events, "events"));
+    GATELOG_RETURN_IF_ERROR(compare(2, there.images_wanted, "images_wanted"));
+  }
 }
 
 absl::Status Check::CheckTotals() {
+  GATELOG_RETURN_IF_ERROR(CheckEventTotals());
   struct Total {
     const char* name;
     const char* rows;
     bool less = false;  // retention took some of them
   };
-  const bool events_pruned = pruned_.events_block > 0;
-  const bool any_pruned = events_pruned || pruned_.images_block > 0;
+  const bool any_pruned = pruned_.events_block > 0 || pruned_.images_block > 0;
   for (const Total& total :
-       {Total{"events", "SELECT log_device, count(*) AS number FROM event", events_pruned},
-        Total{"gaps", "SELECT log_device, count(*) AS number FROM gap"},
+       {Total{"gaps", "SELECT log_device, count(*) AS number FROM gap"},
         Total{"missing", "SELECT log_device, sum(last - first + 1) AS number FROM gap"},
         Total{"images",
               "SELECT log_device, count(*) AS number FROM (SELECT log_device FROM image UNION ALL "
               "SELECT log_device FROM erased_image)",
               pruned_.images_block > 0},
-        Total{"images_wanted", "SELECT log_device, count(*) AS number FROM event WHERE flags & 1",
-              events_pruned},
         // What is told of by no row any more cannot be told from what was pruned.
         any_pruned ? Total{"images_absent",
                            "SELECT log_device, count(*) AS number FROM image_absence", true}
@@ -272,22 +248,40 @@ absl::Status Check::CheckTotals() {
   return absl::OkStatus();
 }
 
+absl::Status Check::CheckImages() {
+  GATELOG_ASSIGN_OR_RETURN(const IndexView view,
+                           LoadIndex(database_, report_.last_seq, IndexShape{}));
+  const RecordLookup records{database_, view, report_.last_seq};
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement images,
+      database_.Prepare("SELECT log_device, epoch, id, timestamp, code FROM image"));
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement event,
+      database_.Prepare("SELECT 1 FROM event WHERE seq = ?1 AND timestamp = ?2 AND code = ?3"));
+  while (true) {
+    GATELOG_ASSIGN_OR_RETURN(const bool row, images.Step());
+    if (!row) return absl::OkStatus();
+    const model::RecordKey key{static_cast<model::DeviceId>(images.Integer(0)),
+                               static_cast<model::Epoch>(images.Integer(1)),
+                               static_cast<model::EventId>(images.Integer(2))};
+    GATELOG_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> seq, records.Find(key));
+    event.Reset();
+    event.Bind(1, static_cast<std::int64_t>(seq.value_or(0)));
+    event.Bind(2, images.Integer(3));
+    event.Bind(3, images.Integer(4));
+    GATELOG_ASSIGN_OR_RETURN(const bool found, event.Step());
+    if (found) continue;
+    // An event may be pruned before its image, never after an older one.
+    const bool may_be_pruned = pruned_.events_block > 0 && records_->MayBePruned(key);
+    if (!may_be_pruned) {
+      return Fault(absl::StrCat("log device ", key.log_device, ": the image of event ", key.id,
+                                " has no event"));
+    }
+  }
+}
+
 absl::Status Check::CheckReferences() {
-  // An event may be pruned before its image, never after an older one.
-  const char* among_events =
-      pruned_.events_block == 0
-          ? ""
-          : " AND EXISTS (SELECT 1 FROM event AS f INDEXED BY event_key WHERE f.log_device = "
-            "i.log_device AND (f.epoch, f.id) < (i.epoch, i.id))";
-  GATELOG_RETURN_IF_ERROR(FaultIfAny(
-      absl::StrCat("SELECT i.log_device, i.id FROM image AS i WHERE NOT EXISTS (SELECT 1 FROM "
-                   "event AS e WHERE e.log_device = i.log_device AND e.epoch = i.epoch AND e.id = "
-                   "i.id AND e.timestamp = i.timestamp AND e.code = i.code)",
-                   among_events),
-      [](const Statement& row) {
-        return absl::StrCat("log device ", row.Integer(0), ": the image of event ", row.Integer(1),
-                            " has no event");
-      }));
+  GATELOG_RETURN_IF_ERROR(CheckImages());
   return FaultIfAny(
       "SELECT seq FROM event AS e WHERE person IS NOT NULL AND NOT EXISTS (SELECT 1 FROM person AS "
       "p WHERE p.id = e.person)",
@@ -323,9 +317,11 @@ absl::StatusOr<ports::StoreReport> Check::Run() {
   GATELOG_RETURN_IF_ERROR(Begin("pages and indexes", 0));
   GATELOG_RETURN_IF_ERROR(database_.CheckPages("integrity_check"));
   GATELOG_RETURN_IF_ERROR(LoadBounds());
-  GATELOG_RETURN_IF_ERROR(CheckRecords());
   GATELOG_ASSIGN_OR_RETURN(report_.incarnation, ReadIncarnation(database_));
+  GATELOG_RETURN_IF_ERROR(CheckEnds());
   GATELOG_RETURN_IF_ERROR(CheckEpochs());
+  GATELOG_RETURN_IF_ERROR(CheckRecords());
+  GATELOG_RETURN_IF_ERROR(CheckLists());
   GATELOG_RETURN_IF_ERROR(Begin("order of commits", 0.8));
   GATELOG_RETURN_IF_ERROR(CheckOrder());
   GATELOG_RETURN_IF_ERROR(Begin("totals", 0.85));
