@@ -301,7 +301,7 @@ TEST_F(EventIndexTest, AnotherShapeGoesOnWhereTheFirstHasEnded) {
 
 // With segments as large as they are in use.
 TEST_F(EventIndexTest, AReadEndsWhenItHasLookedAtMuch) {
-  constexpr std::uint64_t kEvents = ports::kLookedAtMax + 20'000;
+  constexpr std::uint64_t kEvents = ports::kLookedAtMax + 80'000;
   store_ = *SqliteStore::Open({.directory = directory_.path()});
   ports::LogState state{.log_device = kDoor};
   while (store_->last_seq() < kEvents) {
