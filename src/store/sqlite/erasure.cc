@@ -281,9 +281,7 @@ absl::StatusOr<ports::Erased> EraseUser(Database& database, ChainWriter& chain,
     remove.Bind(1, person.id);
     GATELOG_RETURN_IF_ERROR(remove.Run());
   }
-  // Keys that have moved between the pages of this index leave copies behind; built anew, it has
-  // none.
-  GATELOG_RETURN_IF_ERROR(database.Execute("REINDEX person"));
+  GATELOG_RETURN_IF_ERROR(IndexPeopleAnew(database));
   GATELOG_RETURN_IF_ERROR(eraser.Finish(anchors, by));
   return ports::Erased{.events = eraser.events(), .images = eraser.images()};
 }

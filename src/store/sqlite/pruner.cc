@@ -237,6 +237,7 @@ absl::Status Pruner::WritePeopleEntry(const Plan& plan, std::uint64_t next_seq,
 }
 
 void Pruner::OnErased(const Plan& plan, const ErasedPeople& erased, ports::Pruned& pruned) {
+  people_gone_ = people_gone_ || !erased.gone.empty();
   pruned.people += erased.events;
   pruned.images += erased.images;
   pruned.bytes += erased.image_bytes + erased.images * kImageBytes;
@@ -259,6 +260,7 @@ absl::StatusOr<Pruner::Deleted> Pruner::DeleteSome() {
     GATELOG_RETURN_IF_ERROR(DeleteEvents(deleted, people));
   }
   GATELOG_RETURN_IF_ERROR(DeleteUnreferred(database_, people, deleted.people));
+  people_gone_ = people_gone_ || !deleted.people.empty();
   return deleted;
 }
 
