@@ -9,7 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "store/sqlite/person_table.h"
-#include "store/sqlite/segments.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/store_restore.h"
 #include "tests/evidence/pruned_store.h"
 #include "tests/support/older_store.h"
 
@@ -302,6 +303,36 @@ TEST_F(PeopleTest, ASaltIsOfOnePeriodAndAUserHasSeveral) {
   ExpectSound("forgotten");
 }
 
+TEST_F(PeopleTest, EventsOfManyUsersOverManyPeriodsComeInOrder) {
+  constexpr int kUsers = 9;
+  constexpr int kPeriods = 50;  // 450 rows: more than are merged
+  std::vector<std::string> users;
+  for (int i = 0; i < kUsers; ++i) users.push_back(absl::StrCat("user-", i));
+  for (int period = 0; period < kPeriods; ++period) {
+    BatchMaker maker = Next(kDoor);
+    for (int i = 0; i < kUsers; ++i) maker.Add(Of(users[static_cast<std::size_t>(i * 4 % kUsers)]));
+    Commit({maker.Add(Of("somebody else")).Arrived(kFirstPeriod + period * kSaltPeriod).Make()});
+  }
+  for (const std::size_t asked : {std::size_t{1}, std::size_t{8}, std::size_t{9}}) {
+    SCOPED_TRACE(asked);
+    const std::vector<std::string> some(users.begin(),
+                                        users.begin() + static_cast<std::ptrdiff_t>(asked));
+    std::uint64_t after = 0;
+    std::uint64_t found = 0;
+    for (bool more = true; more;) {
+      const auto page = store_->Read({.filter = {.users = some}, .after_seq = after, .limit = 70});
+      ASSERT_TRUE(page.ok()) << page.status();
+      for (const ports::StoredEvent& event : page->events) {
+        EXPECT_GT(event.seq, after);
+        after = event.seq;
+        ++found;
+      }
+      more = page->more;
+    }
+    EXPECT_EQ(found, asked * kPeriods);
+  }
+}
+
 TEST_F(PeopleTest, WhoIsAskedForAsNobodyIsFoundWithAndWithoutATemperature) {
   Commit({Next(kDoor).Add(Nobody(3'700)).Add(Nobody(0)).Add(Of("ada")).Make()});
   EXPECT_THAT(Column("SELECT salt FROM person WHERE user_id IS NULL"), SizeIs(1));
@@ -572,6 +603,15 @@ TEST_F(PeopleTest, AStoreOfVersion3KeepsEverythingAndGetsPeriods) {
   }
   EXPECT_EQ(Audit().status().code(), absl::StatusCode::kFailedPrecondition)
       << "says which program brings it up to date";
+  {
+    const testing::TempDirectory elsewhere;
+    const auto restored = RestoreStore(file(), elsewhere.path() + "/restored", false, nullptr);
+    ASSERT_TRUE(restored.ok()) << restored.status();
+    EXPECT_EQ(restored->report.version, kSchemaVersion);
+    EXPECT_EQ(restored->report.events, before.size());
+    const auto report = Audit(elsewhere.path() + "/restored/gatelog.db");
+    EXPECT_TRUE(report.ok()) << report.status();
+  }
   Open();
   EXPECT_EQ(ReadAll(), before);
   EXPECT_EQ(*store_->LoadLogStates(), states);

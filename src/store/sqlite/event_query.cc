@@ -55,15 +55,17 @@ enum class Path {
 // Written as in the index, or SQLite does not see that the index has all of them.
 constexpr char kHasImageCondition[] = "flags & 1";
 
-// Beyond it, looking for each of them takes longer than reading on. A user has a row of the table
-// `person` for each period.
-constexpr std::size_t kPeopleIndexedMax = 128;
+// Beyond it, the events of so many users are as soon found among all.
+constexpr std::size_t kUsersIndexedMax = 16;
+// A user has a row of the table `person` for each period. So many rows' events are merged in one
+// statement, of which SQLite allows 500 parts; those of more are sorted.
+constexpr std::size_t kPeopleMergedMax = 400;
 
 struct Filter {
   Conditions conditions;
   bool possible = true;  // false: nothing can match
   Path path = Path::kAll;
-  std::vector<std::int64_t> people = {};  // of Path::kPeople
+  std::vector<std::int64_t> people = {};  // whose events are to be merged, by Path::kPeople
 };
 
 // `narrower`: there is a shorter way than by people.
@@ -80,16 +82,19 @@ absl::Status AddUsers(Database& database, const std::vector<std::string>& users,
   std::sort(people.begin(), people.end());
   people.erase(std::unique(people.begin(), people.end()), people.end());
   filter.possible = nobody || !people.empty();
-  // In a log, the events of many are as soon found among all.
-  const bool indexed = !narrower && people.size() <= kPeopleIndexedMax &&
-                       (users.size() == 1 || filter.path == Path::kAll);
   if (nobody && people.empty()) {
     filter.conditions.Add("person IS NULL");
-  } else if (nobody) {
+    return absl::OkStatus();
+  }
+  if (nobody) {
     filter.conditions.Add("(person IS NULL OR person IN (SELECT value FROM json_each(?)))",
                           JsonList(people));
-  } else if (indexed) {
-    filter.path = Path::kPeople;
+    return absl::OkStatus();
+  }
+  const bool few =
+      users.size() == 1 || (users.size() <= kUsersIndexedMax && filter.path == Path::kAll);
+  if (few && !narrower) filter.path = Path::kPeople;
+  if (filter.path == Path::kPeople && people.size() <= kPeopleMergedMax) {
     filter.people = std::move(people);
   } else {
     AddList("person", people, filter.conditions);
