@@ -3,108 +3,18 @@
 
 #include <gmock/gmock.h>
 
-#include <filesystem>
-#include <fstream>
-#include <set>
-
 #include "absl/strings/str_cat.h"
-#include "store/sqlite/person_table.h"
-#include "store/sqlite/segments.h"
-#include "tests/evidence/pruned_store.h"
-#include "tests/support/older_store.h"
+#include "tests/evidence/people_store.h"
 
 namespace gatelog::store {
 namespace {
 
 using std::chrono::days;
-using std::chrono::milliseconds;
 using testing::BatchMaker;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::SizeIs;
-
-constexpr Timestamp kFirstPeriod{milliseconds(1'700'000'000'123)};
-constexpr std::string_view kCard =
-    "\x62\x04"
-    "card";  // field 12
-constexpr std::string_view kUnknown =
-    "\xA2\x01\x07"
-    "unknown";  // field 20
-
-class PeopleTest : public PruningTest {
- protected:
-  // The bytes of every file of the store.
-  std::string Bytes() const {
-    std::string all;
-    for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
-      std::ifstream stream(entry.path(), std::ios::binary);
-      all += std::string(std::istreambuf_iterator<char>(stream), {});
-    }
-    return all;
-  }
-  std::vector<std::string> Column(const std::string& sql) {
-    std::vector<std::string> values;
-    const auto database = *Database::Open({.path = file(), .read_only = true});
-    auto select = database->Prepare(sql);
-    EXPECT_TRUE(select.ok()) << select.status() << sql;
-    while (*select->Step()) values.emplace_back(select->Bytes(0));
-    return values;
-  }
-  std::vector<ports::StoredEvent> ReadAll(const ports::EventFilter& filter = {}) {
-    const auto page = store_->Read({.filter = filter, .limit = 10'000});
-    EXPECT_TRUE(page.ok()) << page.status();
-    return page.ok() ? page->events : std::vector<ports::StoredEvent>();
-  }
-  // An event that names nobody.
-  static model::Event Nobody(std::uint32_t temperature) {
-    model::Event event;
-    event.timestamp = 1'700'000'000;
-    event.device = kDoor;
-    event.code = 0x1100;
-    event.temperature = temperature;
-    return event;
-  }
-  static model::Event Of(const std::string& user) {
-    model::Event event = Nobody(0);
-    event.user_id = user;
-    return event;
-  }
-  // The images of events up to that ID.
-  void CommitSome(model::EventId through) {
-    const ports::LogState state = State(kDoor);
-    ports::ImageBatch batch{.log_device = kDoor,
-                            .epoch = 1,
-                            .expected_image_next = state.image_next,
-                            .image_next = through + 1};
-    for (model::EventId id = state.image_next; id <= through; ++id) {
-      const model::Event event = testing::SomeEvent(kDoor, id);
-      if (event.has_image) batch.images.push_back(testing::ImageOf(event));
-    }
-    ASSERT_TRUE(store_->CommitImages(std::span(&batch, 1))->at(0).ok());
-  }
-  // What is told of people is gone from the events before `seq`, and nothing else.
-  void ExpectErased(const std::vector<ports::StoredEvent>& before, std::uint64_t seq) {
-    const std::vector<ports::StoredEvent> after = ReadAll();
-    ASSERT_EQ(after.size(), before.size());
-    model::SplitEvent split;
-    for (std::size_t i = 0; i < after.size(); ++i) {
-      SCOPED_TRACE(after[i].seq);
-      if (after[i].seq >= seq) {
-        EXPECT_EQ(after[i], before[i]);
-        continue;
-      }
-      model::SplitPersonalPart(before[i].event.payload, split);
-      ports::StoredEvent expected = before[i];
-      expected.erased = before[i].erased || !split.personal_part.empty();
-      expected.event.payload = split.public_part;
-      expected.event.user_id.clear();
-      expected.event.temperature = 0;
-      EXPECT_EQ(after[i], expected);
-    }
-  }
-};
 
 TEST_F(PeopleTest, WhatOldEventsTellOfPeopleGoesAndTheRestVerifies) {
   Fill();
@@ -302,6 +212,36 @@ TEST_F(PeopleTest, ASaltIsOfOnePeriodAndAUserHasSeveral) {
   ExpectSound("forgotten");
 }
 
+TEST_F(PeopleTest, EventsOfManyUsersOverManyPeriodsComeInOrder) {
+  constexpr int kUsers = 9;
+  constexpr int kPeriods = 50;  // 450 rows: more than are merged
+  std::vector<std::string> users;
+  for (int i = 0; i < kUsers; ++i) users.push_back(absl::StrCat("user-", i));
+  for (int period = 0; period < kPeriods; ++period) {
+    BatchMaker maker = Next(kDoor);
+    for (int i = 0; i < kUsers; ++i) maker.Add(Of(users[static_cast<std::size_t>(i * 4 % kUsers)]));
+    Commit({maker.Add(Of("somebody else")).Arrived(kFirstPeriod + period * kSaltPeriod).Make()});
+  }
+  for (const std::size_t asked : {std::size_t{1}, std::size_t{8}, std::size_t{9}}) {
+    SCOPED_TRACE(asked);
+    const std::vector<std::string> some(users.begin(),
+                                        users.begin() + static_cast<std::ptrdiff_t>(asked));
+    std::uint64_t after = 0;
+    std::uint64_t found = 0;
+    for (bool more = true; more;) {
+      const auto page = store_->Read({.filter = {.users = some}, .after_seq = after, .limit = 70});
+      ASSERT_TRUE(page.ok()) << page.status();
+      for (const ports::StoredEvent& event : page->events) {
+        EXPECT_GT(event.seq, after);
+        after = event.seq;
+        ++found;
+      }
+      more = page->more;
+    }
+    EXPECT_EQ(found, asked * kPeriods);
+  }
+}
+
 TEST_F(PeopleTest, WhoIsAskedForAsNobodyIsFoundWithAndWithoutATemperature) {
   Commit({Next(kDoor).Add(Nobody(3'700)).Add(Nobody(0)).Add(Of("ada")).Make()});
   EXPECT_THAT(Column("SELECT salt FROM person WHERE user_id IS NULL"), SizeIs(1));
@@ -463,135 +403,6 @@ TEST_F(PeopleTest, ForgettingBetweenTheStepsOfRetentionVerifies) {
   Prune(PeopleBefore(between));
   ExpectSound("done");
   EXPECT_EQ(store_->Forget("user-5", "", key_).status().code(), absl::StatusCode::kNotFound);
-}
-
-class PeopleTamperingTest : public PeopleTest {
- protected:
-  void Prepare() {
-    Commit({Next(kDoor).AddSome(40).Make()});
-    Commit({Next(kDoor).AddSome(40).Make()});
-    Seal();
-    clock_.Move(days(10));
-    before_ = clock_.Now();
-    AddLater();
-    Close();
-    std::filesystem::copy_file(file(), saved());
-    Open();
-    Prune(PeopleBefore(before_));
-    Seal();
-    Close();
-  }
-  std::string saved() const { return directory_.path() + "/before.db"; }
-  std::string Finding(const std::string& sql) {
-    const std::string copy = directory_.path() + "/tampered.db";
-    std::filesystem::copy_file(file(), copy, std::filesystem::copy_options::overwrite_existing);
-    {
-      const auto database = *Database::Open({.path = copy});
-      const absl::Status done =
-          database->Execute(absl::StrCat("ATTACH '", saved(), "' AS old; ", sql));
-      EXPECT_TRUE(done.ok()) << done;
-    }
-    return std::string(Audit(copy).status().message());
-  }
-
-  Timestamp before_;
-};
-
-TEST_F(PeopleTamperingTest, WhatIsPutBackOrTakenTooIsFound) {
-  Prepare();
-  ASSERT_TRUE(Audit().ok()) << Audit().status();
-  const std::string put_back =
-      "REPLACE INTO person SELECT * FROM old.person WHERE id = (SELECT person FROM old.event WHERE "
-      "seq = 41); REPLACE INTO event SELECT * FROM old.event WHERE seq = 41; ";
-  EXPECT_THAT(Finding(put_back), HasSubstr("event seq 41"));
-  EXPECT_THAT(
-      Finding(put_back + "DELETE FROM erased WHERE seq = 41"),
-      HasSubstr("event seq 41, device 541000001 epoch 1 ID 41: it tells of a person, though "
-                "that was pruned"));
-  EXPECT_THAT(Finding("DELETE FROM erased WHERE seq = 41"), HasSubstr("event seq 41"));
-  EXPECT_THAT(Finding("UPDATE erased SET commitment = zeroblob(32) WHERE seq = 41"),
-              HasSubstr("event seq 41"));
-  EXPECT_THAT(Finding("UPDATE erased SET block = block - 1 WHERE seq = 41"),
-              HasSubstr("event seq 41 is erased, and no entry says so"));
-  EXPECT_THAT(Finding("INSERT INTO erased SELECT 85, block, commitment FROM erased WHERE seq = 41"),
-              HasSubstr("event seq 85"));
-  EXPECT_THAT(Finding("UPDATE person SET period = period + 1 WHERE id = (SELECT min(person) FROM "
-                      "event)"),
-              HasSubstr("the period of the person's salt is not what was committed"));
-}
-
-// Of an erasure by retention whose oldest events were pruned since, not all rows are there.
-TEST_F(PeopleTamperingTest, WhatIsLeftOfAHalfPrunedErasureCannotBeChanged) {
-  Commit({Next(kDoor).AddSome(40).Make()});
-  Seal();
-  clock_.Move(days(10));
-  const Timestamp first = clock_.Now();
-  Commit({Next(kDoor).AddSome(40).Make()});
-  Seal();
-  clock_.Move(days(10));
-  before_ = clock_.Now();
-  AddLater();
-  Close();
-  std::filesystem::copy_file(file(), saved());
-  Open();
-  Prune(PeopleBefore(before_));
-  EXPECT_EQ(Rows("(SELECT DISTINCT block FROM erased)"), 1);
-  Prune(EventsBefore(first));
-  ASSERT_TRUE(Audit().ok()) << Audit().status();
-  Close();
-  const std::string put_back =
-      "REPLACE INTO person SELECT * FROM old.person WHERE id = (SELECT person FROM old.event WHERE "
-      "seq = 41); REPLACE INTO event SELECT * FROM old.event WHERE seq = 41; ";
-  EXPECT_THAT(Finding(put_back + "DELETE FROM erased WHERE seq = 41"), HasSubstr("event seq 41"));
-  EXPECT_THAT(Finding("DELETE FROM erased WHERE seq = 41"), HasSubstr("event seq 41"));
-  EXPECT_THAT(Finding("INSERT INTO erased SELECT 85, block, commitment FROM erased WHERE seq = 41"),
-              HasSubstr("event seq 85"));
-  EXPECT_THAT(Finding("INSERT INTO erased SELECT 30, block, commitment FROM erased WHERE seq = 41"),
-              HasSubstr("event seq 30"));
-}
-
-TEST_F(PeopleTest, AStoreOfVersion3KeepsEverythingAndGetsPeriods) {
-  for (int batch = 0; batch < 3; ++batch) {
-    BatchMaker maker = Next(kDoor);
-    for (int i = 0; i < 700; ++i) {
-      maker.Add(i % 5 == 0 ? Nobody(0) : Of(absl::StrCat("user-", i % 40)));
-    }
-    Commit({maker.Make()});
-    Seal();
-  }
-  Commit({Next(kGate).AddGap(2, model::GapReason::kUnreadable).Add(Of("user-2")).Make()});
-  CommitImages(kGate, 3);
-  Forget("user-13");
-  const std::vector<ports::StoredEvent> before = ReadAll();
-  const std::vector<ports::LogState> states = *store_->LoadLogStates();
-  const evidence::ChainHead head = store_->chain_head();
-  Close();
-  {
-    const auto database = *Database::Open({.path = file()});
-    ASSERT_TRUE(database->Execute(testing::BackToVersion3()).ok());
-  }
-  EXPECT_EQ(Audit().status().code(), absl::StatusCode::kFailedPrecondition)
-      << "says which program brings it up to date";
-  Open();
-  EXPECT_EQ(ReadAll(), before);
-  EXPECT_EQ(*store_->LoadLogStates(), states);
-  EXPECT_EQ(store_->chain_head(), head) << "nothing is chained anew";
-  EXPECT_THAT(Column("SELECT DISTINCT period FROM person"), ElementsAre("0"));
-  EXPECT_THAT(Column("SELECT count(*) FROM events WHERE user_id = 'user-2'"), ElementsAre("55"));
-  ExpectSound("migrated");
-
-  Commit({Next(kDoor).Add(Of("user-2")).Make()});
-  EXPECT_THAT(Column(absl::StrCat("SELECT count(*) FROM person WHERE user_id = 'user-2' AND period "
-                                  "IN (0, ",
-                                  PeriodOf(kFirstPeriod), ")")),
-              ElementsAre("2"));
-  EXPECT_THAT(ReadAll({.users = {"user-2"}}), SizeIs(56));
-  ExpectSound("in use");
-  Seal();
-  clock_.Move(days(10));
-  EXPECT_GT(Prune(PeopleBefore(clock_.Now())).people, 1'600u);
-  EXPECT_EQ(Rows("person"), 0);
-  ExpectSound("pruned");
 }
 
 }  // namespace

@@ -280,9 +280,7 @@ absl::StatusOr<ports::Erased> EraseUser(Database& database, ChainWriter& chain, 
     ids.insert(person.id);
   }
   GATELOG_RETURN_IF_ERROR(index.ErasePeople(database, ids, 0, kAllEvents));
-  // Keys that have moved between the pages of this index leave copies behind; built anew, it has
-  // none.
-  GATELOG_RETURN_IF_ERROR(database.Execute("REINDEX person"));
+  GATELOG_RETURN_IF_ERROR(IndexPeopleAnew(database));
   GATELOG_RETURN_IF_ERROR(eraser.Finish(anchors, by));
   return ports::Erased{.events = eraser.events(), .images = eraser.images()};
 }

@@ -9,6 +9,7 @@ namespace gatelog::store {
 namespace {
 
 constexpr std::size_t kPeopleCachedMax = 200'000;
+constexpr std::int64_t kFewPeople = 50'000;
 
 constexpr char kPeriods[] = R"sql(
 DROP VIEW IF EXISTS events;
@@ -76,6 +77,17 @@ absl::Status DeletePeople(Database& database, const std::unordered_set<std::int6
     remove.Reset();
   }
   return absl::OkStatus();
+}
+
+absl::Status IndexPeopleAnew(Database& database) { return database.Execute("REINDEX person"); }
+
+absl::StatusOr<bool> HasFewPeople(Database& database) {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement count,
+      database.Prepare("SELECT count(*) FROM (SELECT 1 FROM person LIMIT ?1 + 1)"));
+  count.Bind(1, kFewPeople);
+  GATELOG_RETURN_IF_ERROR(count.Step().status());
+  return count.Integer(0) <= kFewPeople;
 }
 
 absl::StatusOr<const PeopleOfEvents::Row*> PeopleOfEvents::Of(const std::string& user_id,

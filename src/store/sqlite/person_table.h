@@ -43,6 +43,12 @@ absl::StatusOr<std::vector<Person>> FindPeople(Database& database, const std::st
 absl::Status DeletePeople(Database& database, const std::unordered_set<std::int64_t>& people,
                           std::vector<std::string>& gone);
 
+// Builds the index of user IDs anew, in the open transaction: keys that have moved between its
+// pages have left copies behind.
+absl::Status IndexPeopleAnew(Database& database);
+// Whether that is done so fast that commits can wait for it.
+absl::StatusOr<bool> HasFewPeople(Database& database);
+
 // The rows that new events refer to, most of them from memory. One thread at a time.
 class PeopleOfEvents {
  public:

@@ -239,6 +239,7 @@ absl::Status Pruner::WritePeopleEntry(const Plan& plan, std::uint64_t next_seq,
 }
 
 void Pruner::OnErased(const Plan& plan, const ErasedPeople& erased, ports::Pruned& pruned) {
+  people_gone_ = people_gone_ || !erased.gone.empty();
   pruned.people += erased.events;
   pruned.images += erased.images;
   pruned.bytes += erased.image_bytes + erased.images * kImageBytes;
@@ -264,6 +265,7 @@ absl::StatusOr<Pruner::Deleted> Pruner::DeleteSome() {
     GATELOG_RETURN_IF_ERROR(index_.DeleteSomeBefore(database_, through_.first_seq));
   }
   GATELOG_RETURN_IF_ERROR(DeletePeople(std::move(people), deleted));
+  people_gone_ = people_gone_ || !deleted.people.empty();
   return deleted;
 }
 

@@ -57,6 +57,10 @@ class Pruner {
   bool rows_left() const {
     return events_left_ || images_left_ || index_.HasBefore(through_.first_seq);
   }
+  bool rows_left() const { return events_left_ || images_left_; }
+  // Rows of the table `person` went since its index was made anew.
+  bool people_gone() const { return people_gone_; }
+  void OnIndexCleaned() { people_gone_ = false; }
   struct Deleted {
     std::uint64_t bytes = 0;
     std::vector<std::string> people = {};  // whose row of the table `person` went with them
@@ -83,6 +87,7 @@ class Pruner {
     bool counted = false;        // something was taken of it
   };
   std::optional<PeopleSegment> people_;
+  bool people_gone_ = false;
   bool events_left_ = false;
   bool images_left_ = false;
   std::uint64_t images_at_ = 0;  // blocks before it have no images left

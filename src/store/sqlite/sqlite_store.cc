@@ -10,6 +10,7 @@
 #include "store/sqlite/json_list.h"
 #include "store/sqlite/log_state_table.h"
 #include "store/sqlite/opening.h"
+#include "store/sqlite/person_table.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/seal_table.h"
 #include "store/sqlite/write_ahead_log.h"
@@ -386,6 +387,17 @@ absl::Status SqliteStore::PrunePeople(const Pruner::Plan& plan, const std::strin
   return absl::OkStatus();
 }
 
+absl::Status SqliteStore::CleanPeopleIndex() {
+  const absl::Status cleaned = CommitRows([&]() -> absl::Status {
+    GATELOG_ASSIGN_OR_RETURN(const bool few, HasFewPeople(*database_));
+    return few ? IndexPeopleAnew(*database_) : absl::OkStatus();
+  });
+  GATELOG_RETURN_IF_ERROR(cleaned);
+  pruner_->OnIndexCleaned();
+  log_to_be_emptied_ = true;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ports::RetentionStore::Step> SqliteStore::PruneSome(const ports::PruneLimits& limits,
                                                                    const std::string& by) {
   GATELOG_RETURN_IF_ERROR(disk_.status());
@@ -403,15 +415,16 @@ absl::StatusOr<ports::RetentionStore::Step> SqliteStore::PruneSome(const ports::
     return committed;
   }
   GATELOG_ASSIGN_OR_RETURN(const std::optional<Pruner::Plan> plan, pruner_->Next(limits));
-  if (!plan) return step;
+  if (!plan && !pruner_->people_gone()) return step;
   step.more = true;
-  if (plan->nothing) return step;
-  if (plan->what == evidence::Pruned::kPeople) {
+  if (!plan) {
+    GATELOG_RETURN_IF_ERROR(CleanPeopleIndex());
+  } else if (plan->what == evidence::Pruned::kPeople && !plan->nothing) {
     GATELOG_RETURN_IF_ERROR(PrunePeople(*plan, by, step.pruned));
-    return step;
+  } else if (!plan->nothing) {
+    GATELOG_RETURN_IF_ERROR(BeginPrune(*plan, by));
+    AddTo(*plan, step.pruned);
   }
-  GATELOG_RETURN_IF_ERROR(BeginPrune(*plan, by));
-  AddTo(*plan, step.pruned);
   return step;
 }
 

@@ -119,6 +119,8 @@ class SqliteStore final : public ports::EventStore,
   View CurrentView() const;
   absl::Status BeginPrune(const Pruner::Plan& plan, const std::string& by);
   absl::Status PrunePeople(const Pruner::Plan& plan, const std::string& by, ports::Pruned& pruned);
+  // What the index of people still has of those who are gone, if that is soon done.
+  absl::Status CleanPeopleIndex();
   // Forgets the connection, and what was made over it.
   void DropWriter();
   // Writes all batches in one transaction, each by write_one(batch, result). OK: the results say
@@ -154,9 +156,10 @@ class SqliteStore final : public ports::EventStore,
   std::optional<EventWriter> writer_;
   std::optional<Pruner> pruner_;
   evidence::ChainHead chain_head_;
-  bool log_to_be_emptied_ = false;  // an erasure's old pages may be in the write-ahead log
-  bool refused_ = false;            // the last commit failed
-  DiskHealth disk_;                 // any thread's
+  // An erasure's old pages may be in the write-ahead log; so may those of one in an earlier life.
+  bool log_to_be_emptied_ = true;
+  bool refused_ = false;  // the last commit failed
+  DiskHealth disk_;       // any thread's
 
   std::optional<ReaderPool> readers_;
 };
