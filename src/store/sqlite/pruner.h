@@ -57,7 +57,6 @@ class Pruner {
   bool rows_left() const {
     return events_left_ || images_left_ || index_.HasBefore(through_.first_seq);
   }
-  bool rows_left() const { return events_left_ || images_left_; }
   // Rows of the table `person` went since its index was made anew.
   bool people_gone() const { return people_gone_; }
   void OnIndexCleaned() { people_gone_ = false; }
