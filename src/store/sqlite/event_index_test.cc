@@ -17,6 +17,7 @@
 
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/store_check.h"
+#include "tests/support/disk_vfs.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/older_store.h"
 #include "tests/support/records.h"
@@ -41,6 +42,7 @@ class EventIndexTest : public ::testing::Test {
                      .block_bytes = 60,
                      .short_list_bytes = 20,
                      .entries_per_commit_min = 100};
+    options.vfs = vfs_;
     options.commit_result_for_test = [this](absl::Status committed) {
       return fail_ ? absl::UnavailableError("lost the answer") : committed;
     };
@@ -162,6 +164,7 @@ class EventIndexTest : public ::testing::Test {
   std::map<model::DeviceId, ports::LogState> states_;
   std::uint32_t made_ = 0;
   bool fail_ = false;
+  std::string vfs_;
   const evidence::SealKey key_ = evidence::SealKey::Make();
 };
 
@@ -248,6 +251,30 @@ TEST_F(EventIndexTest, WhoFollowsAFilterBesideTheWriterMissesNothing) {
     for (const ports::StoredEvent& event : found[i]) seqs.push_back(event.seq);
     EXPECT_EQ(seqs, expected) << i;
   }
+}
+
+TEST_F(EventIndexTest, AClosingThatACommitCouldNotGoOnWithBeginsAnew) {
+  testing::DiskVfs vfs;
+  vfs_ = vfs.name();
+  Open();
+  int failed = 0;
+  for (int i = 0; i < 120; ++i) {
+    SCOPED_TRACE(i);
+    Commit(4);
+    if (i % 3 != 0) continue;
+    vfs.FailNow(testing::DiskVfs::Fault::kNoSpace);
+    ports::LogState state = states_[kDoor];
+    const ports::Batch batch = testing::BatchMaker(state).AddSome(40).Make();
+    failed += store_->Commit(std::span(&batch, 1)).ok() ? 0 : 1;
+    vfs.Heal();
+    const auto stored = store_->LoadLogStates();
+    ASSERT_TRUE(stored.ok());
+    for (const ports::LogState& one : *stored) states_[one.log_device] = one;
+  }
+  EXPECT_GT(failed, 20);
+  CompareWithAScan(40);
+  EXPECT_GE(Closed(), 3);
+  EXPECT_TRUE(Check().ok()) << Check();
 }
 
 TEST_F(EventIndexTest, ARefusedCommitLeavesNothingInTheLists) {
