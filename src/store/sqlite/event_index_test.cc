@@ -6,14 +6,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/store_check.h"
+#include "tests/support/disk_vfs.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/older_store.h"
 #include "tests/support/records.h"
@@ -38,6 +42,7 @@ class EventIndexTest : public ::testing::Test {
                      .block_bytes = 60,
                      .short_list_bytes = 20,
                      .entries_per_commit_min = 100};
+    options.vfs = vfs_;
     options.commit_result_for_test = [this](absl::Status committed) {
       return fail_ ? absl::UnavailableError("lost the answer") : committed;
     };
@@ -159,6 +164,7 @@ class EventIndexTest : public ::testing::Test {
   std::map<model::DeviceId, ports::LogState> states_;
   std::uint32_t made_ = 0;
   bool fail_ = false;
+  std::string vfs_;
   const evidence::SealKey key_ = evidence::SealKey::Make();
 };
 
@@ -200,6 +206,74 @@ TEST_F(EventIndexTest, AfterACommitOfUnknownOutcomeNothingIsMissing) {
   }
   fail_ = false;
   CompareWithAScan(40);
+  EXPECT_TRUE(Check().ok()) << Check();
+}
+
+TEST_F(EventIndexTest, WhoFollowsAFilterBesideTheWriterMissesNothing) {
+  Open();
+  const std::vector<ports::EventFilter> filters = {{.users = {"user-3"}},
+                                                   {.log_devices = {kDoor}, .codes = {{0x1900}}},
+                                                   {.devices = {kDoor + 101}},
+                                                   {.from_s = 1'700'000'000, .has_image = true}};
+  std::vector<std::vector<ports::StoredEvent>> found(filters.size());
+  std::atomic<bool> done = false;
+  std::vector<std::thread> readers;
+  for (std::size_t i = 0; i < filters.size(); ++i) {
+    readers.emplace_back([&, i] {
+      ports::EventQuery query{.filter = filters[i], .limit = 20};
+      for (bool last_round = false;;) {
+        const auto page = store_->Read(query);
+        ASSERT_TRUE(page.ok()) << page.status();
+        found[i].insert(found[i].end(), page->events.begin(), page->events.end());
+        ASSERT_TRUE(store_->Count({.by_code = true, .by_span_s = 3'600}).ok());
+        query.after_seq = page->seq_reached;
+        if (page->more) continue;
+        if (last_round) return;
+        last_round = done;
+      }
+    });
+  }
+  for (int i = 0; i < 100; ++i) {
+    Commit(7);
+    if (i == 50) {
+      EXPECT_TRUE(store_->Forget("user-9", "a test", key_).ok());
+    }
+  }
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+  const std::vector<ports::StoredEvent> all = All();
+  for (std::size_t i = 0; i < filters.size(); ++i) {
+    std::vector<std::uint64_t> expected;
+    for (const ports::StoredEvent& event : all) {
+      if (testing::Matches(filters[i], event)) expected.push_back(event.seq);
+    }
+    std::vector<std::uint64_t> seqs;
+    for (const ports::StoredEvent& event : found[i]) seqs.push_back(event.seq);
+    EXPECT_EQ(seqs, expected) << i;
+  }
+}
+
+TEST_F(EventIndexTest, AClosingThatACommitCouldNotGoOnWithBeginsAnew) {
+  testing::DiskVfs vfs;
+  vfs_ = vfs.name();
+  Open();
+  int failed = 0;
+  for (int i = 0; i < 120; ++i) {
+    SCOPED_TRACE(i);
+    Commit(4);
+    if (i % 3 != 0) continue;
+    vfs.FailNow(testing::DiskVfs::Fault::kNoSpace);
+    ports::LogState state = states_[kDoor];
+    const ports::Batch batch = testing::BatchMaker(state).AddSome(40).Make();
+    failed += store_->Commit(std::span(&batch, 1)).ok() ? 0 : 1;
+    vfs.Heal();
+    const auto stored = store_->LoadLogStates();
+    ASSERT_TRUE(stored.ok());
+    for (const ports::LogState& one : *stored) states_[one.log_device] = one;
+  }
+  EXPECT_GT(failed, 20);
+  CompareWithAScan(40);
+  EXPECT_GE(Closed(), 3);
   EXPECT_TRUE(Check().ok()) << Check();
 }
 
@@ -301,7 +375,7 @@ TEST_F(EventIndexTest, AnotherShapeGoesOnWhereTheFirstHasEnded) {
 
 // With segments as large as they are in use.
 TEST_F(EventIndexTest, AReadEndsWhenItHasLookedAtMuch) {
-  constexpr std::uint64_t kEvents = ports::kLookedAtMax + 80'000;
+  constexpr std::uint64_t kEvents = ports::kLookedAtMax + 100'000;
   store_ = *SqliteStore::Open({.directory = directory_.path()});
   ports::LogState state{.log_device = kDoor};
   while (store_->last_seq() < kEvents) {

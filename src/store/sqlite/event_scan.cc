@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,19 @@ std::vector<Piece> PiecesOf(const IndexView& view, SeqRange range) {
   }
   if (due <= range.last) pieces.push_back({{due, range.last}});
   return pieces;
+}
+
+// Whether so many of the events have a bit that to look at all rows, which lie beside each other,
+// is faster than to look for each.
+bool IsDense(std::span<const std::uint64_t> bits, std::uint32_t events) {
+  constexpr std::uint32_t kDense = 4;
+  const std::uint32_t enough = std::max(events / kDense, 1u);
+  const auto words = static_cast<std::uint32_t>(
+      std::count_if(bits.begin(), bits.end(), [](std::uint64_t word) { return word != 0; }));
+  if (words * kWordBits < enough) return false;  // as mostly, without counting bits
+  std::uint32_t count = 0;
+  for (const std::uint64_t word : bits) count += static_cast<std::uint32_t>(std::popcount(word));
+  return count >= enough;
 }
 
 class Scan {
@@ -132,14 +146,10 @@ absl::StatusOr<bool> Scan::RunWindow(SegmentCandidates& candidates, std::uint32_
   GATELOG_ASSIGN_OR_RETURN(const std::span<const std::uint64_t> bits,
                            candidates.Window(window, first, end));
   const std::uint32_t begin = window * candidates.window_events();
-  std::uint32_t count = 0;
-  for (const std::uint64_t word : bits) count += static_cast<std::uint32_t>(std::popcount(word));
-  // Rows beside each other are looked at faster than they are skipped.
-  constexpr std::uint32_t kDense = 4;
-  if (count > 0 && count >= (end - first) / kDense) {
+  if (IsDense(bits, end - first)) {
     return LookAtAll({candidates.first_seq() + first, candidates.first_seq() + end - 1});
   }
-  for (std::size_t i = 0; i < bits.size() && count > 0; ++i) {
+  for (std::size_t i = 0; i < bits.size(); ++i) {
     const std::size_t at = newest_first_ ? bits.size() - 1 - i : i;
     for (std::uint64_t word = bits[at]; word != 0;) {
       const int bit = newest_first_ ? 63 - std::countl_zero(word) : std::countr_zero(word);
