@@ -10,7 +10,7 @@
 namespace gatelog::core {
 namespace {
 
-constexpr std::uint32_t kPageEvents = 4'096;
+constexpr std::uint32_t kPageEvents = 8'192;
 constexpr std::uint32_t kGapsMax = 1'000;  // of the log; with more, its device is asked
 
 absl::Status NotWhole() { return absl::NotFoundError("the store has not all of the log"); }
@@ -74,6 +74,7 @@ absl::StatusOr<std::vector<std::string>> StoredLogReader::Next(ports::EventStore
   done_ = !page.more;
   if (!page.events.empty()) next_id_ = page.events.back().event.id + 1;
   if (done_) next_id_ = last_ + 1;
+  query_.filter.first_id = next_id_;  // the narrower way for a store that goes by the log's IDs
   return records;
 }
 
