@@ -85,7 +85,9 @@ absl::Status Show(Session& session, const std::string& word, const std::string& 
   }
   RecordWriter writer = session.Writer(CodeLayout());
   for (const EventCode& entry : model::EventCodes()) {
-    if (!filter.Matches(entry.code, entry.sub_code)) continue;
+    const bool meant =
+        filter.whole.contains(entry.code) || filter.pairs.contains({entry.code, entry.sub_code});
+    if (!meant) continue;
     if (sub_code && entry.sub_code != *sub_code) continue;
     GATELOG_RETURN_IF_ERROR(writer.Add(CodeRecord(entry)));
   }

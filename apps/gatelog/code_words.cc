@@ -36,12 +36,12 @@ bool AddNumbers(std::string_view word, CodeFilter& filter) {
   const auto code = ParseNumber(word.substr(0, slash), kCodeMax);
   if (!code.ok()) return false;
   if (slash == std::string_view::npos) {
-    filter.AddMain(*code);
+    filter.whole.insert(*code);
     return true;
   }
   const auto sub_code = ParseNumber(word.substr(slash + 1), kSubCodeMax);
   if (!sub_code.ok()) return false;
-  filter.AddPair(*code, *sub_code);
+  filter.pairs.emplace(*code, *sub_code);
   return true;
 }
 
@@ -49,9 +49,9 @@ bool AddNames(std::string_view word, CodeFilter& filter) {
   bool found = false;
   for (const model::EventCode& entry : model::EventCodes()) {
     if (IsName(entry.name, word)) {
-      filter.AddMain(entry.code);
+      filter.whole.insert(entry.code);
     } else if (!entry.sub_name.empty() && IsName(entry.sub_name, word)) {
-      filter.AddPair(entry.code, entry.sub_code);
+      filter.pairs.emplace(entry.code, entry.sub_code);
     } else {
       continue;
     }
@@ -69,33 +69,13 @@ bool AddDescribed(std::string_view word, CodeFilter& filter) {
       return absl::StrContains(absl::AsciiStrToLower(Absl(entry.description)), part);
     });
     if (parts.empty() || !all) continue;
-    filter.AddPair(entry.code, entry.sub_code);
+    filter.pairs.emplace(entry.code, entry.sub_code);
     found = true;
   }
   return found;
 }
 
 }  // namespace
-
-std::vector<std::uint32_t> CodeFilter::main_codes() const {
-  return {main_codes_.begin(), main_codes_.end()};
-}
-
-bool CodeFilter::Matches(std::uint32_t code, std::uint32_t sub_code) const {
-  return empty() || whole_codes_.contains(code) || pairs_.contains({code, sub_code});
-}
-
-bool CodeFilter::finer_than_main_codes() const { return main_codes_.size() != whole_codes_.size(); }
-
-void CodeFilter::AddMain(std::uint32_t code) {
-  main_codes_.insert(code);
-  whole_codes_.insert(code);
-}
-
-void CodeFilter::AddPair(std::uint32_t code, std::uint32_t sub_code) {
-  main_codes_.insert(code);
-  pairs_.insert({code, sub_code});
-}
 
 absl::StatusOr<CodeFilter> ParseCodeWords(const std::vector<std::string>& words) {
   CodeFilter filter;
@@ -104,6 +84,7 @@ absl::StatusOr<CodeFilter> ParseCodeWords(const std::vector<std::string>& words)
     return absl::InvalidArgumentError(absl::StrCat(
         "No event code matches '", word, "'. 'gatelog code list' shows those that are known."));
   }
+  std::erase_if(filter.pairs, [&](const auto& pair) { return filter.whole.contains(pair.first); });
   return filter;
 }
 

@@ -1,85 +1,43 @@
 #include <algorithm>
-#include <chrono>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "apps/gatelog/code_words.h"
+#include "apps/gatelog/event_count.h"
+#include "apps/gatelog/event_export.h"
+#include "apps/gatelog/event_pages.h"
 #include "apps/gatelog/event_tail.h"
 #include "apps/gatelog/event_view.h"
 #include "apps/gatelog/failure.h"
+#include "apps/gatelog/filter_words.h"
 #include "apps/gatelog/session.h"
-#include "apps/gatelog/time_words.h"
 #include "base/status_macros.h"
 
 namespace gatelog::cli {
 namespace {
 
 constexpr std::uint64_t kQueryLimitDefault = 1'000;
-constexpr std::uint64_t kTailDefault = 20;
-
-// The filters as they were typed.
-struct FilterWords {
-  std::vector<std::uint32_t> devices;
-  std::vector<std::uint32_t> log_devices;
-  std::vector<std::string> users;
-  std::vector<std::string> codes;
-  std::string since;
-  std::string until;
-};
 
 struct QueryOptions {
-  FilterWords filter;
   std::uint64_t limit = kQueryLimitDefault;
   bool newest = false;
 };
 
-struct TailOptions {
-  FilterWords filter;
-  std::uint64_t count = kTailDefault;
-  bool follow = false;
-};
-
-absl::StatusOr<EventFilter> BuildFilter(const FilterWords& words, absl::TimeZone zone) {
-  EventFilter filter;
-  GATELOG_ASSIGN_OR_RETURN(filter.codes, ParseCodeWords(words.codes));
-  v1::Filter& asked = filter.asked;
-  asked.mutable_device_ids()->Add(words.devices.begin(), words.devices.end());
-  asked.mutable_log_device_ids()->Add(words.log_devices.begin(), words.log_devices.end());
-  for (const std::string& user : words.users) asked.add_user_ids(user);
-  for (const std::uint32_t code : filter.codes.main_codes()) asked.add_event_codes(code);
-  const absl::Time now = absl::Now();
-  if (!words.since.empty()) {
-    GATELOG_ASSIGN_OR_RETURN(const std::int64_t from, ParseTimeWords(words.since, now, zone));
-    asked.set_from_s(from);
-  }
-  if (!words.until.empty()) {
-    GATELOG_ASSIGN_OR_RETURN(const std::int64_t to, ParseTimeWords(words.until, now, zone));
-    asked.set_to_s(to);
-  }
-  if (asked.from_s() != 0 && asked.to_s() != 0 && asked.from_s() >= asked.to_s()) {
-    return UsageError("--since must be earlier than --until.");
-  }
-  return filter;
-}
-
-absl::Status Query(Session& session, const QueryOptions& options) {
-  GATELOG_ASSIGN_OR_RETURN(const EventFilter filter, BuildFilter(options.filter, session.zone()));
+absl::Status Query(Session& session, const v1::Filter& filter, const QueryOptions& options) {
   GATELOG_ASSIGN_OR_RETURN(Connection * gateway, session.gateway());
   const Interrupt::Watch watch(session.interrupt());
-  RecordWriter writer = session.Writer(StoredEventLayout(session.utc));
+  RecordWriter writer = session.Writer(StoredEventLayout(session.TimeTitle("TIME")));
   EventPages pages(session, *gateway, filter, options.newest, options.limit);
   bool more = false;
-  while (true) {
-    GATELOG_ASSIGN_OR_RETURN(const auto page, pages.Next());
-    if (page.empty()) break;
-    for (const v1::StoredEvent& event : page) {
-      if (options.limit != 0 && writer.count() == options.limit) {
-        more = true;
-        break;
-      }
+  while (!more) {
+    GATELOG_ASSIGN_OR_RETURN(const v1::QueryResponse page, pages.Next());
+    if (page.events().empty()) break;
+    for (const v1::StoredEvent& event : page.events()) {
+      more = options.limit != 0 && writer.count() == options.limit;
+      if (more) break;
       GATELOG_RETURN_IF_ERROR(writer.Add(StoredEventRecord(event, session.zone())));
     }
-    if (more) break;
   }
   GATELOG_RETURN_IF_ERROR(writer.Finish());
   if (writer.count() == 0) session.Say("No stored event fits.");
@@ -91,23 +49,87 @@ absl::Status Query(Session& session, const QueryOptions& options) {
   return absl::OkStatus();
 }
 
-void AddFilterOptions(CLI::App& verb, FilterWords& words) {
-  verb.add_option("--device", words.devices, "where it happened (repeatable)")
+// A verb that works on the events that pass a filter: `run(filter)`.
+template <typename Run>
+void RunOnFilter(CLI::App& verb, Session& session, Run run) {
+  auto words = std::make_shared<FilterWords>();
+  AddFilterOptions(verb, *words);
+  verb.callback([&session, words, run] {
+    session.run = [&session, words, run]() -> absl::Status {
+      GATELOG_ASSIGN_OR_RETURN(const v1::Filter filter,
+                               BuildFilter(*words, absl::Now(), session.zone()));
+      return run(filter);
+    };
+  });
+}
+
+void AddQuery(CLI::App& noun, Session& session) {
+  CLI::App* query = AddVerb(noun, "query", "Find stored events",
+                            "  gatelog event query --code denied --since today\n"
+                            "  gatelog event query --user 1042 --newest --limit 10\n"
+                            "  gatelog event query --category door --level alarm --door 3\n"
+                            "  gatelog event query --temperature 37.5.. --since yesterday\n"
+                            "  gatelog event query --device 541000001 --since yesterday "
+                            "--until today --limit 0 -o csv\n");
+  auto options = std::make_shared<QueryOptions>();
+  query->add_option("--limit", options->limit, "at most so many; 0: all")->capture_default_str();
+  query->add_flag("--newest", options->newest, "latest first");
+  RunOnFilter(*query, session, [&session, options](const v1::Filter& filter) {
+    return Query(session, filter, *options);
+  });
+}
+
+void AddCount(CLI::App& noun, Session& session) {
+  CLI::App* count = AddVerb(noun, "count", "How many stored events there are, by what you say",
+                            "  gatelog event count --by code --since today\n"
+                            "  gatelog event count --by hour,code --code denied --since yesterday\n"
+                            "  gatelog event count --by day,user --zone Europe/Berlin -o csv\n"
+                            "  gatelog event count --by door --since \"7 days ago\"\n");
+  auto by = std::make_shared<std::vector<std::string>>();
+  count
+      ->add_option("--by", *by,
+                   "hour or day, code, sub-code, category, device, user, door, with commas between")
+      ->delimiter(',')
       ->expected(1)
       ->take_all();
-  verb.add_option("--log-device", words.log_devices,
-                  "in whose log it stands, with the slaves' events (repeatable)")
-      ->expected(1)
-      ->take_all();
-  verb.add_option("--user", words.users, "user ID (repeatable)")->expected(1)->take_all();
-  verb.add_option("--code", words.codes,
-                  "0x1300, 4864, 0x1300/3, a name, or words of its meaning: denied (repeatable)")
-      ->expected(1)
-      ->take_all();
-  verb.add_option("--since", words.since,
-                  "from this time on, by the device's clock: \"2026-11-23 08:00\", \"2 hours "
-                  "ago\", today");
-  verb.add_option("--until", words.until, "before this time");
+  RunOnFilter(*count, session, [&session, by](const v1::Filter& filter) {
+    return CountEvents(session, filter, *by);
+  });
+}
+
+void AddTail(CLI::App& noun, Session& session) {
+  CLI::App* tail = AddVerb(noun, "tail", "The last stored events, and with -f those to come",
+                           "  gatelog event tail\n"
+                           "  gatelog event tail -f --code \"forced open\"\n"
+                           "  gatelog event tail -n 0 -f -o jsonl\n"
+                           "  gatelog event tail -f --cursor siem.cursor -o jsonl >> siem.jsonl\n");
+  auto options = std::make_shared<TailOptions>();
+  tail->add_option("-n,--lines", options->count, "how many of the last")->capture_default_str();
+  tail->add_flag("-f,--follow", options->follow, "go on with every event as it is stored");
+  tail->add_option("--cursor", options->cursor_file,
+                   "file that keeps how far the stream was shown: begun again it goes on there, "
+                   "the first time with the oldest event");
+  RunOnFilter(*tail, session, [&session, options](const v1::Filter& filter) {
+    return TailEvents(session, filter, *options);
+  });
+}
+
+void AddExport(CLI::App& noun, Session& session) {
+  CLI::App* verb = AddVerb(noun, "export", "Every stored event that fits, for other programs",
+                           "  gatelog event export --since 2026-11-01 --until 2026-12-01 "
+                           "--file november.csv\n"
+                           "  gatelog event export -o jsonl --category door --file doors.jsonl\n"
+                           "  gatelog event export --punches --zone Europe/Berlin "
+                           "--since yesterday --until today\n");
+  auto options = std::make_shared<ExportOptions>();
+  verb->add_option("--file", options->file,
+                   "write here, under this name only when it is whole (default: standard output)");
+  verb->add_flag("--punches", options->punches,
+                 "who was recognised where and when: person, day, time, T&A key, device");
+  verb->add_flag("--tna-only", options->tna_only, "of the punches only those with a T&A key");
+  RunOnFilter(*verb, session, [&session, options](const v1::Filter& filter) {
+    return ExportEvents(session, filter, *options);
+  });
 }
 
 }  // namespace
@@ -115,37 +137,10 @@ void AddFilterOptions(CLI::App& verb, FilterWords& words) {
 void AddEventCommands(CLI::App& app, Session& session) {
   CLI::App* noun = app.add_subcommand("event", "The events that are stored");
   noun->require_subcommand(1);
-
-  auto query_options = std::make_shared<QueryOptions>();
-  CLI::App* query = AddVerb(*noun, "query", "Find stored events",
-                            "  gatelog event query --code denied --since today\n"
-                            "  gatelog event query --user 1042 --newest --limit 10\n"
-                            "  gatelog event query --device 541000001 --since yesterday "
-                            "--until today --limit 0 -o csv\n");
-  AddFilterOptions(*query, query_options->filter);
-  query->add_option("--limit", query_options->limit, "at most so many; 0: all")
-      ->capture_default_str();
-  query->add_flag("--newest", query_options->newest, "latest first");
-  query->callback([&session, query_options] {
-    session.run = [&session, query_options] { return Query(session, *query_options); };
-  });
-
-  auto tail_options = std::make_shared<TailOptions>();
-  CLI::App* tail = AddVerb(*noun, "tail", "The last stored events, and with -f those to come",
-                           "  gatelog event tail\n"
-                           "  gatelog event tail -f --code \"forced open\"\n"
-                           "  gatelog event tail -n 0 -f -o jsonl\n");
-  AddFilterOptions(*tail, tail_options->filter);
-  tail->add_option("-n,--lines", tail_options->count, "how many of the last")
-      ->capture_default_str();
-  tail->add_flag("-f,--follow", tail_options->follow, "go on with every event as it is stored");
-  tail->callback([&session, tail_options] {
-    session.run = [&session, tail_options]() -> absl::Status {
-      GATELOG_ASSIGN_OR_RETURN(const EventFilter filter,
-                               BuildFilter(tail_options->filter, session.zone()));
-      return TailEvents(session, filter, tail_options->count, tail_options->follow);
-    };
-  });
+  AddQuery(*noun, session);
+  AddCount(*noun, session);
+  AddTail(*noun, session);
+  AddExport(*noun, session);
 }
 
 }  // namespace gatelog::cli

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "apps/gatelog/cursor_file.h"
+#include "apps/gatelog/event_pages.h"
 #include "apps/gatelog/event_view.h"
 #include "apps/gatelog/failure.h"
 #include "base/status_macros.h"
@@ -12,24 +14,27 @@ namespace {
 
 using v1::StoredEvent;
 
-constexpr std::uint64_t kPageSizeMax = 16'384;
 constexpr std::chrono::milliseconds kRetryInterval(1'000);
 constexpr char kFromNow[] = "now";
 
 // One `event tail`.
 class Tail {
  public:
-  Tail(Session& session, Connection& gateway, const EventFilter& filter, bool live)
+  Tail(Session& session, Connection& gateway, const v1::Filter& filter, bool live,
+       CursorFile* saved)
       : session_(session),
         gateway_(gateway),
         filter_(filter),
-        writer_(live ? session.LiveWriter(StoredEventLayout(session.utc))
-                     : session.Writer(StoredEventLayout(session.utc))) {}
+        saved_(saved),
+        writer_(live ? session.LiveWriter(StoredEventLayout(session.TimeTitle("TIME")))
+                     : session.Writer(StoredEventLayout(session.TimeTitle("TIME")))) {}
 
   absl::Status ShowLast(std::uint64_t count);
   // Opens the stream before the last events are asked for, so that it begins no later than they
   // end.
   absl::Status Follow(std::uint64_t count);
+  // From the saved cursor on, or, where none is saved yet, from the oldest event.
+  absl::Status FollowSaved();
   absl::Status Finish() { return writer_.Finish(); }
 
  private:
@@ -41,7 +46,8 @@ class Tail {
 
   Session& session_;
   Connection& gateway_;
-  const EventFilter& filter_;
+  const v1::Filter& filter_;
+  CursorFile* const saved_;  // may be null
   RecordWriter writer_;
   std::uint64_t last_seq_ = 0;
   bool began_ = false;    // the last events are shown
@@ -69,9 +75,9 @@ absl::Status Tail::ShowLast(std::uint64_t count) {
   EventPages pages(session_, gateway_, filter_, true, wanted);
   std::vector<StoredEvent> last;
   while (last.size() < wanted) {
-    GATELOG_ASSIGN_OR_RETURN(auto page, pages.Next());
-    if (page.empty()) break;
-    last.insert(last.end(), page.begin(), page.end());
+    GATELOG_ASSIGN_OR_RETURN(const v1::QueryResponse page, pages.Next());
+    if (page.events().empty()) break;
+    last.insert(last.end(), page.events().begin(), page.events().end());
   }
   last.resize(std::min<std::uint64_t>(last.size(), wanted));
   if (count == 0) {
@@ -88,9 +94,9 @@ absl::Status Tail::ShowMissed() {
   std::vector<StoredEvent> missed;
   bool reached = false;
   while (!reached) {
-    GATELOG_ASSIGN_OR_RETURN(const auto page, pages.Next());
-    if (page.empty()) break;
-    for (const StoredEvent& event : page) {
+    GATELOG_ASSIGN_OR_RETURN(const v1::QueryResponse page, pages.Next());
+    if (page.events().empty()) break;
+    for (const StoredEvent& event : page.events()) {
       reached = event.seq() <= last_seq_;
       if (reached) break;
       missed.push_back(event);
@@ -105,16 +111,18 @@ absl::Status Tail::ShowBatch(const v1::FollowResponse& batch) {
     joined_ = true;
   }
   for (const StoredEvent& event : batch.events()) {
-    if (filter_.Matches(event)) GATELOG_RETURN_IF_ERROR(Show(event));
+    GATELOG_RETURN_IF_ERROR(Show(event));
   }
-  if (!batch.cursor().empty()) cursor_ = batch.cursor();
-  return writer_.Flush();
+  GATELOG_RETURN_IF_ERROR(writer_.Flush());
+  if (batch.cursor().empty()) return absl::OkStatus();
+  cursor_ = batch.cursor();
+  return saved_ == nullptr ? absl::OkStatus() : saved_->Save(cursor_);
 }
 
 absl::Status Tail::FollowOnce(std::uint64_t count) {
   v1::FollowRequest request;
   request.set_cursor(cursor_);
-  *request.mutable_filter() = filter_.asked;
+  *request.mutable_filter() = filter_;
   grpc::ClientContext context;
   // A gateway that went away is waited for: only while a call waits does gRPC work on the
   // connection.
@@ -133,6 +141,13 @@ absl::Status Tail::FollowOnce(std::uint64_t count) {
   // A gateway that stops ends its streams with UNAVAILABLE; a new one goes on.
   stopped_ = end.ok() || end.error_code() == grpc::StatusCode::UNAVAILABLE;
   return gateway_.StreamEnd(end);
+}
+
+absl::Status Tail::FollowSaved() {
+  GATELOG_ASSIGN_OR_RETURN(cursor_, saved_->Load());
+  // Nothing is shown before the stream and nothing lies between: the stream has it all.
+  began_ = joined_ = true;
+  return Follow(0);
 }
 
 absl::Status Tail::Follow(std::uint64_t count) {
@@ -154,47 +169,21 @@ absl::Status Tail::Follow(std::uint64_t count) {
 
 }  // namespace
 
-bool EventFilter::Matches(const StoredEvent& event) const {
-  if (!codes.finer_than_main_codes()) return true;
-  gsdk::event::EventLog log;
-  return log.ParseFromString(event.event()) && codes.Matches(log.eventcode(), log.subcode());
-}
-
-EventPages::EventPages(Session& session, Connection& gateway, const EventFilter& filter,
-                       bool newest_first, std::uint64_t limit)
-    : session_(session), gateway_(gateway), filter_(filter) {
-  *request_.mutable_filter() = filter.asked;
-  request_.set_newest_first(newest_first);
-  // One more than wanted tells whether there are more; events that are sorted out here need whole
-  // pages.
-  const bool whole = limit == 0 || limit >= kPageSizeMax || filter.codes.finer_than_main_codes();
-  request_.set_page_size(static_cast<std::uint32_t>(whole ? kPageSizeMax : limit + 1));
-}
-
-absl::StatusOr<std::vector<StoredEvent>> EventPages::Next() {
-  std::vector<StoredEvent> events;
-  while (events.empty() && !ended_) {
-    if (session_.interrupt().requested()) return Interrupted();
-    GATELOG_ASSIGN_OR_RETURN(v1::QueryResponse response,
-                             gateway_.Call(gateway_.events(), &v1::Events::Stub::Query, request_));
-    for (StoredEvent& event : *response.mutable_events()) {
-      if (filter_.Matches(event)) events.push_back(std::move(event));
-    }
-    request_.set_page_token(response.next_page_token());
-    ended_ = response.next_page_token().empty();
+absl::Status TailEvents(Session& session, const v1::Filter& filter, const TailOptions& options) {
+  if (!options.cursor_file.empty() && !options.follow) {
+    return UsageError("--cursor goes with -f: it keeps how far the stream has been shown.");
   }
-  return events;
-}
-
-absl::Status TailEvents(Session& session, const EventFilter& filter, std::uint64_t count,
-                        bool follow) {
   GATELOG_ASSIGN_OR_RETURN(Connection * gateway, session.gateway());
   const Interrupt::Watch watch(session.interrupt());
-  Tail tail(session, *gateway, filter, follow);
-  if (follow) {
-    GATELOG_RETURN_IF_ERROR(tail.Follow(count));
-  } else if (count > 0) {
-    GATELOG_RETURN_IF_ERROR(tail.ShowLast(count));
+  CursorFile saved(options.cursor_file);
+  const bool kept = !options.cursor_file.empty();
+  Tail tail(session, *gateway, filter, options.follow, kept ? &saved : nullptr);
+  if (kept) {
+    GATELOG_RETURN_IF_ERROR(tail.FollowSaved());
+  } else if (options.follow) {
+    GATELOG_RETURN_IF_ERROR(tail.Follow(options.count));
+  } else if (options.count > 0) {
+    GATELOG_RETURN_IF_ERROR(tail.ShowLast(options.count));
   }
   return tail.Finish();
 }

@@ -25,8 +25,8 @@ constexpr const char* kPortValues[] = {"open", "closed", "shorted", "cut"};
 
 using Csv = std::vector<std::pair<std::string, std::string>>;
 
-std::vector<Column> Columns(bool utc) {
-  return {{utc ? "TIME (UTC)" : "TIME", false, false, kTimeWidth},
+std::vector<Column> Columns(const std::string& time_title) {
+  return {{time_title, false, false, kTimeWidth},
           {"DEVICE", true, false, kDeviceWidth},
           {"ID", true, false, kIdWidth},
           {"EVENT", false, true, kEventWidth},
@@ -110,17 +110,15 @@ std::string EventSubject(const gsdk::event::EventLog& event) {
   return absl::StrJoin(parts, ", ");
 }
 
-Layout EventLayout(bool utc) { return {Columns(utc), EventCsv("")}; }
+Layout EventLayout(const std::string& time_title) { return {Columns(time_title), EventCsv("")}; }
 
-Layout StoredEventLayout(bool utc) {
-  Csv csv = {{"seq", "/seq"},
-             {"log_device_id", "/log_device_id"},
-             {"epoch", "/epoch"},
-             {"arrival_ms", "/arrival_ms"},
-             {"phase", "/phase"}};
+Layout StoredEventLayout(const std::string& time_title) {
+  Csv csv = {{"seq", "/seq"},     {"log_device_id", "/log_device_id"},
+             {"epoch", "/epoch"}, {"arrival_ms", "/arrival_ms"},
+             {"phase", "/phase"}, {"erased", "/erased"}};
   const Csv event = EventCsv("/event");
   csv.insert(csv.end(), event.begin(), event.end());
-  return {Columns(utc), std::move(csv)};
+  return {Columns(time_title), std::move(csv)};
 }
 
 Record EventRecord(const gsdk::event::EventLog& event, absl::TimeZone zone) {
@@ -148,6 +146,10 @@ Record StoredEventRecord(const v1::StoredEvent& stored, absl::TimeZone zone) {
     if (event.deviceid() != stored.log_device_id()) {
       std::string& details = record.cells.back();
       absl::StrAppend(&details, details.empty() ? "" : ", ", "log of ", stored.log_device_id());
+    }
+    if (stored.erased()) {
+      std::string& details = record.cells.back();
+      absl::StrAppend(&details, details.empty() ? "" : ", ", "person erased");
     }
   } else {
     record.cells = {"", absl::StrCat(stored.log_device_id()),

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "absl/time/time.h"
 #include "apps/gatelog/output.h"
 #include "gatelog/v1/events.pb.h"
@@ -8,8 +10,9 @@
 namespace gatelog::cli {
 
 // How events look: time, device, ID, what happened, who or where, and what else is known.
-Layout EventLayout(bool utc);
-Layout StoredEventLayout(bool utc);
+// `time_title` heads the times.
+Layout EventLayout(const std::string& time_title);
+Layout StoredEventLayout(const std::string& time_title);
 
 // An event as its device holds it.
 Record EventRecord(const gsdk::event::EventLog& event, absl::TimeZone zone);

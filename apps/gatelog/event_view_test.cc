@@ -29,7 +29,7 @@ TEST(EventViewTest, AnEventInWords) {
   EXPECT_EQ(record.tone, Tone::kPlain);
   EXPECT_EQ(record.json["userID"], "1042");
   EXPECT_EQ(record.json["description"], "identified by face");
-  EXPECT_EQ(record.cells.size(), EventLayout(true).columns.size());
+  EXPECT_EQ(record.cells.size(), EventLayout("TIME").columns.size());
 }
 
 TEST(EventViewTest, AnUnknownPairIsShownByItsNumbers) {
@@ -82,7 +82,7 @@ TEST(EventViewTest, BytesThatAreNoEventAreKept) {
   stored.set_seq(9);
   stored.set_event("\xff\xff");
   const Record record = StoredEventRecord(stored, absl::UTCTimeZone());
-  EXPECT_EQ(record.cells.size(), StoredEventLayout(false).columns.size());
+  EXPECT_EQ(record.cells.size(), StoredEventLayout("TIME").columns.size());
   EXPECT_EQ(record.json["event"], "//8=");
 }
 

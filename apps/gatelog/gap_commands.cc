@@ -1,6 +1,12 @@
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "apps/gatelog/failure.h"
 #include "apps/gatelog/proto_json.h"
 #include "apps/gatelog/session.h"
 #include "apps/gatelog/time_words.h"
@@ -11,14 +17,14 @@ namespace {
 
 constexpr std::uint32_t kGapPageSize = 10'000;
 
-Layout GapLayout() {
+Layout GapLayout(const std::string& found_title) {
   return {{{"DEVICE", true},
            {"EPOCH", true},
            {"FIRST", true},
            {"LAST", true},
            {"RECORDS", true},
            {"REASON"},
-           {"FOUND"}},
+           {found_title}},
           {{"log_device_id", "/log_device_id"},
            {"epoch", "/epoch"},
            {"first_id", "/first_id"},
@@ -45,31 +51,106 @@ const char* ReasonWords(v1::GapReason reason) {
   }
 }
 
+std::uint64_t RecordsIn(const v1::Gap& gap) {
+  return std::uint64_t{gap.last_id()} - gap.first_id() + 1;
+}
+
 Record GapRecord(const v1::Gap& gap, absl::TimeZone zone) {
-  const std::uint64_t records = std::uint64_t{gap.last_id()} - gap.first_id() + 1;
   return {{absl::StrCat(gap.log_device_id()), absl::StrCat(gap.epoch()),
-           absl::StrCat(gap.first_id()), absl::StrCat(gap.last_id()), FormatCount(records),
+           absl::StrCat(gap.first_id()), absl::StrCat(gap.last_id()), FormatCount(RecordsIn(gap)),
            ReasonWords(gap.reason()), FormatMilliseconds(gap.found_ms(), zone)},
           ToJson(gap)};
 }
 
-absl::Status List(Session& session, const std::vector<std::uint32_t>& devices) {
+struct GapWords {
+  std::vector<std::uint32_t> devices;
+  std::vector<std::string> reasons;
+  std::string since;
+  std::string until;
+  std::uint32_t epoch = 0;
+};
+
+// Which gaps are meant, of those that the gateway lists.
+struct GapFilter {
+  std::set<v1::GapReason> reasons;  // empty: every one
+  std::int64_t found_from_ms = 0;
+  std::int64_t found_to_ms = 0;  // exclusive; 0: no bound
+  std::uint32_t epoch = 0;       // 0: any
+
+  bool Matches(const v1::Gap& gap) const {
+    return (reasons.empty() || reasons.contains(gap.reason())) &&
+           (epoch == 0 || epoch == gap.epoch()) && gap.found_ms() >= found_from_ms &&
+           (found_to_ms == 0 || gap.found_ms() < found_to_ms);
+  }
+};
+
+absl::StatusOr<v1::GapReason> ParseReason(const std::string& word) {
+  constexpr std::pair<const char*, v1::GapReason> kReasons[] = {
+      {"overwritten", v1::GAP_REASON_OVERWRITTEN},
+      {"cleared", v1::GAP_REASON_CLEARED},
+      {"absent", v1::GAP_REASON_ABSENT},
+      {"unreadable", v1::GAP_REASON_UNREADABLE},
+      {"unverified", v1::GAP_REASON_UNVERIFIED}};
+  for (const auto& [name, reason] : kReasons) {
+    if (absl::EqualsIgnoreCase(name, word)) return reason;
+  }
+  return UsageError(absl::StrCat("'", word,
+                                 "' is no reason of a gap: overwritten, cleared, absent, "
+                                 "unreadable or unverified."));
+}
+
+absl::StatusOr<GapFilter> BuildGapFilter(const GapWords& words, absl::TimeZone zone) {
+  constexpr std::int64_t kMilliseconds = 1'000;
+  GapFilter filter;
+  filter.epoch = words.epoch;
+  for (const std::string& word : words.reasons) {
+    GATELOG_ASSIGN_OR_RETURN(const v1::GapReason reason, ParseReason(word));
+    filter.reasons.insert(reason);
+  }
+  const absl::Time now = absl::Now();
+  if (!words.since.empty()) {
+    GATELOG_ASSIGN_OR_RETURN(const std::int64_t from, ParseTimeWords(words.since, now, zone));
+    filter.found_from_ms = from * kMilliseconds;
+  }
+  if (!words.until.empty()) {
+    GATELOG_ASSIGN_OR_RETURN(const std::int64_t to, ParseTimeWords(words.until, now, zone));
+    filter.found_to_ms = to * kMilliseconds;
+  }
+  return filter;
+}
+
+absl::Status List(Session& session, const GapWords& words) {
+  GATELOG_ASSIGN_OR_RETURN(const GapFilter filter, BuildGapFilter(words, session.zone()));
   GATELOG_ASSIGN_OR_RETURN(Connection * gateway, session.gateway());
-  RecordWriter writer = session.Writer(GapLayout());
+  const Interrupt::Watch watch(session.interrupt());
+  RecordWriter writer = session.Writer(GapLayout(session.TimeTitle("FOUND")));
   v1::ListGapsRequest request;
-  request.mutable_log_device_ids()->Add(devices.begin(), devices.end());
+  request.mutable_log_device_ids()->Add(words.devices.begin(), words.devices.end());
   request.set_page_size(kGapPageSize);
+  std::uint64_t gaps = 0;
+  std::uint64_t records = 0;
   do {
+    if (session.interrupt().requested()) return Interrupted();
     GATELOG_ASSIGN_OR_RETURN(
         const v1::ListGapsResponse response,
         gateway->Call(gateway->events(), &v1::Events::Stub::ListGaps, request));
     for (const v1::Gap& gap : response.gaps()) {
+      ++gaps;
+      if (!filter.Matches(gap)) continue;
+      records += RecordsIn(gap);
       GATELOG_RETURN_IF_ERROR(writer.Add(GapRecord(gap, session.zone())));
     }
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
-  if (writer.count() == 0) session.Say("No gaps: nothing is missing.");
-  return writer.Finish();
+  GATELOG_RETURN_IF_ERROR(writer.Finish());
+  if (gaps == 0) {
+    session.Say("No gaps: nothing is missing.");
+  } else if (writer.count() == 0) {
+    session.Say(absl::StrCat("None of the ", FormatCount(gaps), " gaps fits."));
+  } else if (session.format() == Format::kTable) {
+    session.Say(absl::StrCat(FormatCount(records), " records are missing."));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -77,14 +158,23 @@ absl::Status List(Session& session, const std::vector<std::uint32_t>& devices) {
 void AddGapCommands(CLI::App& app, Session& session) {
   CLI::App* noun = app.add_subcommand("gap", "Records that are known to be missing, and why");
   noun->require_subcommand(1);
-  auto devices = std::make_shared<std::vector<std::uint32_t>>();
+  auto words = std::make_shared<GapWords>();
   CLI::App* list = AddVerb(*noun, "list", "Every gap in what is stored",
                            "  gatelog gap list\n"
+                           "  gatelog gap list --reason overwritten --since \"7 days ago\"\n"
                            "  gatelog gap list --device 541000001 -o csv\n");
-  list->add_option("--device", *devices, "only the logs of these devices");
-  list->callback([&session, devices] {
-    session.run = [&session, devices] { return List(session, *devices); };
-  });
+  list->add_option("--device", words->devices, "only the logs of these devices (repeatable)")
+      ->expected(1)
+      ->take_all();
+  list->add_option("--reason", words->reasons,
+                   "overwritten, cleared, absent, unreadable or unverified (repeatable)")
+      ->expected(1)
+      ->take_all();
+  list->add_option("--since", words->since, "found from this time on: today, \"2 hours ago\"");
+  list->add_option("--until", words->until, "found before this time");
+  list->add_option("--epoch", words->epoch, "life of the device's counter, from 1");
+  list->callback(
+      [&session, words] { session.run = [&session, words] { return List(session, *words); }; });
 }
 
 }  // namespace gatelog::cli

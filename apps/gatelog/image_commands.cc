@@ -4,6 +4,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -101,7 +102,10 @@ absl::Status AddFilters(const std::string& text, std::vector<ImageFilter>* filte
     GATELOG_ASSIGN_OR_RETURN(schedule, ParseNumber(text.substr(colon + 1), UINT32_MAX));
   }
   GATELOG_ASSIGN_OR_RETURN(const CodeFilter codes, ParseCodeWords({text.substr(0, colon)}));
-  for (const std::uint32_t code : codes.main_codes()) {
+  // Devices choose by main code alone.
+  std::set<std::uint32_t> main_codes = codes.whole;
+  for (const auto& [code, sub_code] : codes.pairs) main_codes.insert(code);
+  for (const std::uint32_t code : main_codes) {
     ImageFilter filter;
     filter.set_eventcode(code);
     filter.set_scheduleid(schedule);

@@ -27,7 +27,7 @@ struct GetOptions {
 absl::Status Get(Session& session, const GetOptions& options) {
   GATELOG_ASSIGN_OR_RETURN(Connection * gateway, session.gateway());
   const Interrupt::Watch watch(session.interrupt());
-  RecordWriter writer = session.Writer(EventLayout(session.utc));
+  RecordWriter writer = session.Writer(EventLayout(session.TimeTitle("TIME")));
   gsdk::event::GetLogRequest request;
   request.set_deviceid(options.device);
   request.set_starteventid(options.from);
@@ -124,7 +124,7 @@ absl::Status Watch(Session& session, std::vector<std::uint32_t> devices, std::ui
   if (absl::Status enabled = EnableMonitoring(session, *gateway, devices); !enabled.ok()) {
     return finish(std::move(enabled));
   }
-  RecordWriter writer = session.LiveWriter(EventLayout(session.utc));
+  RecordWriter writer = session.LiveWriter(EventLayout(session.TimeTitle("TIME")));
   EventLog event;
   while (stream->Read(&event)) {
     if (absl::Status added = writer.Add(EventRecord(event, session.zone())); !added.ok()) {

@@ -43,7 +43,9 @@ void AddGlobalOptions(CLI::App& app, Session& session) {
   app.add_option("--timeout", connection.timeout_s, "seconds to wait for an answer")
       ->check(CLI::Range(1, kTimeoutMax_s))
       ->capture_default_str();
-  app.add_flag("--utc", session.utc, "times in UTC (default: the local zone)");
+  app.add_option("--zone", session.zone_text,
+                 "times in this zone: Europe/Berlin (default: the local one)");
+  app.add_flag("--utc", session.utc, "times in UTC");
   app.add_flag("-y,--yes", session.yes, "do not ask before something that cannot be undone");
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "apps/gatelog/failure.h"
+#include "apps/gatelog/time_zones.h"
 #include "base/status_macros.h"
 
 namespace gatelog::cli {
@@ -23,7 +24,26 @@ bool WantsColour() {
 
 absl::Status Session::Prepare() {
   colour_ = WantsColour();
+  if (utc && !zone_text.empty()) return UsageError("Choose --utc or --zone, not both.");
+  if (utc) {
+    zone_ = absl::UTCTimeZone();
+  } else if (!zone_text.empty()) {
+    GATELOG_ASSIGN_OR_RETURN(zone_, ParseZone(zone_text));
+  }
   return ParseFormat(format_text, &format_);
+}
+
+absl::StatusOr<std::string> Session::zone_name() const {
+  if (utc) return "UTC";
+  if (!zone_text.empty()) return zone_text;
+  std::string name = LocalZoneName();
+  if (name.empty()) return UsageError("The local zone has no name here. Add --zone or --utc.");
+  return name;
+}
+
+std::string Session::TimeTitle(const std::string& title) const {
+  if (utc) return title + " (UTC)";
+  return zone_text.empty() ? title : title + " (" + zone_text + ")";
 }
 
 absl::StatusOr<Connection*> Session::gateway() {
@@ -61,7 +81,7 @@ CLI::App* AddVerb(CLI::App& noun, const std::string& name, const std::string& de
   CLI::App* verb = noun.add_subcommand(name, description);
   verb->footer(
       "Examples:\n" + examples +
-      "\n'gatelog --help' has the options of every command: --gateway, -o, --utc and more.");
+      "\n'gatelog --help' has the options of every command: --gateway, -o, --zone and more.");
   return verb;
 }
 

@@ -25,6 +25,7 @@ class Session {
   ConnectionOptions connection_options;
   std::string format_text = "table";
   bool utc = false;
+  std::string zone_text;  // IANA name
   bool yes = false;
 
   // The command that was named.
@@ -38,7 +39,13 @@ class Session {
   Interrupt& interrupt() { return interrupt_; }
   Sink& out() { return out_; }
   Format format() const { return format_; }
-  absl::TimeZone zone() const { return utc ? absl::UTCTimeZone() : absl::LocalTimeZone(); }
+  // Of the times that are shown and typed: --zone, --utc, or the local one.
+  const absl::TimeZone& zone() const { return zone_; }
+  // The zone's IANA name, which the gateway knows it by as well; an error if the local one has none
+  // that can be told.
+  absl::StatusOr<std::string> zone_name() const;
+  // A heading of times: "TIME", or "TIME (UTC)" where a zone was chosen.
+  std::string TimeTitle(const std::string& title) const;
 
   // A writer for records that are all known, and one for records that come one by one.
   RecordWriter Writer(Layout layout);
@@ -54,6 +61,7 @@ class Session {
   Sink& out_;
   Format format_ = Format::kTable;
   bool colour_ = false;
+  absl::TimeZone zone_ = absl::LocalTimeZone();
   std::unique_ptr<Connection> connection_;
 };
 

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "apps/gatelog/backup_file.h"
 #include "apps/gatelog/failure.h"
+#include "apps/gatelog/progress_line.h"
 #include "apps/gatelog/proto_json.h"
 #include "apps/gatelog/session.h"
 #include "apps/gatelog/store_verbs.h"
@@ -31,32 +32,6 @@ std::string Bytes(std::uint64_t bytes) {
       FormatCount(static_cast<std::uint64_t>(std::ceil(static_cast<double>(bytes) / kMiB))),
       " MiB");
 }
-
-// One line on the terminal that is written over; nothing where nobody watches.
-class ProgressLineOnTerminal {
- public:
-  ~ProgressLineOnTerminal() { Clear(); }
-
-  void Show(const std::string& text) {
-    constexpr std::chrono::milliseconds kBetween{200};
-    const auto now = std::chrono::steady_clock::now();
-    if (!terminal_ || now - shown_at_ < kBetween) return;
-    shown_at_ = now;
-    shown_ = true;
-    std::cerr << "\r\x1b[K" << text << std::flush;
-  }
-  void ShowShare(const std::string& what, double done) {
-    Show(absl::StrCat(what, " ", std::clamp(static_cast<int>(done * 100), 0, 100), "%"));
-  }
-  void Clear() {
-    if (std::exchange(shown_, false)) std::cerr << "\r\x1b[K" << std::flush;
-  }
-
- private:
-  const bool terminal_ = isatty(STDERR_FILENO) != 0;
-  bool shown_ = false;
-  std::chrono::steady_clock::time_point shown_at_;
-};
 
 // An offline check that tells how far it is and ends on Ctrl-C.
 ports::CheckProgress Watched(Session& session, ProgressLineOnTerminal& line) {

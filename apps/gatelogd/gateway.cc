@@ -221,7 +221,7 @@ absl::Status Gateway::Parts::MakeCore() {
                                                        .live = live,
                                                        .status = status},
                                     FleetOptions(config));
-  access = std::make_unique<core::LogAccess>(loop, *fleet, core::LogAccess::Options{});
+  access = std::make_unique<core::LogAccess>(loop, *fleet, *reader, core::LogAccess::Options{});
   sealing = std::make_unique<core::Sealing>(
       *store, *writer, loop, *std::move(seal_key), HeadKeepers(config),
       core::Sealing::Options{.interval = config.seal_interval});

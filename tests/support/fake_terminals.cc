@@ -85,7 +85,7 @@ class FakeLink final : public ports::DeviceLink {
   model::LogStatus Status() const {
     return {.first = terminal_.log.empty() ? 0 : terminal_.log.begin()->first,
             .last = terminal_.last,
-            .generation = 1};
+            .generation = terminal_.generation};
   }
 
   // Later, and only if the link is still there.

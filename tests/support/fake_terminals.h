@@ -24,6 +24,7 @@ class FakeTerminals final : public ports::DeviceDialer {
     std::vector<std::string> images;            // encoded ImageLogs, ascending
     std::vector<std::string> image_filters;
     model::EventId last = 0;
+    model::Generation generation = 1;
     bool reachable = true;
     bool answers = true;  // else requests are never answered
     bool images_answered = true;

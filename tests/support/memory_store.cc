@@ -163,6 +163,11 @@ void MemoryStore::PruneBefore(std::uint64_t first) {
   first_seq_ = std::max(first_seq_, first);
 }
 
+void MemoryStore::LookAtMost(std::uint64_t events) {
+  MutexLock lock(mutex_);
+  looked_at_max_ = events;
+}
+
 absl::StatusOr<std::vector<ports::LogState>> MemoryStore::LoadLogStates() {
   MutexLock lock(mutex_);
   ++calls_.reads;
@@ -291,9 +296,11 @@ absl::StatusOr<ports::EventPage> MemoryStore::Read(const ports::EventQuery& quer
   for (std::uint64_t i = 0; i < count && !page.more; ++i) {
     const std::uint64_t seq = newest_first ? newest - i : after + 1 + i;
     const ports::StoredEvent& event = events_[seq - 1];
-    if (!Matches(query.filter, event)) continue;
-    page.events.push_back(event);
-    page.more = page.events.size() == query.limit;
+    const bool matches = Matches(query.filter, event);
+    if (matches) page.events.push_back(event);
+    const bool full = matches && page.events.size() == query.limit;
+    const bool looked_enough = i + 1 == looked_at_max_ && i + 1 < count;
+    page.more = full || looked_enough;
     if (page.more) page.seq_reached = seq;
   }
   return page;

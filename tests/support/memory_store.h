@@ -22,7 +22,7 @@ enum class Outcome { kNothingWritten, kWritten };
 
 // An event store and device registry that forget everything when they go. Simple rather than fast:
 // what other stores are compared with. Any thread.
-class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry {
+class MemoryStore : public ports::EventStore, public ports::DeviceRegistry {
  public:
   explicit MemoryStore(model::Incarnation incarnation = 1) : incarnation_(incarnation) {}
 
@@ -33,6 +33,9 @@ class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry
 
   // Retention takes the events before `first`, which is at most one behind the newest.
   void PruneBefore(std::uint64_t first);
+
+  // A Read that has looked at so many events ends, as at kLookedAtMax.
+  void LookAtMost(std::uint64_t events);
 
   // Called at the beginning of each Commit and CommitImages, from where another thread could look
   // while it is under way.
@@ -91,6 +94,7 @@ class MemoryStore final : public ports::EventStore, public ports::DeviceRegistry
   // The seq is the index + 1; those before first_seq_ are not shown.
   std::vector<ports::StoredEvent> events_ GUARDED_BY(mutex_);
   std::uint64_t first_seq_ GUARDED_BY(mutex_) = 1;
+  std::uint64_t looked_at_max_ GUARDED_BY(mutex_) = ports::kLookedAtMax;
   std::map<model::RecordKey, std::uint64_t> seqs_ GUARDED_BY(mutex_);
   std::map<model::RecordKey, model::Gap> gaps_ GUARDED_BY(mutex_);
   std::map<model::RecordKey, model::Image> images_ GUARDED_BY(mutex_);

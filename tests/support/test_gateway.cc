@@ -20,7 +20,7 @@ TestGateway::TestGateway() {
                                                            .live = live,
                                                            .status = status},
                                         options);
-  access = std::make_unique<core::LogAccess>(loop, *fleet, core::LogAccess::Options{});
+  access = std::make_unique<core::LogAccess>(loop, *fleet, reader, core::LogAccess::Options{});
   loop.Start();
 }
 

@@ -7,11 +7,13 @@
 #include <string_view>
 #include <utility>
 
+#include "api/gatelog/event_count.h"
 #include "api/gatelog/event_filter.h"
 #include "api/gatelog/follow_stream.h"
 #include "api/gatelog/page_token.h"
 #include "api/gatelog/wire_event.h"
 #include "api/rpc/call.h"
+#include "api/rpc/wire.h"
 #include "base/status_macros.h"
 
 namespace gatelog::api {
@@ -62,23 +64,28 @@ absl::StatusOr<ports::EventQuery> ToEventQuery(const v1::QueryRequest& request,
   return query;
 }
 
-v1::QueryResponse ToQueryResponse(ports::EventPage page, model::Incarnation incarnation,
-                                  std::uint64_t fingerprint) {
-  v1::QueryResponse reply;
-  std::size_t bytes = 0;
+// An encoded gatelog.v1.QueryResponse.
+grpc::ByteBuffer ToQueryResponse(const ports::EventPage& page, model::Incarnation incarnation,
+                                 std::uint64_t fingerprint) {
+  std::size_t size = 0;
+  for (const ports::StoredEvent& event : page.events) size += WireSize(event);
+  std::string reply;
+  reply.reserve(std::min(size, kMessageBytesMax) + kTokenSizeMax);
   std::uint64_t reached = page.seq_reached;
   bool more = page.more;
+  std::uint64_t last = 0;
   for (const ports::StoredEvent& event : page.events) {
-    bytes += WireSize(event);
-    if (bytes > kMessageBytesMax && reply.events_size() > 0) {
+    if (reply.size() + WireSize(event) > kMessageBytesMax && !reply.empty()) {
       more = true;
-      reached = reply.events(reply.events_size() - 1).seq();
+      reached = last;
       break;
     }
-    FillStoredEvent(event, *reply.add_events());
+    AppendStoredEvent(event, reply);
+    last = event.seq;
   }
-  if (more) reply.set_next_page_token(FormatToken(QueryToken{{incarnation, reached}, fingerprint}));
-  return reply;
+  if (more) AppendText(FormatToken(QueryToken{{incarnation, reached}, fingerprint}), reply);
+  const grpc::Slice slice = SliceOf(std::move(reply));
+  return {&slice, 1};
 }
 
 void FillGap(const model::Gap& gap, v1::Gap& wire) {
@@ -165,32 +172,54 @@ EventsService::Unary* EventsService::Answer(Response* response, Read read) {
         [this, call = std::move(call), read = std::move(read)](ports::EventStore& store) mutable {
           --reads_;
           if (call.cancelled()) return;
-          absl::StatusOr<Response> reply = read(store);
+          absl::StatusOr<Response> reply = read(store, call.stop_token());
           reply.ok() ? call.Reply(*std::move(reply)) : call.Finish(reply.status());
         });
   });
 }
 
-EventsService::Unary* EventsService::Query(Context*, const v1::QueryRequest* request,
-                                           v1::QueryResponse* response) {
-  return Answer(
-      response, [wanted = *request](ports::EventStore& store) -> absl::StatusOr<v1::QueryResponse> {
-        GATELOG_ASSIGN_OR_RETURN(const ports::EventQuery query,
-                                 ToEventQuery(wanted, store.incarnation()));
-        GATELOG_ASSIGN_OR_RETURN(ports::EventPage page, store.Read(query));
-        return ToQueryResponse(std::move(page), store.incarnation(), FingerprintOf(wanted));
-      });
+EventsService::Unary* EventsService::Query(Context*, const Bytes* request, Bytes* response) {
+  v1::QueryRequest wanted;
+  const absl::Status parsed = ParseRequest(*request, wanted);
+  return Answer(response,
+                [this, parsed, wanted](ports::EventStore& store,
+                                       std::stop_token stop) -> absl::StatusOr<grpc::ByteBuffer> {
+                  GATELOG_RETURN_IF_ERROR(parsed);
+                  GATELOG_ASSIGN_OR_RETURN(ports::EventQuery query,
+                                           ToEventQuery(wanted, store.incarnation()));
+                  query.stop = std::move(stop);
+                  GATELOG_ASSIGN_OR_RETURN(const ports::EventPage page,
+                                           reader_.ReadPage(std::move(query)));
+                  return ToQueryResponse(page, store.incarnation(), FingerprintOf(wanted));
+                });
 }
 
-grpc::ServerWriteReactor<v1::FollowResponse>* EventsService::Follow(
-    Context*, const v1::FollowRequest* request) {
+EventsService::Unary* EventsService::Count(Context*, const v1::CountRequest* request,
+                                           v1::CountResponse* response) {
+  return Answer(response,
+                [wanted = *request](ports::EventStore& store,
+                                    std::stop_token stop) -> absl::StatusOr<v1::CountResponse> {
+                  GATELOG_ASSIGN_OR_RETURN(core::TallyQuery query, ToTallyQuery(wanted));
+                  query.stop = std::move(stop);
+                  GATELOG_ASSIGN_OR_RETURN(const std::vector<core::TallyRow> rows,
+                                           core::Tally(store, query));
+                  return ToCountResponse(rows);
+                });
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* EventsService::Follow(Context*, const Bytes* request) {
   auto stream = std::make_shared<FollowStream>();
   FollowStream* bare = stream.get();
   stream->Start(streams_);
-  const auto cursor = BeginningOf(*request, reader_);
-  auto filter = ToEventFilter(request->filter());
+  v1::FollowRequest wanted;
+  if (const absl::Status parsed = ParseRequest(*request, wanted); !parsed.ok()) {
+    stream->End(ToGrpcStatus(parsed));
+    return bare;
+  }
+  const auto cursor = BeginningOf(wanted, reader_);
+  auto filter = ToEventFilter(wanted.filter());
   if (cursor.ok() && filter.ok()) {
-    stream->Follow(reader_, *cursor, *std::move(filter), request->cursor() == kNow);
+    stream->Follow(reader_, *cursor, *std::move(filter), wanted.cursor() == kNow);
   } else {
     stream->End(ToGrpcStatus(cursor.ok() ? filter.status() : cursor.status()));
   }
@@ -199,7 +228,7 @@ grpc::ServerWriteReactor<v1::FollowResponse>* EventsService::Follow(
 
 EventsService::Unary* EventsService::ListGaps(Context*, const v1::ListGapsRequest* request,
                                               v1::ListGapsResponse* response) {
-  return Answer(response, [wanted = *request](ports::EventStore& store) {
+  return Answer(response, [wanted = *request](ports::EventStore& store, const std::stop_token&) {
     return ListGapsFrom(store, wanted);
   });
 }
@@ -208,7 +237,8 @@ EventsService::Unary* EventsService::GetImage(Context*, const v1::GetImageReques
                                               v1::GetImageResponse* response) {
   return Answer(
       response,
-      [wanted = *request](ports::EventStore& store) -> absl::StatusOr<v1::GetImageResponse> {
+      [wanted = *request](ports::EventStore& store,
+                          const std::stop_token&) -> absl::StatusOr<v1::GetImageResponse> {
         if (wanted.log_device_id() == 0 || wanted.event_id() == 0) {
           return absl::InvalidArgumentError(
               "log_device_id and event_id must name the event; neither can be 0.");
@@ -225,7 +255,9 @@ EventsService::Unary* EventsService::GetImage(Context*, const v1::GetImageReques
 
 EventsService::Unary* EventsService::GetTotals(Context*, const v1::GetTotalsRequest*,
                                                v1::GetTotalsResponse* response) {
-  return Answer(response, [](ports::EventStore& store) { return GetTotalsFrom(store); });
+  return Answer(response, [](ports::EventStore& store, const std::stop_token&) {
+    return GetTotalsFrom(store);
+  });
 }
 
 }  // namespace gatelog::api

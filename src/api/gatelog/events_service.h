@@ -1,5 +1,7 @@
 #pragma once
 
+#include <grpcpp/support/byte_buffer.h>
+
 #include <atomic>
 #include <cstddef>
 
@@ -12,16 +14,20 @@ namespace gatelog::api {
 inline constexpr std::uint32_t kQueryPageDefault = 1'000;
 inline constexpr std::uint32_t kGapPageDefault = 1'000;
 inline constexpr std::uint32_t kGapPageMax = 10'000;
-inline constexpr std::uint32_t kFollowBatchMax = 4'096;  // events of one read
+inline constexpr std::uint32_t kFollowBatchMax = 8'192;  // events of one read
 inline constexpr std::size_t kMessageBytesMax =
     3 * 1024 * 1024 - 64 * 1024;      // of events or gaps; clients take 4 MiB
 inline constexpr int kReadsMax = 64;  // calls that wait for the store
+
+// Events travel as bytes: these methods see requests and replies encoded.
+using RawEventsService = gatelog::v1::Events::WithRawCallbackMethod_Query<
+    gatelog::v1::Events::WithRawCallbackMethod_Follow<gatelog::v1::Events::CallbackService>>;
 
 // gatelog.v1.Events: the stored events.
 //
 // gRPC calls it on its own threads; what may block runs where EventReader runs it. The reader must
 // outlive the server.
-class EventsService final : public gatelog::v1::Events::CallbackService {
+class EventsService final : public RawEventsService {
  public:
   explicit EventsService(core::EventReader& reader) : reader_(reader) {}
 
@@ -33,11 +39,12 @@ class EventsService final : public gatelog::v1::Events::CallbackService {
  private:
   using Context = grpc::CallbackServerContext;
   using Unary = grpc::ServerUnaryReactor;
+  using Bytes = grpc::ByteBuffer;
 
-  Unary* Query(Context* context, const gatelog::v1::QueryRequest* request,
-               gatelog::v1::QueryResponse* response) override;
-  grpc::ServerWriteReactor<gatelog::v1::FollowResponse>* Follow(
-      Context* context, const gatelog::v1::FollowRequest* request) override;
+  Unary* Query(Context* context, const Bytes* request, Bytes* response) override;
+  grpc::ServerWriteReactor<Bytes>* Follow(Context* context, const Bytes* request) override;
+  Unary* Count(Context* context, const gatelog::v1::CountRequest* request,
+               gatelog::v1::CountResponse* response) override;
   Unary* ListGaps(Context* context, const gatelog::v1::ListGapsRequest* request,
                   gatelog::v1::ListGapsResponse* response) override;
   Unary* GetImage(Context* context, const gatelog::v1::GetImageRequest* request,
@@ -45,8 +52,9 @@ class EventsService final : public gatelog::v1::Events::CallbackService {
   Unary* GetTotals(Context* context, const gatelog::v1::GetTotalsRequest* request,
                    gatelog::v1::GetTotalsResponse* response) override;
 
-  // Runs `read(store)`, which gives a StatusOr<Response>, where it may block, and answers with it.
-  // kResourceExhausted when kReadsMax calls wait already.
+  // Runs `read(store, stop)`, which gives a StatusOr<Response>, where it may block, and answers
+  // with it. `stop` is requested when nobody waits any more. kResourceExhausted when kReadsMax
+  // calls wait already.
   template <typename Response, typename Read>
   Unary* Answer(Response* response, Read read);
 

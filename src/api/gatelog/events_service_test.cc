@@ -2,10 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
 #include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
 
 #include "api/gatelog/devices_service.h"
 #include "api/rpc/grpc_server.h"
+#include "model/event_code.h"
 #include "tests/support/records.h"
 #include "tests/support/test_gateway.h"
 
@@ -185,6 +190,136 @@ TEST_F(EventsServiceTest, QueryKeepsPagesBelowWhatClientsReceive) {
   } while (!request.page_token().empty());
   EXPECT_EQ(expected, static_cast<std::uint64_t>(kEvents) + 1);
   EXPECT_GT(pages, 3);
+}
+
+// The filter goes through the same code as Follow's and Count's; the store sorts out.
+TEST_F(EventsServiceTest, QueryFiltersByFieldsOfTheEvent) {
+  Store(kDevice, 40);
+  v1::QueryRequest request;
+  request.mutable_filter()->add_categories("Door");
+  request.mutable_filter()->set_first_id(11);
+  request.mutable_filter()->set_last_id(30);
+  v1::QueryResponse response;
+  ASSERT_TRUE(Query(request, response).ok());
+  std::vector<std::uint64_t> expected;
+  for (model::EventId id = 11; id <= 30; ++id) {
+    const model::Event event = SomeEvent(kDevice, id);
+    if (model::EventCategory(event.code, event.sub_code) == "Door") expected.push_back(id);
+  }
+  EXPECT_EQ(Seqs(response), expected);
+  EXPECT_FALSE(expected.empty());
+  request.mutable_filter()->add_levels("nonsense");
+  EXPECT_EQ(Query(request, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(EventsServiceTest, QueryGoesOnWhereTheStoreLooksAtFewEventsAtATime) {
+  Store(kDevice, 100);
+  gateway_.store.LookAtMost(9);
+  v1::QueryRequest request;
+  request.mutable_filter()->set_first_id(90);
+  request.set_newest_first(true);
+  request.set_page_size(4);
+  std::vector<std::uint64_t> seqs;
+  do {
+    v1::QueryResponse response;
+    ASSERT_TRUE(Query(request, response).ok());
+    for (const std::uint64_t seq : Seqs(response)) seqs.push_back(seq);
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_THAT(seqs, ElementsAre(100, 99, 98, 97, 96, 95, 94, 93, 92, 91, 90));
+}
+
+TEST_F(EventsServiceTest, QueryRefusesBytesThatAreNoRequest) {
+  grpc::ClientContext context;
+  const grpc::Slice garbage("\xFF\xFF\xFF");
+  const grpc::ByteBuffer request(&garbage, 1);
+  grpc::ByteBuffer response;
+  const grpc::internal::RpcMethod method("/gatelog.v1.Events/Query",
+                                         grpc::internal::RpcMethod::NORMAL_RPC);
+  const grpc::Status status = grpc::internal::BlockingUnaryCall<grpc::ByteBuffer, grpc::ByteBuffer>(
+      channel_.get(), method, &context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(EventsServiceTest, CountAddsUp) {
+  Store(kDevice, 100);
+  Store(kOther, 50);
+  v1::CountRequest request;
+  v1::CountResponse response;
+  ASSERT_TRUE(Call(*stub_, &v1::Events::Stub::Count, request, response).ok());
+  ASSERT_EQ(response.rows_size(), 1);
+  EXPECT_EQ(response.rows(0).events(), 150u);
+  request.add_by(v1::COUNT_BY_CODE);
+  request.mutable_filter()->add_log_device_ids(kOther);
+  ASSERT_TRUE(Call(*stub_, &v1::Events::Stub::Count, request, response).ok());
+  std::uint64_t events = 0;
+  for (const v1::CountRow& row : response.rows()) events += row.events();
+  EXPECT_EQ(events, 50u);
+  EXPECT_EQ(response.rows_size(), 5);
+  request.add_by(v1::COUNT_BY_CODE);
+  EXPECT_EQ(Call(*stub_, &v1::Events::Stub::Count, request, response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+// A store whose reads last until they are stopped.
+class EndlessStore final : public testing::MemoryStore {
+ public:
+  absl::StatusOr<ports::EventPage> Read(const ports::EventQuery& query) override {
+    ++reading;
+    if (Eventually([&] { return query.stop.stop_requested(); })) ++stopped;
+    return absl::CancelledError("The read was given up.");
+  }
+  absl::StatusOr<std::vector<ports::EventCount>> Count(const ports::CountQuery& query) override {
+    return Read({.stop = query.stop}).status();
+  }
+
+  std::atomic<int> reading = 0;
+  std::atomic<int> stopped = 0;
+};
+
+// Each kind of read ends as soon as nobody waits for it.
+TEST(EventsServiceStopTest, ReadsStopWithTheirCalls) {
+  EndlessStore store;
+  SystemClock clock;
+  Worker readers(2);
+  core::EventReader reader(store, readers, clock);
+  EventsService service(reader);
+  auto server = GrpcServer::Start({.address = {"127.0.0.1", 0}}, {&service});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const auto stub = v1::Events::NewStub(grpc::CreateChannel(
+      "127.0.0.1:" + std::to_string((*server)->port()), grpc::InsecureChannelCredentials()));
+  {  // the deadline passes
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
+    v1::QueryResponse response;
+    EXPECT_EQ(stub->Query(&context, v1::QueryRequest(), &response).error_code(),
+              grpc::StatusCode::DEADLINE_EXCEEDED);
+    EXPECT_TRUE(Eventually([&] { return store.stopped == 1; }));
+  }
+  {  // the client cancels
+    grpc::ClientContext context;
+    std::thread cancelling([&] {
+      EXPECT_TRUE(Eventually([&] { return store.reading == 2; }));
+      context.TryCancel();
+    });
+    v1::CountResponse response;
+    EXPECT_EQ(stub->Count(&context, v1::CountRequest(), &response).error_code(),
+              grpc::StatusCode::CANCELLED);
+    cancelling.join();
+    EXPECT_TRUE(Eventually([&] { return store.stopped == 2; }));
+  }
+  {  // a follower goes
+    grpc::ClientContext context;
+    const auto stream = stub->Follow(&context, v1::FollowRequest());
+    EXPECT_TRUE(Eventually([&] { return store.reading == 3; }));
+    context.TryCancel();
+    v1::FollowResponse response;
+    EXPECT_FALSE(stream->Read(&response));
+    EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+    EXPECT_TRUE(Eventually([&] { return store.stopped == 3; }));
+  }
+  service.Shutdown();
+  (*server)->Shutdown(std::chrono::milliseconds(100));
 }
 
 TEST_F(EventsServiceTest, FollowGivesThePastThenWhatComes) {

@@ -1,31 +1,43 @@
 #include "api/gatelog/follow_stream.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
 
 #include "api/gatelog/events_service.h"
 #include "api/gatelog/wire_event.h"
+#include "api/rpc/wire.h"
 
 namespace gatelog::api {
 namespace {
 
+constexpr std::size_t kCursorSizeMax = 64;  // of its field in a message
+
+grpc::ByteBuffer Finished(std::string message, const model::Cursor& cursor) {
+  AppendText(model::FormatCursor(cursor), message);
+  const grpc::Slice slice = SliceOf(std::move(message));
+  return {&slice, 1};
+}
+
 // Cuts a batch into messages that clients can receive. Each carries the cursor of its last event,
 // so that a client that resumes after any of them misses nothing.
-std::deque<v1::FollowResponse> ToResponses(const core::FollowBatch& batch) {
-  std::deque<v1::FollowResponse> responses(1);
-  std::size_t bytes = 0;
+std::deque<grpc::ByteBuffer> ToResponses(const core::FollowBatch& batch) {
+  std::size_t left = 0;
+  for (const ports::StoredEvent& event : batch.events) left += WireSize(event);
+  std::deque<grpc::ByteBuffer> responses;
+  std::string message;
+  message.reserve(std::min(left, kMessageBytesMax) + kCursorSizeMax);
+  std::uint64_t last = 0;
   for (const ports::StoredEvent& event : batch.events) {
-    const std::size_t size = WireSize(event);
-    if (bytes + size > kMessageBytesMax && bytes > 0) {
-      v1::FollowResponse& full = responses.back();
-      full.set_cursor(model::FormatCursor(
-          {batch.cursor.incarnation, full.events(full.events_size() - 1).seq()}));
-      responses.emplace_back();
-      bytes = 0;
+    if (message.size() + WireSize(event) > kMessageBytesMax && !message.empty()) {
+      responses.push_back(Finished(std::exchange(message, {}), {batch.cursor.incarnation, last}));
+      message.reserve(std::min(left, kMessageBytesMax) + kCursorSizeMax);
     }
-    bytes += size;
-    FillStoredEvent(event, *responses.back().add_events());
+    left -= WireSize(event);
+    AppendStoredEvent(event, message);
+    last = event.seq;
   }
-  responses.back().set_cursor(model::FormatCursor(batch.cursor));
+  responses.push_back(Finished(std::move(message), batch.cursor));
   return responses;
 }
 
@@ -35,23 +47,32 @@ void FollowStream::Follow(core::EventReader& reader, model::Cursor cursor,
                           ports::EventFilter filter, bool tell_cursor) {
   {
     MutexLock lock(mutex_);
-    if (tell_cursor) ready_.emplace_back().set_cursor(model::FormatCursor(cursor));
+    if (tell_cursor) ready_.push_back(Finished({}, cursor));
     following_ = reader.Follow(cursor, std::move(filter), kFollowBatchMax);
   }
   Wake();
 }
 
-bool FollowStream::Next(v1::FollowResponse& message, bool& more) {
-  std::shared_ptr<core::EventReader::Following> following;
+bool FollowStream::Next(grpc::ByteBuffer& message, bool& more) {
+  bool has_message = false;
   {
     MutexLock lock(mutex_);
     if (!ready_.empty()) {
       message = std::move(ready_.front());
       ready_.pop_front();
+      has_message = true;
       more = !ready_.empty();
-      return true;
     }
-    if (following_ == nullptr || asked_) return false;
+  }
+  if (!more) Ask();
+  return has_message;
+}
+
+void FollowStream::Ask() {
+  std::shared_ptr<core::EventReader::Following> following;
+  {
+    MutexLock lock(mutex_);
+    if (following_ == nullptr || asked_) return;
     asked_ = true;
     following = following_;
   }
@@ -59,17 +80,27 @@ bool FollowStream::Next(v1::FollowResponse& message, bool& more) {
   following->Next([weak](absl::StatusOr<core::FollowBatch> batch) {
     if (const auto stream = weak.lock()) stream->Deliver(std::move(batch));
   });
-  return false;
 }
 
 void FollowStream::Deliver(absl::StatusOr<core::FollowBatch> batch) {
   if (!batch.ok()) return End(ToGrpcStatus(batch.status()));
+  std::deque<grpc::ByteBuffer> responses = ToResponses(*batch);
   {
     MutexLock lock(mutex_);
     asked_ = false;
-    ready_ = ToResponses(*batch);
+    ready_ = std::move(responses);
   }
   Wake();
+}
+
+void FollowStream::End(grpc::Status status) {
+  std::shared_ptr<core::EventReader::Following> following;
+  {
+    MutexLock lock(mutex_);
+    following = std::move(following_);
+  }
+  if (following != nullptr) following->Stop();
+  ServerStream::End(std::move(status));
 }
 
 }  // namespace gatelog::api

@@ -10,8 +10,6 @@
 namespace gatelog::api {
 namespace {
 
-constexpr std::size_t kTokenSizeMax = 128;
-
 absl::Status NoToken() {
   return absl::InvalidArgumentError(
       "The page token is none of this query's. Use next_page_token of its last page, with the same "

@@ -26,6 +26,8 @@ struct GapToken {
   bool operator==(const GapToken&) const = default;
 };
 
+inline constexpr std::size_t kTokenSizeMax = 128;
+
 std::string FormatToken(const QueryToken& token);
 std::string FormatToken(const GapToken& token);
 

@@ -29,32 +29,14 @@ struct Reading {
   // When the read is over. An end that we chose is no error.
   void Finish(const absl::Status& status) {
     if (too_large) return call.Finish(RecordReply::TooLarge());
-    if (!status.ok() && !complete) return call.Finish(status);
+    if (!status.ok()) return call.Finish(status);
     call.Reply(reply.Take());
   }
 
   RawCall call;
   RecordReply reply;
   bool too_large = false;
-  bool complete = false;  // as many as were asked for
 };
-
-// The records of a page that pass one of the filters, `left` of them at most.
-std::vector<std::string> Select(const ports::LogPage& page,
-                                const std::vector<core::RecordFilter>& filters,
-                                std::uint32_t left) {
-  std::vector<std::string> selected;
-  for (std::size_t i = 0; i < page.size() && selected.size() < left; ++i) {
-    const absl::StatusOr<model::Event> event = model::ParseEvent(page[i].payload);
-    if (!event.ok()) continue;  // GetLog leaves it out too
-    for (const core::RecordFilter& filter : filters) {
-      if (!core::Matches(filter, *event)) continue;
-      selected.emplace_back(page[i].payload);
-      break;
-    }
-  }
-  return selected;
-}
 
 }  // namespace
 
@@ -78,19 +60,12 @@ EventService::Unary* EventService::GetLogWithFilter(Context*, const Bytes* reque
     auto filters = ToRecordFilters(wanted.filters());
     if (!filters.ok()) return call.Finish(filters.status());
     if (filters->empty()) filters->emplace_back();  // matches all
-    // The device is asked for everything: how far to read shows only on the way.
-    constexpr std::uint32_t kAll = 0;
-    const std::uint32_t max = wanted.maxnumoflog();
     auto reading = std::make_shared<Reading>(std::move(call));
-    access_.ReadLog(
-        wanted.deviceid(), wanted.starteventid(), kAll,
-        [reading, filters = *std::move(filters), left = max == kAll ? UINT32_MAX : max,
-         max](ports::LogPage& page) mutable {
-          const std::vector<std::string> selected = Select(page, filters, left);
-          left -= static_cast<std::uint32_t>(selected.size());
-          if (!reading->Keep(reading->reply.AppendMessages(selected))) return false;
-          reading->complete = max != kAll && left == 0;
-          return !reading->complete;
+    access_.ReadMatching(
+        wanted.deviceid(), wanted.starteventid(), wanted.maxnumoflog(), *std::move(filters),
+        reading->call.stop_token(),
+        [reading](std::vector<std::string>& records) {
+          return reading->Keep(reading->reply.AppendMessages(records));
         },
         [reading](absl::Status status) { reading->Finish(status); });
   });

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <stop_token>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -34,6 +35,7 @@ class UnaryReactor final : public grpc::ServerUnaryReactor,
     happens_before::Release(this);
   }
   bool finished() const { return finished_; }
+  std::stop_token stop_token() const { return stop_.get_token(); }
 
   void FinishOnce(grpc::Status status) {
     if (!finished_.exchange(true)) Finish(std::move(status));
@@ -44,10 +46,12 @@ class UnaryReactor final : public grpc::ServerUnaryReactor,
     Finish(grpc::Status::OK);
   }
 
-  // Nobody waits any more; whoever still works for the call finds it finished.
+  // By the client, or because its deadline has passed or the server stops: whoever still works for
+  // the call finds it finished.
   void OnCancel() override {
     happens_before::Acquire(this);
     FinishOnce({grpc::StatusCode::CANCELLED, "The call was cancelled."});
+    stop_.request_stop();
     happens_before::Release(this);
   }
   void OnDone() override {
@@ -58,6 +62,7 @@ class UnaryReactor final : public grpc::ServerUnaryReactor,
  private:
   Response* const response_;
   std::atomic<bool> finished_ = false;
+  std::stop_source stop_;
   std::shared_ptr<UnaryReactor> self_;
 };
 
@@ -90,6 +95,8 @@ class UnaryCall {
 
   // Nobody waits for the answer any more.
   bool cancelled() const { return reactor_ == nullptr || reactor_->finished(); }
+  // Requested as soon as nobody waits. Of a call that is not answered yet.
+  std::stop_token stop_token() const { return reactor_->stop_token(); }
 
  private:
   std::shared_ptr<internal::UnaryReactor<Response>> reactor_;

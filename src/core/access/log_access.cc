@@ -9,14 +9,6 @@
 
 namespace gatelog::core {
 
-bool Matches(const RecordFilter& filter, const model::Event& event) {
-  return (filter.user_id.empty() || filter.user_id == event.user_id) &&
-         event.timestamp >= filter.start_time &&
-         (filter.end_time == 0 || event.timestamp <= filter.end_time) &&
-         (filter.code == 0 || filter.code == event.code) &&
-         (filter.tna_key == 0 || filter.tna_key == event.tna_key);
-}
-
 namespace {
 
 // One record that is no event would make a client refuse the whole reply.
@@ -67,8 +59,8 @@ struct LogAccess::Clearing {
   ports::Reply<absl::Status> reply;
 };
 
-LogAccess::LogAccess(TimedExecutor& loop, Fleet& fleet, Options options)
-    : loop_(loop), fleet_(fleet), options_(options) {}
+LogAccess::LogAccess(TimedExecutor& loop, Fleet& fleet, EventReader& reader, Options options)
+    : loop_(loop), fleet_(fleet), reader_(reader), options_(options) {}
 
 template <typename T>
 ports::Reply<T> LogAccess::Timely(model::DeviceId device, ports::Reply<T> reply) {

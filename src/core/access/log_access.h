@@ -3,30 +3,21 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/executor.h"
+#include "core/access/record_filter.h"
 #include "core/fleet/fleet.h"
+#include "core/query/event_reader.h"
 #include "model/event.h"
 #include "ports/device_link.h"
 
 namespace gatelog::core {
 
-// One filter of GetLogWithFilter. What is zero or empty matches all; what is set must all match.
-struct RecordFilter {
-  std::string user_id;
-  std::uint32_t start_time = 0;  // inclusive
-  std::uint32_t end_time = 0;    // inclusive; 0: none
-  std::uint32_t code = 0;
-  std::uint32_t tna_key = 0;
-};
-
-bool Matches(const RecordFilter& filter, const model::Event& event);
-
-inline constexpr std::size_t kRecordFiltersMax = 32;
 inline constexpr std::size_t kImageFiltersMax = 32;
 
 // Reads and changes the logs that devices hold, through their links.
@@ -41,7 +32,8 @@ class LogAccess {
     int clear_attempts = 10;  // when new records come between storing and clearing
   };
 
-  LogAccess(TimedExecutor& loop, Fleet& fleet, Options options);
+  // All outlive it. The reader's store is the fleet's.
+  LogAccess(TimedExecutor& loop, Fleet& fleet, EventReader& reader, Options options);
 
   // Called with one page after another; false ends the read early. The page may be moved from.
   using OnPage = absl::AnyInvocable<bool(ports::LogPage& page)>;
@@ -51,6 +43,20 @@ class LogAccess {
   // overwritten meanwhile is skipped.
   void ReadLog(model::DeviceId device, model::EventId from, std::uint32_t max, OnPage on_page,
                ports::Reply<absl::Status> done);
+
+  // Called with the records of one page that pass; false ends the read early.
+  using OnRecords = absl::AnyInvocable<bool(std::vector<std::string>& records)>;
+
+  // The records of ReadLog that one of the filters matches, encoded, ascending, `max` of them (0:
+  // all). Filters: one at least. Where the store has the device's log whole, as the device shows
+  // when it is asked once, the records come from the store, else from the device; they are the
+  // same.
+  void ReadMatching(model::DeviceId device, model::EventId from, std::uint32_t max,
+                    std::vector<RecordFilter> filters, std::stop_token stop, OnRecords on_records,
+                    ports::Reply<absl::Status> done);
+
+  // Reads by ReadMatching that the store has answered, but for what it had not yet.
+  std::uint64_t answered_from_store() const { return answered_from_store_; }
 
   // Encoded ImageLogs with ID >= from, `max` of them (0: all); as ReadLog.
   using OnImages = absl::AnyInvocable<bool(std::vector<std::string>& images)>;
@@ -76,10 +82,17 @@ class LogAccess {
 
  private:
   struct LogRead;
+  struct MatchingRead;
   struct ImageRead;
   struct Clearing;
 
   void NextPage(std::shared_ptr<LogRead> read);
+  void ReadFromStore(std::shared_ptr<MatchingRead> read, const StoredLog& stored,
+                     const ports::LogPage& shown);
+  void NextStored(std::shared_ptr<MatchingRead> read);
+  void OnStored(std::shared_ptr<MatchingRead> read,
+                absl::StatusOr<std::vector<std::string>> records);
+  void ReadFromDevice(std::shared_ptr<MatchingRead> read);
   void NextImages(std::shared_ptr<ImageRead> read);
   void TryClear(std::shared_ptr<Clearing> clearing);
   // The reply to hand to the device's link: it comes within the timeout, and at once when the link
@@ -89,7 +102,9 @@ class LogAccess {
 
   TimedExecutor& loop_;
   Fleet& fleet_;
+  EventReader& reader_;
   Options options_;
+  std::uint64_t answered_from_store_ = 0;
   Cleared on_cleared_;
 };
 

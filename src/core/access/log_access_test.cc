@@ -52,7 +52,8 @@ class LogAccessTest : public ::testing::Test {
   Ingest ingest_{store_, writer_, loop_, {}};
   Fleet fleet_{
       {loop_, writer_, time_, {{"terminal", &terminals_}}, store_, ingest_, live_, status_}, {}};
-  LogAccess access_{loop_, fleet_, {.timeout = seconds(20)}};
+  EventReader reader_{store_, writer_, time_};
+  LogAccess access_{loop_, fleet_, reader_, {.timeout = seconds(20)}};
   std::optional<absl::Status> heard_;
 };
 

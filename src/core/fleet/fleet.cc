@@ -357,6 +357,21 @@ absl::StatusOr<ports::DeviceLink*> Fleet::Link(model::DeviceId id) {
       absl::StrCat("device ", id, " is not connected", why.empty() ? "" : ": ", why));
 }
 
+std::optional<StoredLog> Fleet::FindStored(model::DeviceId id) const {
+  const auto found = devices_.find(id);
+  if (found == devices_.end() || !found->second->connected()) return std::nullopt;
+  if (!found->second->registration().collected) return std::nullopt;
+  const Collector& collector = found->second->collection().collector();
+  const ports::LogState& state = collector.state();
+  // Without a generation only the collector can tell whether the device's log is still the same.
+  if (state.generation == 0 && !collector.caught_up()) return std::nullopt;
+  if (state.epoch == 0 || state.anchors.empty()) return std::nullopt;
+  const model::Anchor& newest = state.anchors.back();
+  // Else what is stored ends with a gap.
+  if (newest.id < state.epoch_first || newest.id + 1 != state.next) return std::nullopt;
+  return StoredLog{state.epoch, state.epoch_first, state.generation, newest};
+}
+
 void Fleet::WhenStored(model::DeviceId id, ports::Reply<absl::StatusOr<model::LogStatus>> reply) {
   if (const absl::StatusOr<ports::DeviceLink*> link = Link(id); !link.ok()) {
     reply(link.status());

@@ -29,6 +29,15 @@ inline constexpr std::size_t kDevicesMax = 20'000;
 
 enum class LinkState { kDisconnected, kConnecting, kConnected };
 
+// What the store has of the log of a linked device: everything of the epoch up to `newest`, or a
+// gap.
+struct StoredLog {
+  model::Epoch epoch = 0;
+  model::EventId epoch_first = 0;  // lowest ID that belongs to the epoch
+  model::Generation generation = 0;
+  model::Anchor newest;  // the newest record, stored or unreadable
+};
+
 // Everything one may want to know of a device at a glance.
 struct DeviceSnapshot {
   model::DeviceId id = 0;
@@ -139,6 +148,11 @@ class Fleet {
   // kFailedPrecondition if that cannot be: the device is not collected, or the store does not take
   // it; kUnavailable if the link is lost meanwhile.
   void WhenStored(model::DeviceId id, ports::Reply<absl::StatusOr<model::LogStatus>> reply);
+
+  // Nothing for a device that is not linked or not collected, and for one whose log cannot be told
+  // from another. Whether the device's log is still this one only the device can tell: it is, if it
+  // shows the newest record and the generation.
+  std::optional<StoredLog> FindStored(model::DeviceId id) const;
 
   // Logs that are held in memory: those of the devices, and of such as were forgotten while
   // something of theirs was committed.

@@ -1,5 +1,7 @@
 #include "core/query/event_reader.h"
 
+#include <iterator>
+#include <stop_token>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +25,8 @@ class EventReader::FollowingImpl final : public EventReader::Following,
     }
     ReadSoon();
   }
+
+  void Stop() override { stop_.request_stop(); }
 
   // Something new is in the store, and the reader does not know us as waiting any more.
   void OnCommitted() {
@@ -76,7 +80,8 @@ class EventReader::FollowingImpl final : public EventReader::Following,
       const bool nothing = batch.ok() && batch->events.empty();
       if (nothing && reader_.store_.last_seq() <= cursor_.seq) {
         waiting_ = true;
-      } else if (nothing && batch->cursor.seq - from.seq < kSkippedMax) {
+      } else if (nothing && batch->cursor.seq - from.seq < kSkippedMax &&
+                 reader_.clock_.Steady() - told_ < kFollowIdle) {
         again_ = true;
       } else {
         reply = std::move(reply_);
@@ -117,6 +122,7 @@ class EventReader::FollowingImpl final : public EventReader::Following,
     query.filter = filter_;
     query.after_seq = from.seq;
     query.limit = batch_max_;
+    query.stop = stop_.get_token();
     absl::StatusOr<ports::EventPage> page = reader_.store_.Read(query);
     if (!page.ok()) return page.status();
     // Asked afterwards: what was pruned before the read would be missing from it.
@@ -145,6 +151,7 @@ class EventReader::FollowingImpl final : public EventReader::Following,
   bool waiting_ GUARDED_BY(mutex_) = false;   // for a commit, with a reply to give
   bool awaiting_ GUARDED_BY(mutex_) = false;  // the reader wakes us at the next commit
   std::chrono::steady_clock::time_point told_ GUARDED_BY(mutex_);
+  std::stop_source stop_;
   const std::uint32_t batch_max_;
   const ports::EventFilter filter_;
 };
@@ -160,6 +167,28 @@ std::shared_ptr<EventReader::Following> EventReader::Follow(model::Cursor cursor
                                                             ports::EventFilter filter,
                                                             std::uint32_t batch_max) {
   return std::make_shared<FollowingImpl>(*this, cursor, std::move(filter), batch_max);
+}
+
+absl::StatusOr<ports::EventPage> EventReader::ReadPage(ports::EventQuery query) {
+  const auto end = clock_.Steady() + kPageTime;
+  const std::uint32_t limit = query.limit;
+  ports::EventPage page;
+  while (true) {
+    absl::StatusOr<ports::EventPage> part = store_.Read(query);
+    if (!part.ok()) return part.status();
+    page.seq_reached = part->seq_reached;
+    page.more = part->more;
+    if (page.events.empty()) {
+      page.events = std::move(part->events);
+    } else {
+      page.events.insert(page.events.end(), std::make_move_iterator(part->events.begin()),
+                         std::make_move_iterator(part->events.end()));
+    }
+    if (!page.more || page.events.size() >= limit || clock_.Steady() >= end) return page;
+    query.limit = limit - static_cast<std::uint32_t>(page.events.size());
+    (query.order == ports::Order::kNewestFirst ? query.before_seq : query.after_seq) =
+        page.seq_reached;
+  }
 }
 
 model::Cursor EventReader::Now() const { return {store_.incarnation(), store_.last_seq()}; }

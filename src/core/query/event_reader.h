@@ -41,9 +41,15 @@ class EventReader {
     // events of which none matched, and after every kFollowIdle without one. Dropping the Following
     // drops an open reply.
     virtual void Next(absl::AnyInvocable<void(absl::StatusOr<FollowBatch>)> reply) = 0;
+    // Nobody wants a batch any more: a read that is under way ends soon.
+    virtual void Stop() = 0;
   };
   std::shared_ptr<Following> Follow(model::Cursor cursor, ports::EventFilter filter,
                                     std::uint32_t batch_max);
+
+  // One page, also where the store looks at so many events that it gives partial ones: it is asked
+  // on until the page is full, the range is over or kPageTime has passed. Blocks; any thread.
+  absl::StatusOr<ports::EventPage> ReadPage(ports::EventQuery query);
 
   // The place after everything that is stored now, and before what is left of it.
   model::Cursor Now() const;
@@ -68,5 +74,6 @@ class EventReader {
 };
 
 inline constexpr std::chrono::seconds kFollowIdle{5};
+inline constexpr std::chrono::seconds kPageTime{2};
 
 }  // namespace gatelog::core

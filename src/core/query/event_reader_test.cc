@@ -63,7 +63,8 @@ class EventReaderTest : public ::testing::Test {
   }
 
   testing::VirtualTime time_;
-  testing::VirtualExecutor readers_{time_, [] { return milliseconds(0); }};
+  milliseconds slow_{0};  // that a reader waits before each task
+  testing::VirtualExecutor readers_{time_, [this] { return slow_; }};
   testing::MemoryStore store_{0xABCD};
   EventReader reader_{store_, readers_, time_};
   std::optional<absl::StatusOr<FollowBatch>> answer_;
@@ -189,6 +190,95 @@ TEST_F(EventReaderTest, AFollowerThatWasIdleForLongReadsOncePerCommit) {
   reader_.OnCommitted(store_.last_seq());
   Run();
   EXPECT_EQ(store_.calls().reads - before, 1u);
+}
+
+// The store looks at so many events at a time only.
+TEST_F(EventReaderTest, AFilteredFollowerGetsWhatLiesBehindManyOthers) {
+  Commit(100);
+  store_.LookAtMost(7);
+  const auto following = Follow(0, {.first_id = 90, .last_id = 93});
+  std::vector<std::uint64_t> all;
+  for (int i = 0; i < 20 && all.size() < 4; ++i) {
+    AskNext(*following);
+    ASSERT_TRUE(answer_);
+    for (const std::uint64_t seq : Seqs()) all.push_back(seq);
+  }
+  EXPECT_THAT(all, ElementsAre(90, 91, 92, 93));
+}
+
+// Reads that find nothing may take long together; the cursor is told all the same.
+TEST_F(EventReaderTest, AFilteredFollowerIsToldItsCursorWhileItReads) {
+  Commit(100);
+  store_.LookAtMost(1);
+  slow_ = seconds(1);
+  const auto following = Follow(0, {.codes = {0xFFFF}});
+  AskNext(*following);
+  Pass(kFollowIdle + seconds(2));
+  ASSERT_TRUE(answer_);
+  EXPECT_THAT((*answer_)->events, IsEmpty());
+  EXPECT_GT((*answer_)->cursor.seq, 0u);
+  EXPECT_LT((*answer_)->cursor.seq, 100u);
+}
+
+TEST_F(EventReaderTest, AFollowingThatIsStoppedReadsNoMore) {
+  Commit(10);
+  const auto following = Follow(0);
+  following->Stop();
+  AskNext(*following);
+  ASSERT_TRUE(answer_);
+  EXPECT_EQ(answer_->status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(EventReaderTest, APageIsFilledOverSeveralReads) {
+  Commit(100);
+  store_.LookAtMost(7);
+  ports::EventQuery query{.filter = {.first_id = 40, .last_id = 60}, .limit = 10};
+  auto page = reader_.ReadPage(query);
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->events.size(), 10u);
+  EXPECT_EQ(page->events.front().seq, 40u);
+  EXPECT_TRUE(page->more);
+  EXPECT_EQ(page->seq_reached, 49u);
+  query.after_seq = page->seq_reached;
+  query.limit = 1000;
+  page = reader_.ReadPage(query);
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(page->events.size(), 11u);
+  EXPECT_FALSE(page->more);
+  query = {.filter = query.filter, .order = ports::Order::kNewestFirst, .limit = 5};
+  page = reader_.ReadPage(query);
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->events.size(), 5u);
+  EXPECT_EQ(page->events.back().seq, 56u);
+  EXPECT_TRUE(page->more);
+}
+
+// A store whose reads take time, on the clock that does not run by itself.
+class SlowStore final : public testing::MemoryStore {
+ public:
+  SlowStore(testing::VirtualTime& time, milliseconds read) : time_(time), read_(read) {}
+  absl::StatusOr<ports::EventPage> Read(const ports::EventQuery& query) override {
+    EXPECT_TRUE(time_.RunUntil(time_.now() + read_, kStepsMax));
+    return MemoryStore::Read(query);
+  }
+
+ private:
+  testing::VirtualTime& time_;
+  const milliseconds read_;
+};
+
+TEST(EventReaderPageTest, APageThatTakesLongIsGivenAsFarAsItIs) {
+  testing::VirtualTime time;
+  testing::VirtualExecutor readers(time, [] { return milliseconds(0); });
+  SlowStore store(time, milliseconds(300));
+  testing::BatchMaker batch(ports::LogState{.log_device = kDevice});
+  ASSERT_TRUE(store.Commit({{batch.OpenEpoch(1, 7).AddSome(100).Make()}}).ok());
+  store.LookAtMost(5);
+  EventReader reader(store, readers, time);
+  const auto page = reader.ReadPage({.filter = {.codes = {0xFFFF}}, .limit = 10});
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_TRUE(page->more);
+  EXPECT_EQ(page->seq_reached, 35u);  // seven reads until two seconds have passed
 }
 
 TEST_F(EventReaderTest, NoReplyComesAfterTheFollowingIsDropped) {
