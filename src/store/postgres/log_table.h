@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "ports/event_store.h"
+#include "store/postgres/connection.h"
+
+namespace gatelog::postgres {
+
+// Where a log stands, as far as a batch's fence asks.
+struct LogPosition {
+  model::Epoch epoch = 0;
+  model::EventId next = 0;
+  model::Generation generation = 0;
+};
+
+// What one commit does to one log: all its batches together.
+struct LogUpdate {
+  LogPosition before;                      // epoch 0: the log was not known
+  const ports::LogState* after = nullptr;  // of the last batch
+  bool opened = false;                     // an epoch
+  std::uint64_t events = 0;
+  std::uint64_t images_wanted = 0;
+  std::uint64_t images_absent = 0;     // of this commit's events in epochs that it ended
+  std::uint64_t images_unsettled = 0;  // of its other events
+  std::uint64_t gaps = 0;
+  std::uint64_t missing = 0;
+};
+
+// Whether an update's `before` was still right. The whole of the transaction must be dropped if
+// not.
+absl::StatusOr<bool> WriteLogs(Connection& connection, std::span<const LogUpdate> updates);
+
+absl::StatusOr<std::unordered_map<model::DeviceId, LogPosition>> ReadPositions(
+    Connection& connection);
+
+// As EventStore.
+absl::StatusOr<std::vector<ports::LogState>> ReadLogStates(Connection& connection);
+absl::StatusOr<std::vector<ports::LogTotals>> ReadLogTotals(Connection& connection);
+
+}  // namespace gatelog::postgres
