@@ -73,7 +73,7 @@ class Postgres final : public StoreUnderTest {
  private:
   void Open() {
     // Small, so that the suite goes through segments.
-    constexpr std::uint64_t kSegmentEvents = 100;
+    constexpr std::uint64_t kSegmentEvents = 250;
     auto opened = postgres::PostgresStore::Open({.url = url_, .segment_events = kSegmentEvents});
     ASSERT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);

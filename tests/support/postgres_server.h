@@ -39,7 +39,7 @@ class PostgresServer {
  private:
   pid_t Spawn(const std::vector<std::string>& command) const;
 
-  TempDirectory directory_;
+  TempDirectory directory_{TempDirectory::Place::kMemory};
   std::string programs_;  // the directory of initdb and postgres
   pid_t server_ = 0;
   int databases_ = 0;
