@@ -1,9 +1,14 @@
 #include "apps/gatelogd/open_store.h"
 
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
 #include <string>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "store/postgres/postgres_registry.h"
 #include "store/postgres/postgres_store.h"
@@ -14,6 +19,14 @@
 
 namespace gatelog::gatelogd {
 namespace {
+
+// Certificates and keys lie there whatever the store is.
+absl::Status MakeDataDirectory(const std::string& directory) {
+  constexpr mode_t kMode = 0750;
+  if (mkdir(directory.c_str(), kMode) == 0 || errno == EEXIST) return absl::OkStatus();
+  return absl::PermissionDeniedError(absl::StrCat("The data directory ", directory,
+                                                  " cannot be made: ", std::strerror(errno), "."));
+}
 
 class Sqlite final : public OpenedStore {
  public:
@@ -49,6 +62,7 @@ class Postgres final : public OpenedStore {
           "A store in PostgreSQL is not pruned yet: leave retention.events_days and "
           "retention.images_days at 0, or keep the store in SQLite.");
     }
+    GATELOG_RETURN_IF_ERROR(MakeDataDirectory(config.data_dir));
     auto opened = std::make_unique<Postgres>();
     GATELOG_ASSIGN_OR_RETURN(
         opened->store_,

@@ -315,7 +315,8 @@ absl::Status Connection::Execute(const std::string& sql, const std::stop_token& 
   return Await(stop).status();
 }
 
-absl::StatusOr<const char*> Connection::Prepare(const std::string& sql) {
+absl::StatusOr<const char*> Connection::Prepare(const std::string& sql,
+                                                const std::stop_token& stop) {
   const auto known = prepared_.find(sql);
   if (known != prepared_.end()) return known->second.c_str();
   if (prepared_.size() >= kPreparedMax) {
@@ -324,14 +325,14 @@ absl::StatusOr<const char*> Connection::Prepare(const std::string& sql) {
   }
   std::string name = absl::StrCat("s", prepared_.size());
   if (PQsendPrepare(handle_, name.c_str(), sql.c_str(), 0, nullptr) == 0) return SendError();
-  GATELOG_RETURN_IF_ERROR(Await({}).status());
+  GATELOG_RETURN_IF_ERROR(Await(stop).status());
   return prepared_.emplace(sql, std::move(name)).first->second.c_str();
 }
 
 absl::StatusOr<Result> Connection::Query(const std::string& sql, const Params& params,
                                          const std::stop_token& stop) {
   if (stop.stop_requested()) return absl::CancelledError("The read was given up.");
-  GATELOG_ASSIGN_OR_RETURN(const char* name, Prepare(sql));
+  GATELOG_ASSIGN_OR_RETURN(const char* name, Prepare(sql, stop));
   std::vector<const char*> values;
   std::vector<int> lengths;
   for (const std::string& value : params.values_) {

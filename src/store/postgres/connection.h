@@ -122,7 +122,7 @@ class Connection {
 
   explicit Connection(PGconn* handle) : handle_(handle) {}
 
-  absl::StatusOr<const char*> Prepare(const std::string& sql);
+  absl::StatusOr<const char*> Prepare(const std::string& sql, const std::stop_token& stop);
   // The last result of what was sent. `stop`: then the server is asked to end it.
   absl::StatusOr<Result> Await(const std::stop_token& stop);
   // Waits until PQgetResult would not block.

@@ -144,7 +144,7 @@ absl::StatusOr<std::vector<ports::EventCount>> CountEvents(Connection& connectio
   std::vector<ports::EventCount> counts;
   if (visible.last < visible.first) return counts;
   if (IsOfHours(query)) return CountHours(connection, segments.All(), query);
-  GATELOG_ASSIGN_OR_RETURN(Filter filter, FilterOf(connection, query.filter));
+  GATELOG_ASSIGN_OR_RETURN(Filter filter, FilterOf(connection, query.filter, query.stop));
   if (!filter.possible) return counts;
   filter.params.Add(static_cast<std::int64_t>(visible.first));
   filter.conditions.push_back(absl::StrCat("seq >= ", filter.params.last()));

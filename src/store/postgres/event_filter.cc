@@ -35,7 +35,7 @@ void AddNumbers(const char* column, const std::vector<std::int64_t>& list, Filte
 }
 
 absl::Status AddUsers(Connection& connection, const std::vector<std::string>& users,
-                      Filter& filter) {
+                      const std::stop_token& stop, Filter& filter) {
   if (users.empty()) return absl::OkStatus();
   std::vector<std::string> named;
   bool nobody = false;  // the empty user ID was asked for
@@ -52,7 +52,7 @@ absl::Status AddUsers(Connection& connection, const std::vector<std::string>& us
         const Result rows,
         connection.Query("SELECT DISTINCT p.id FROM unnest($1::bytea[]) AS u(user_id) JOIN "
                          "gatelog.person AS p ON p.user_id = u.user_id",
-                         Params().AddBytesList(named)));
+                         Params().AddBytesList(named), stop));
     for (int row = 0; row < rows.rows(); ++row) people.push_back(rows.Integer(row, 0));
   }
   filter.people.assign(people.begin(), people.end());
@@ -147,7 +147,8 @@ Path PathOf(const ports::EventFilter& wanted, const Filter& filter) {
 
 }  // namespace
 
-absl::StatusOr<Filter> FilterOf(Connection& connection, const ports::EventFilter& wanted) {
+absl::StatusOr<Filter> FilterOf(Connection& connection, const ports::EventFilter& wanted,
+                                const std::stop_token& stop) {
   Filter filter;
   AddCodes(wanted.codes, filter);
   AddTimes(wanted, filter);
@@ -156,7 +157,7 @@ absl::StatusOr<Filter> FilterOf(Connection& connection, const ports::EventFilter
   AddOids("device", wanted.devices, filter);
   AddCards(wanted.cards, filter);
   AddRest(wanted, filter);
-  GATELOG_RETURN_IF_ERROR(AddUsers(connection, wanted.users, filter));
+  GATELOG_RETURN_IF_ERROR(AddUsers(connection, wanted.users, stop, filter));
   filter.path = PathOf(wanted, filter);
   filter.exact = filter.conditions.size() == easy;
   return filter;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,7 @@ struct Filter {
   // Nothing but the path and time narrows: whatever the path leads to, matches.
   bool exact = false;
 };
-absl::StatusOr<Filter> FilterOf(Connection& connection, const ports::EventFilter& wanted);
+absl::StatusOr<Filter> FilterOf(Connection& connection, const ports::EventFilter& wanted,
+                                const std::stop_token& stop);
 
 }  // namespace gatelog::postgres

@@ -186,7 +186,7 @@ absl::StatusOr<ports::EventPage> ReadEvents(Connection& connection, const Segmen
   ports::EventPage page;
   page.seq_reached = newest_first ? after + 1 : std::max(newest, after);
   if (newest <= after) return page;
-  GATELOG_ASSIGN_OR_RETURN(Filter filter, FilterOf(connection, query.filter));
+  GATELOG_ASSIGN_OR_RETURN(Filter filter, FilterOf(connection, query.filter, query.stop));
   if (!filter.possible) return page;
 
   std::vector<Segment> found = segments.Between(after + 1, newest);

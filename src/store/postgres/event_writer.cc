@@ -158,7 +158,12 @@ void EventWriter::Collect(const std::vector<Accepted>& accepted) {
 
 absl::StatusOr<bool> EventWriter::Write(std::span<const ports::Batch> batches,
                                         std::vector<absl::Status>& refusals) {
-  const std::vector<Accepted> accepted = Accept(batches, refusals);
+  std::vector<Accepted> accepted = Accept(batches, refusals);
+  if (std::any_of(refusals.begin(), refusals.end(), absl::IsFailedPrecondition)) {
+    // What is refused, is by what the store holds.
+    GATELOG_ASSIGN_OR_RETURN(positions_, ReadPositions(connection_));
+    accepted = Accept(batches, refusals);
+  }
   if (accepted.empty()) return false;
   Collect(accepted);
   GATELOG_RETURN_IF_ERROR(FindPeople(accepted));

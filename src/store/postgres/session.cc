@@ -17,6 +17,8 @@ constexpr int kLockNumber = 1;
 
 // How long the session of a gateway that was killed may take to end.
 constexpr milliseconds kLockWait{3'000};
+// And one of our own, which may be in the middle of a COMMIT; then it is ended.
+constexpr milliseconds kLockPatience{1'000};
 constexpr milliseconds kLockPoll{50};
 
 constexpr int kServerVersionMin = 140'000;
@@ -69,11 +71,10 @@ absl::Status CheckDatabase(Connection& connection) {
       "The ", connection.name(), " is a standby and takes no writes; name its primary."));
 }
 
-// Who has the lock. An earlier session of our own, which the server has not noticed to be over, is
-// ended.
-absl::StatusOr<std::string> HolderOf(Connection& connection, const std::string& writer_id) {
+// Who has the lock. The session of that name is ended.
+absl::StatusOr<std::string> HolderOf(Connection& connection, const std::string& ended) {
   Params params;
-  params.AddBytes(writer_id);
+  params.AddBytes(ended);
   GATELOG_ASSIGN_OR_RETURN(
       const Result holder,
       connection.Query(
@@ -96,12 +97,14 @@ absl::StatusOr<std::string> HolderOf(Connection& connection, const std::string& 
 absl::Status TakeLock(Connection& connection, const std::string& writer_id) {
   const std::string try_lock =
       absl::StrCat("SELECT pg_try_advisory_lock(", kLockClass, ", ", kLockNumber, ")::int");
-  const auto deadline = std::chrono::steady_clock::now() + kLockWait;
+  const auto begin = std::chrono::steady_clock::now();
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const std::int64_t taken, connection.QueryInteger(try_lock));
     if (taken != 0) return absl::OkStatus();
-    GATELOG_ASSIGN_OR_RETURN(const std::string holder, HolderOf(connection, writer_id));
-    if (std::chrono::steady_clock::now() > deadline) {
+    const auto waited = std::chrono::steady_clock::now() - begin;
+    GATELOG_ASSIGN_OR_RETURN(const std::string holder,
+                             HolderOf(connection, waited > kLockPatience ? writer_id : ""));
+    if (waited > kLockWait) {
       return absl::FailedPreconditionError(
           absl::StrCat("Another gateway uses the ", connection.name(),
                        holder.empty() ? "" : absl::StrCat(" (", holder, ")"),
