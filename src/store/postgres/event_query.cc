@@ -59,15 +59,17 @@ class Reading {
   absl::StatusOr<bool> Read(const Segment& segment, std::uint64_t first, std::uint64_t last,
                             ports::EventPage& page) {
     const bool newest_first = query_.order == ports::Order::kNewestFirst;
+    const bool in_memory = IsInMemory(segment);
     // A stretch at a time, so that a read which finds little comes to an end.
-    const bool bounded = !Leads(segment);
+    const bool bounded = !in_memory && !Leads(segment);
     while (first <= last) {
       std::uint64_t from = first;
       std::uint64_t to = last;
       if (bounded && last - first >= ports::kLookedAtMax) {
         newest_first ? from = last - ports::kLookedAtMax + 1 : to = first + ports::kLookedAtMax - 1;
       }
-      GATELOG_RETURN_IF_ERROR(Select(segment, from, to, page));
+      GATELOG_RETURN_IF_ERROR(in_memory ? SelectFound(segment, from, to, page)
+                                        : Select(segment, from, to, page));
       if (page.events.size() == query_.limit) {
         page.more = true;
         page.seq_reached = page.events.back().seq;
@@ -97,6 +99,42 @@ class Reading {
       default:
         return segment.indexed;
     }
+  }
+
+  // Whether the segment's tail can tell which events match.
+  bool IsInMemory(const Segment& segment) const {
+    return !segment.indexed && segment.tail != nullptr && query_.filter.cards.empty() &&
+           !filter_.conditions.empty();
+  }
+
+  absl::Status SelectFound(const Segment& segment, std::uint64_t first, std::uint64_t last,
+                           ports::EventPage& page) {
+    const bool newest_first = query_.order == ports::Order::kNewestFirst;
+    const std::vector<std::size_t> places =
+        segment.tail->Search({query_.filter, filter_.people}, first - segment.first,
+                             last - segment.first, newest_first, query_.limit - page.events.size());
+    if (places.empty()) return absl::OkStatus();
+    std::vector<std::int64_t> seqs;
+    seqs.reserve(places.size());
+    for (const std::size_t place : places) {
+      seqs.push_back(static_cast<std::int64_t>(segment.first + place));
+    }
+    GATELOG_ASSIGN_OR_RETURN(
+        const Result rows,
+        connection_.Query(absl::StrCat("SELECT ", kColumns, " FROM ", PartitionOf(segment),
+                                       " WHERE seq = ANY($1::bigint[]) ORDER BY seq",
+                                       newest_first ? " DESC" : ""),
+                          Params().AddNumbers(seqs), query_.stop));
+    return TakeRows(rows, page);
+  }
+
+  absl::Status TakeRows(const Result& rows, ports::EventPage& page) {
+    page.events.reserve(page.events.size() + static_cast<std::size_t>(rows.rows()));
+    for (int row = 0; row < rows.rows(); ++row) {
+      GATELOG_ASSIGN_OR_RETURN(ports::StoredEvent event, EventOfRow(connection_, rows, row));
+      page.events.push_back(std::move(event));
+    }
+    return absl::OkStatus();
   }
 
   absl::Status Select(const Segment& segment, std::uint64_t first, std::uint64_t last,
@@ -129,12 +167,7 @@ class Reading {
                                        absl::StrJoin(conditions, " AND "), " ORDER BY ", order,
                                        " LIMIT ", params.last()),
                           params, query_.stop));
-    page.events.reserve(page.events.size() + static_cast<std::size_t>(rows.rows()));
-    for (int row = 0; row < rows.rows(); ++row) {
-      GATELOG_ASSIGN_OR_RETURN(ports::StoredEvent event, EventOfRow(connection_, rows, row));
-      page.events.push_back(std::move(event));
-    }
-    return absl::OkStatus();
+    return TakeRows(rows, page);
   }
 
   // Within one log, (epoch, ID) goes up as seq does: an event of the log at the edge of the range,

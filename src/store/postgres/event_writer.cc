@@ -101,6 +101,12 @@ void AddEventRow(std::uint64_t seq, const TailEvent& header, const model::Event&
 
 absl::Status EventWriter::Load(std::uint64_t last_seq) {
   GATELOG_ASSIGN_OR_RETURN(positions_, ReadPositions(connection_));
+  GATELOG_ASSIGN_OR_RETURN(const std::vector<ports::LogState> states, ReadLogStates(connection_));
+  anchors_.clear();
+  for (const ports::LogState& state : states) {
+    // How many are unsaved is not known: at once with the next batch, then.
+    anchors_[state.log_device] = {state.anchors, model::kAnchorCount};
+  }
   committed_seq_ = last_seq_ = last_seq;
   const std::vector<Segment> segments = segments_.All();
   open_ = segments.empty() ? Segment{} : segments.back();
@@ -133,12 +139,14 @@ std::vector<EventWriter::Accepted> EventWriter::Accept(std::span<const ports::Ba
 
 void EventWriter::Collect(const std::vector<Accepted>& accepted) {
   updates_.clear();
+  new_anchors_.clear();
   std::unordered_map<model::DeviceId, std::size_t> places;
   for (const auto& [batch, before] : accepted) {
     const auto [place, added] = places.try_emplace(batch->log_device, updates_.size());
     if (added) updates_.push_back({.before = before});
     LogUpdate& update = updates_[place->second];
     update.after = &batch->after;
+    CollectAnchors(*batch, update);
     if (OpensEpoch(*batch)) {
       update.opened = true;
       update.images_absent += std::exchange(update.images_unsettled, 0);
@@ -154,6 +162,23 @@ void EventWriter::Collect(const std::vector<Accepted>& accepted) {
       update.missing += std::uint64_t{gap.last} - gap.first + 1;
     }
   }
+}
+
+void EventWriter::CollectAnchors(const ports::Batch& batch, LogUpdate& update) {
+  const auto [place, first] = new_anchors_.try_emplace(batch.log_device);
+  KeptAnchors& kept = place->second;
+  if (first) {
+    const auto known = anchors_.find(batch.log_device);
+    update.saves_anchors = known == anchors_.end();
+    if (!update.saves_anchors) kept = known->second;
+  }
+  const Anchors found = AnchorsAfter(kept.anchors, batch);
+  kept.unsaved += batch.events.size() + batch.gaps.size();
+  if (OpensEpoch(batch) || found != batch.after.anchors || kept.unsaved >= model::kAnchorCount) {
+    update.saves_anchors = true;
+  }
+  if (update.saves_anchors) kept.unsaved = 0;
+  kept.anchors = batch.after.anchors;
 }
 
 absl::StatusOr<bool> EventWriter::Write(std::span<const ports::Batch> batches,
@@ -296,6 +321,7 @@ void EventWriter::OnCommitted() {
     const ports::LogState& after = *update.after;
     positions_[after.log_device] = {after.epoch, after.next, after.generation};
   }
+  for (auto& [log_device, kept] : new_anchors_) anchors_[log_device] = std::move(kept);
   // The list of segments first, so that whoever sees an event finds its segment.
   for (const Segment& segment : new_segments_) segments_.Add(segment);
   for (const TailRows& rows : tail_rows_) {
@@ -310,6 +336,7 @@ void EventWriter::OnCommitted() {
 void EventWriter::OnRolledBack() {
   for (const std::string& user_id : new_people_) people_.erase(user_id);
   new_people_.clear();
+  new_anchors_.clear();
   updates_.clear();
   tail_rows_.clear();
   new_segments_.clear();

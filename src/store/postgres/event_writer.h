@@ -59,6 +59,7 @@ class EventWriter {
   std::vector<Accepted> Accept(std::span<const ports::Batch> batches,
                                std::vector<absl::Status>& refusals);
   void Collect(const std::vector<Accepted>& accepted);
+  void CollectAnchors(const ports::Batch& batch, LogUpdate& update);
   absl::Status FindPeople(const std::vector<Accepted>& accepted);
   absl::Status WriteEvents(const std::vector<Accepted>& accepted);
   absl::Status WriteEpoch(const Accepted& accepted);
@@ -71,6 +72,12 @@ class EventWriter {
   const std::uint64_t segment_events_;
 
   std::unordered_map<model::DeviceId, LogPosition> positions_;
+  // The anchors of each log, and how many of its records came since they were written.
+  struct KeptAnchors {
+    Anchors anchors;
+    std::size_t unsaved = 0;
+  };
+  std::unordered_map<model::DeviceId, KeptAnchors> anchors_;
   std::unordered_map<std::string, std::int32_t> people_;  // a cache, kPeopleCachedMax at most
   std::uint64_t committed_seq_ = 0;
   std::uint64_t last_seq_ = 0;
@@ -78,6 +85,7 @@ class EventWriter {
 
   // Of the open transaction.
   std::vector<LogUpdate> updates_;
+  std::unordered_map<model::DeviceId, KeptAnchors> new_anchors_;
   std::vector<std::string> new_people_;
   std::vector<Segment> new_segments_;
   // What it adds to each segment's tail.

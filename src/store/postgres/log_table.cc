@@ -1,5 +1,6 @@
 #include "store/postgres/log_table.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -86,19 +87,71 @@ std::string UnnestedColumns() {
 
 absl::Status WriteAnchors(Connection& connection, std::span<const LogUpdate> updates) {
   std::vector<std::uint32_t> devices;
+  std::vector<std::int64_t> epochs;
+  std::vector<std::int64_t> nexts;
   std::vector<std::string> anchors;
   for (const LogUpdate& update : updates) {
+    if (!update.saves_anchors) continue;
     devices.push_back(update.after->log_device);
+    epochs.push_back(update.after->epoch);
+    nexts.push_back(update.after->next);
     anchors.push_back(EncodeAnchors(update.after->anchors));
   }
+  if (devices.empty()) return absl::OkStatus();
   Params params;
-  params.AddOids(devices).AddBytesList(anchors);
+  params.AddOids(devices).AddNumbers(epochs).AddNumbers(nexts).AddBytesList(anchors);
   return connection
       .Query(
-          "INSERT INTO gatelog.log_anchor SELECT * FROM unnest($1::oid[], $2::bytea[]) "
-          "ON CONFLICT (log_device) DO UPDATE SET anchors = excluded.anchors",
+          "INSERT INTO gatelog.log_anchor (log_device, epoch, next, anchors) SELECT * FROM "
+          "unnest($1::oid[], $2::bigint[], $3::bigint[], $4::bytea[]) ON CONFLICT (log_device) "
+          "DO UPDATE SET epoch = excluded.epoch, next = excluded.next, anchors = "
+          "excluded.anchors",
           params)
       .status();
+}
+
+void KeepNewest(Anchors& anchors) {
+  if (anchors.size() <= model::kAnchorCount) return;
+  anchors.erase(anchors.begin(), anchors.end() - static_cast<std::ptrdiff_t>(model::kAnchorCount));
+}
+
+bool ByLowerId(const model::Anchor& a, const model::Anchor& b) { return a.id < b.id; }
+
+// Brings each log's anchors, which are those of where they were written last, to where the log
+// stands: from the records that came since.
+absl::Status CatchUp(Connection& connection, std::unordered_map<model::DeviceId, Anchors>& all) {
+  // Few records of each log: the planner must not read all of them for that.
+  GATELOG_RETURN_IF_ERROR(connection.Execute(
+      "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL "
+      "enable_mergejoin = off"));
+  GATELOG_ASSIGN_OR_RETURN(
+      const Result events,
+      connection.Query(
+          "SELECT a.log_device, e.payload FROM gatelog.log_anchor AS a JOIN gatelog.log_state AS s "
+          "ON s.log_device = a.log_device AND s.epoch = a.epoch AND s.next > a.next CROSS JOIN "
+          "LATERAL (SELECT payload FROM gatelog.event AS v WHERE v.log_device = a.log_device AND "
+          "v.epoch = a.epoch AND v.id >= a.next::oid) AS e"));
+  for (int row = 0; row < events.rows(); ++row) {
+    const absl::StatusOr<model::Event> event = model::ParseEvent(events.Bytes(row, 1));
+    if (!event.ok()) continue;  // whoever reads the event says so
+    all[static_cast<model::DeviceId>(events.Integer(row, 0))].push_back(model::AnchorOf(*event));
+  }
+  GATELOG_ASSIGN_OR_RETURN(
+      const Result gaps,
+      connection.Query("SELECT g.log_device, g.first, g.raw FROM gatelog.log_anchor AS a JOIN "
+                       "gatelog.log_state AS s ON s.log_device = a.log_device AND s.epoch = "
+                       "a.epoch JOIN gatelog.gap AS g ON g.log_device = a.log_device AND g.epoch = "
+                       "a.epoch AND g.first >= a.next WHERE g.reason = $1",
+                       Params().Add(static_cast<int>(model::GapReason::kUnreadable))));
+  for (int row = 0; row < gaps.rows(); ++row) {
+    all[static_cast<model::DeviceId>(gaps.Integer(row, 0))].push_back(model::AnchorOfUnreadable(
+        static_cast<model::EventId>(gaps.Integer(row, 1)), gaps.Bytes(row, 2)));
+  }
+  for (auto& [log_device, anchors] : all) {
+    std::stable_sort(anchors.begin(), anchors.end(), ByLowerId);
+    KeepNewest(anchors);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -153,19 +206,49 @@ absl::StatusOr<std::unordered_map<model::DeviceId, LogPosition>> ReadPositions(
   return positions;
 }
 
+Anchors AnchorsAfter(const Anchors& before, const ports::Batch& batch) {
+  Anchors anchors;
+  if (batch.after.epoch == batch.expected_epoch) anchors = before;
+  // Older ones than these do not stay.
+  const std::size_t skipped =
+      batch.events.size() - std::min(batch.events.size(), model::kAnchorCount);
+  for (auto event = batch.events.begin() + static_cast<std::ptrdiff_t>(skipped);
+       event != batch.events.end(); ++event) {
+    anchors.push_back(model::AnchorOf(*event));
+  }
+  for (const model::Gap& gap : batch.gaps) {
+    if (gap.reason != model::GapReason::kUnreadable) continue;
+    anchors.push_back(model::AnchorOfUnreadable(gap.first, gap.raw));
+  }
+  if (!batch.gaps.empty()) std::stable_sort(anchors.begin(), anchors.end(), ByLowerId);
+  KeepNewest(anchors);
+  return anchors;
+}
+
 absl::StatusOr<std::vector<ports::LogState>> ReadLogStates(Connection& connection) {
   // Both statements must see the same moment.
   Transaction transaction(connection);
   GATELOG_RETURN_IF_ERROR(transaction.Begin("ISOLATION LEVEL REPEATABLE READ READ ONLY"));
   GATELOG_ASSIGN_OR_RETURN(
       const Result rows,
-      connection.Query("SELECT s.log_device, epoch, epoch_first, generation, next, image_next, "
-                       "anchors FROM gatelog.log_state AS s LEFT JOIN gatelog.log_anchor AS a ON "
-                       "a.log_device = s.log_device ORDER BY 1"));
+      connection.Query("SELECT s.log_device, s.epoch, epoch_first, generation, s.next, "
+                       "image_next, anchors FROM gatelog.log_state AS s LEFT JOIN "
+                       "gatelog.log_anchor AS a ON a.log_device = s.log_device ORDER BY 1"));
   GATELOG_ASSIGN_OR_RETURN(
       const Result past,
       connection.Query("SELECT log_device, epoch, first, next, generation FROM gatelog.epoch "
                        "WHERE next IS NOT NULL ORDER BY log_device, epoch"));
+  std::unordered_map<model::DeviceId, Anchors> anchors;
+  for (int row = 0; row < rows.rows(); ++row) {
+    const auto log_device = static_cast<model::DeviceId>(rows.Integer(row, 0));
+    if (rows.Bytes(row, 6).size() % kAnchorBytes != 0) {
+      return absl::DataLossError(absl::StrCat("The store in the ", connection.name(),
+                                              " is damaged (anchors of log device ", log_device,
+                                              "); restore a backup."));
+    }
+    anchors[log_device] = DecodeAnchors(rows.Bytes(row, 6));
+  }
+  GATELOG_RETURN_IF_ERROR(CatchUp(connection, anchors));
   std::vector<ports::LogState> states;
   int over = 0;
   for (int row = 0; row < rows.rows(); ++row) {
@@ -176,12 +259,7 @@ absl::StatusOr<std::vector<ports::LogState>> ReadLogStates(Connection& connectio
     state.generation = static_cast<model::Generation>(rows.Integer(row, 3));
     state.next = static_cast<model::EventId>(rows.Integer(row, 4));
     state.image_next = static_cast<model::EventId>(rows.Integer(row, 5));
-    if (rows.Bytes(row, 6).size() % kAnchorBytes != 0) {
-      return absl::DataLossError(absl::StrCat("The store in the ", connection.name(),
-                                              " is damaged (anchors of log device ",
-                                              state.log_device, "); restore a backup."));
-    }
-    state.anchors = DecodeAnchors(rows.Bytes(row, 6));
+    state.anchors = std::move(anchors[state.log_device]);
     for (; over < past.rows() && past.Integer(over, 0) <= state.log_device; ++over) {
       if (past.Integer(over, 0) != state.log_device) continue;
       state.past.push_back({.epoch = static_cast<model::Epoch>(past.Integer(over, 1)),

@@ -31,6 +31,7 @@ struct LogUpdate {
   std::uint64_t images_unsettled = 0;  // of its other events
   std::uint64_t gaps = 0;
   std::uint64_t missing = 0;
+  bool saves_anchors = true;
 };
 
 // Whether an update's `before` was still right. The whole of the transaction must be dropped if
@@ -39,6 +40,13 @@ absl::StatusOr<bool> WriteLogs(Connection& connection, std::span<const LogUpdate
 
 absl::StatusOr<std::unordered_map<model::DeviceId, LogPosition>> ReadPositions(
     Connection& connection);
+
+using Anchors = std::vector<model::Anchor>;
+
+// The anchors of a log after the events and unreadable records that a batch adds to those before,
+// as a collector keeps them. What they say of a log can be found again from its records, so they
+// are written only now and then: when they are not what this gives, and every kAnchorCount records.
+Anchors AnchorsAfter(const Anchors& before, const ports::Batch& batch);
 
 // As EventStore.
 absl::StatusOr<std::vector<ports::LogState>> ReadLogStates(Connection& connection);

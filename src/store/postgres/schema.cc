@@ -80,6 +80,8 @@ CREATE TABLE gatelog.log_state (
 
 CREATE TABLE gatelog.log_anchor (
   log_device oid PRIMARY KEY,
+  epoch bigint NOT NULL,
+  next bigint NOT NULL,
   anchors bytea NOT NULL
 ) WITH (fillfactor = 50);
 
