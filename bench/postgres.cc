@@ -199,6 +199,7 @@ void Time(const char* name, Query query) {
 void Queries(postgres::PostgresStore& store) {
   const auto read = [&](ports::EventQuery query) { return Must(store.Read(query)).events.size(); };
   constexpr std::int64_t kDay = 86'400;
+  Time("log states", [&](int) { return Must(store.LoadLogStates()).size(); });
   Time("i. one user, last 100", [&](int run) {
     return read({.filter = {.users = {std::to_string(run * 997 % kUsers)}},
                  .order = ports::Order::kNewestFirst,

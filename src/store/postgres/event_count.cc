@@ -143,7 +143,11 @@ absl::StatusOr<std::vector<ports::EventCount>> CountEvents(Connection& connectio
   if (query.stop.stop_requested()) return absl::CancelledError("The read was given up.");
   std::vector<ports::EventCount> counts;
   if (visible.last < visible.first) return counts;
-  if (IsOfHours(query)) return CountHours(connection, segments.All(), query);
+  const std::vector<Segment> all = segments.All();
+  const bool counted = std::all_of(all.begin(), all.end(), [](const Segment& segment) {
+    return segment.indexed || segment.tail != nullptr;
+  });
+  if (counted && IsOfHours(query)) return CountHours(connection, all, query);
   GATELOG_ASSIGN_OR_RETURN(Filter filter, FilterOf(connection, query.filter, query.stop));
   if (!filter.possible) return counts;
   filter.params.Add(static_cast<std::int64_t>(visible.first));

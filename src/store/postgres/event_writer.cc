@@ -101,12 +101,15 @@ void AddEventRow(std::uint64_t seq, const TailEvent& header, const model::Event&
 
 absl::Status EventWriter::Load(std::uint64_t last_seq) {
   GATELOG_ASSIGN_OR_RETURN(positions_, ReadPositions(connection_));
-  GATELOG_ASSIGN_OR_RETURN(const std::vector<ports::LogState> states, ReadLogStates(connection_));
-  anchors_.clear();
+  anchors_.Set({});
+  GATELOG_ASSIGN_OR_RETURN(const std::vector<ports::LogState> states,
+                           ReadLogStates(connection_, anchors_));
+  AnchorCache::Logs anchors;
   for (const ports::LogState& state : states) {
-    // How many are unsaved is not known: at once with the next batch, then.
-    anchors_[state.log_device] = {state.anchors, model::kAnchorCount};
+    // How many are unsaved is not known: they are written with the next batch, then.
+    anchors[state.log_device] = {state.epoch, state.next, state.anchors, model::kAnchorCount};
   }
+  anchors_.Set(std::move(anchors));
   committed_seq_ = last_seq_ = last_seq;
   const std::vector<Segment> segments = segments_.All();
   open_ = segments.empty() ? Segment{} : segments.back();
@@ -166,11 +169,11 @@ void EventWriter::Collect(const std::vector<Accepted>& accepted) {
 
 void EventWriter::CollectAnchors(const ports::Batch& batch, LogUpdate& update) {
   const auto [place, first] = new_anchors_.try_emplace(batch.log_device);
-  KeptAnchors& kept = place->second;
+  AnchorCache::Kept& kept = place->second;
   if (first) {
-    const auto known = anchors_.find(batch.log_device);
-    update.saves_anchors = known == anchors_.end();
-    if (!update.saves_anchors) kept = known->second;
+    std::optional<AnchorCache::Kept> known = anchors_.Find(batch.log_device);
+    update.saves_anchors = !known;
+    if (known) kept = *std::move(known);
   }
   const Anchors found = AnchorsAfter(kept.anchors, batch);
   kept.unsaved += batch.events.size() + batch.gaps.size();
@@ -179,6 +182,8 @@ void EventWriter::CollectAnchors(const ports::Batch& batch, LogUpdate& update) {
   }
   if (update.saves_anchors) kept.unsaved = 0;
   kept.anchors = batch.after.anchors;
+  kept.epoch = batch.after.epoch;
+  kept.next = batch.after.next;
 }
 
 absl::StatusOr<bool> EventWriter::Write(std::span<const ports::Batch> batches,
@@ -321,7 +326,7 @@ void EventWriter::OnCommitted() {
     const ports::LogState& after = *update.after;
     positions_[after.log_device] = {after.epoch, after.next, after.generation};
   }
-  for (auto& [log_device, kept] : new_anchors_) anchors_[log_device] = std::move(kept);
+  anchors_.Add(std::move(new_anchors_));
   // The list of segments first, so that whoever sees an event finds its segment.
   for (const Segment& segment : new_segments_) segments_.Add(segment);
   for (const TailRows& rows : tail_rows_) {

@@ -29,9 +29,13 @@ inline constexpr std::int64_t kFlagErased = 4;
 // transaction changes nothing.
 class EventWriter {
  public:
-  // `segments` outlives the writer; a new one has `segment_events` events.
-  EventWriter(Connection& connection, Segments& segments, std::uint64_t segment_events)
-      : connection_(connection), segments_(segments), segment_events_(segment_events) {}
+  // `segments` and `anchors` outlive the writer; a new one has `segment_events` events.
+  EventWriter(Connection& connection, Segments& segments, AnchorCache& anchors,
+              std::uint64_t segment_events)
+      : connection_(connection),
+        segments_(segments),
+        anchors_(anchors),
+        segment_events_(segment_events) {}
 
   // Once the tables are there, and before anything else: `last_seq` is the newest in the store.
   absl::Status Load(std::uint64_t last_seq);
@@ -69,15 +73,10 @@ class EventWriter {
 
   Connection& connection_;
   Segments& segments_;
+  AnchorCache& anchors_;
   const std::uint64_t segment_events_;
 
   std::unordered_map<model::DeviceId, LogPosition> positions_;
-  // The anchors of each log, and how many of its records came since they were written.
-  struct KeptAnchors {
-    Anchors anchors;
-    std::size_t unsaved = 0;
-  };
-  std::unordered_map<model::DeviceId, KeptAnchors> anchors_;
   std::unordered_map<std::string, std::int32_t> people_;  // a cache, kPeopleCachedMax at most
   std::uint64_t committed_seq_ = 0;
   std::uint64_t last_seq_ = 0;
@@ -85,7 +84,7 @@ class EventWriter {
 
   // Of the open transaction.
   std::vector<LogUpdate> updates_;
-  std::unordered_map<model::DeviceId, KeptAnchors> new_anchors_;
+  AnchorCache::Logs new_anchors_;
   std::vector<std::string> new_people_;
   std::vector<Segment> new_segments_;
   // What it adds to each segment's tail.

@@ -154,6 +154,33 @@ absl::Status CatchUp(Connection& connection, std::unordered_map<model::DeviceId,
   return absl::OkStatus();
 }
 
+// Of the logs in `rows`, which are those of ReadLogStates.
+absl::StatusOr<std::unordered_map<model::DeviceId, Anchors>> AnchorsOf(Connection& connection,
+                                                                       const Result& rows,
+                                                                       const AnchorCache& cache) {
+  std::unordered_map<model::DeviceId, Anchors> anchors;
+  bool all_kept = true;
+  for (int row = 0; row < rows.rows() && all_kept; ++row) {
+    const auto log_device = static_cast<model::DeviceId>(rows.Integer(row, 0));
+    std::optional<AnchorCache::Kept> kept = cache.Find(log_device);
+    all_kept = kept && kept->epoch == rows.Integer(row, 1) && kept->next == rows.Integer(row, 4);
+    if (all_kept) anchors[log_device] = std::move(kept->anchors);
+  }
+  if (all_kept) return anchors;
+  anchors.clear();
+  for (int row = 0; row < rows.rows(); ++row) {
+    const auto log_device = static_cast<model::DeviceId>(rows.Integer(row, 0));
+    if (rows.Bytes(row, 6).size() % kAnchorBytes != 0) {
+      return absl::DataLossError(absl::StrCat("The store in the ", connection.name(),
+                                              " is damaged (anchors of log device ", log_device,
+                                              "); restore a backup."));
+    }
+    anchors[log_device] = DecodeAnchors(rows.Bytes(row, 6));
+  }
+  GATELOG_RETURN_IF_ERROR(CatchUp(connection, anchors));
+  return anchors;
+}
+
 }  // namespace
 
 absl::StatusOr<bool> WriteLogs(Connection& connection, std::span<const LogUpdate> updates) {
@@ -225,7 +252,25 @@ Anchors AnchorsAfter(const Anchors& before, const ports::Batch& batch) {
   return anchors;
 }
 
-absl::StatusOr<std::vector<ports::LogState>> ReadLogStates(Connection& connection) {
+std::optional<AnchorCache::Kept> AnchorCache::Find(model::DeviceId log_device) const {
+  MutexLock lock(mutex_);
+  const auto found = logs_.find(log_device);
+  if (found == logs_.end()) return std::nullopt;
+  return found->second;
+}
+
+void AnchorCache::Set(Logs logs) {
+  MutexLock lock(mutex_);
+  logs_ = std::move(logs);
+}
+
+void AnchorCache::Add(Logs logs) {
+  MutexLock lock(mutex_);
+  for (auto& [log_device, kept] : logs) logs_[log_device] = std::move(kept);
+}
+
+absl::StatusOr<std::vector<ports::LogState>> ReadLogStates(Connection& connection,
+                                                           const AnchorCache& cache) {
   // Both statements must see the same moment.
   Transaction transaction(connection);
   GATELOG_RETURN_IF_ERROR(transaction.Begin("ISOLATION LEVEL REPEATABLE READ READ ONLY"));
@@ -238,17 +283,7 @@ absl::StatusOr<std::vector<ports::LogState>> ReadLogStates(Connection& connectio
       const Result past,
       connection.Query("SELECT log_device, epoch, first, next, generation FROM gatelog.epoch "
                        "WHERE next IS NOT NULL ORDER BY log_device, epoch"));
-  std::unordered_map<model::DeviceId, Anchors> anchors;
-  for (int row = 0; row < rows.rows(); ++row) {
-    const auto log_device = static_cast<model::DeviceId>(rows.Integer(row, 0));
-    if (rows.Bytes(row, 6).size() % kAnchorBytes != 0) {
-      return absl::DataLossError(absl::StrCat("The store in the ", connection.name(),
-                                              " is damaged (anchors of log device ", log_device,
-                                              "); restore a backup."));
-    }
-    anchors[log_device] = DecodeAnchors(rows.Bytes(row, 6));
-  }
-  GATELOG_RETURN_IF_ERROR(CatchUp(connection, anchors));
+  GATELOG_ASSIGN_OR_RETURN(auto anchors, AnchorsOf(connection, rows, cache));
   std::vector<ports::LogState> states;
   int over = 0;
   for (int row = 0; row < rows.rows(); ++row) {

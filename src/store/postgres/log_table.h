@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -8,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/mutex.h"
 #include "ports/event_store.h"
 #include "store/postgres/connection.h"
 
@@ -48,8 +50,30 @@ using Anchors = std::vector<model::Anchor>;
 // are written only now and then: when they are not what this gives, and every kAnchorCount records.
 Anchors AnchorsAfter(const Anchors& before, const ports::Batch& batch);
 
-// As EventStore.
-absl::StatusOr<std::vector<ports::LogState>> ReadLogStates(Connection& connection);
+// The anchors of logs, as of where they stand, so that nobody looks them up. Any thread.
+class AnchorCache {
+ public:
+  struct Kept {
+    model::Epoch epoch = 0;
+    model::EventId next = 0;
+    Anchors anchors = {};
+    std::size_t unsaved = 0;  // records that came since they were written
+  };
+  using Logs = std::unordered_map<model::DeviceId, Kept>;
+
+  std::optional<Kept> Find(model::DeviceId log_device) const GATELOG_EXCLUDES(mutex_);
+  void Set(Logs logs) GATELOG_EXCLUDES(mutex_);  // those, and no others
+  void Add(Logs logs) GATELOG_EXCLUDES(mutex_);
+
+ private:
+  mutable Mutex mutex_;
+  Logs logs_ GUARDED_BY(mutex_);
+};
+
+// As EventStore. Anchors that the cache does not have for where a log stands are found from its
+// records, which takes longer.
+absl::StatusOr<std::vector<ports::LogState>> ReadLogStates(Connection& connection,
+                                                           const AnchorCache& cache);
 absl::StatusOr<std::vector<ports::LogTotals>> ReadLogTotals(Connection& connection);
 
 }  // namespace gatelog::postgres

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 #include <thread>
@@ -61,10 +62,10 @@ absl::StatusOr<std::unique_ptr<PostgresStore>> PostgresStore::Open(Options optio
 absl::Status PostgresStore::LoadSegments(Connection& connection, std::uint64_t& last_seq) {
   GATELOG_ASSIGN_OR_RETURN(std::vector<Segment> segments, ReadSegments(connection));
   last_seq = 0;
-  for (Segment& segment : segments) {
-    if (!segment.indexed) {
-      GATELOG_ASSIGN_OR_RETURN(segment.tail, LoadTail(connection, segment));
-    }
+  const std::size_t without_tail = segments.size() - std::min(segments.size(), kTailsMax);
+  for (std::size_t i = without_tail; i < segments.size(); ++i) {
+    if (segments[i].indexed) continue;
+    GATELOG_ASSIGN_OR_RETURN(segments[i].tail, LoadTail(connection, segments[i]));
   }
   if (!segments.empty()) {
     GATELOG_ASSIGN_OR_RETURN(const std::int64_t newest,
@@ -94,7 +95,7 @@ absl::Status PostgresStore::EnsureWriter() {
   }
   std::uint64_t last_seq = 0;
   GATELOG_RETURN_IF_ERROR(LoadSegments(*session, last_seq));
-  writer_.emplace(*session, segments_, options_.segment_events);
+  writer_.emplace(*session, segments_, anchors_, options_.segment_events);
   if (const absl::Status loaded = writer_->Load(last_seq); !loaded.ok()) {
     writer_.reset();
     return loaded;
@@ -217,7 +218,8 @@ absl::Status PostgresStore::TryServer() {
 }
 
 absl::StatusOr<std::vector<ports::LogState>> PostgresStore::LoadLogStates() {
-  return readers_.Run<std::vector<ports::LogState>>(ReadLogStates);
+  return readers_.Run<std::vector<ports::LogState>>(
+      [&](Connection& connection) { return ReadLogStates(connection, anchors_); });
 }
 
 absl::StatusOr<ports::EventPage> PostgresStore::Read(const ports::EventQuery& query) {

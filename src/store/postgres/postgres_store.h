@@ -94,6 +94,7 @@ class PostgresStore final : public ports::EventStore {
   std::atomic<std::uint64_t> last_seq_ = 0;
   std::uint64_t first_seq_ = 1;
   Segments segments_;
+  AnchorCache anchors_;
 
   // The committing thread's.
   std::unique_ptr<Connection> session_;

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "store/postgres/log_table.h"
 #include "store/postgres/postgres_registry.h"
 #include "store/postgres/schema.h"
 #include "tests/support/postgres_server.h"
@@ -285,6 +286,25 @@ TEST_F(PostgresStoreTest, ALongReadIsEnded) {
   }
   stop.request_stop();
   reader.join();
+}
+
+TEST_F(PostgresStoreTest, AnchorsAreFoundAgainFromTheRecords) {
+  auto store = Open();
+  ports::LogState state{.log_device = kDoor};
+  for (int i = 0; i < 40; ++i) {
+    BatchMaker maker(state);
+    if (i == 0) maker.OpenEpoch(1, 1);
+    ports::Batch batch = maker.AddSome(1 + i % 7).AddGap(1, model::GapReason::kUnreadable).Make();
+    // As a collector does.
+    batch.after.anchors = AnchorsAfter(state.anchors, batch);
+    ASSERT_TRUE(Commit(*store, batch).ok());
+    state = batch.after;
+    ASSERT_EQ(State(*store).anchors, state.anchors);
+    if (i % 4 != 3) continue;  // the first commit of a life writes them
+    store.reset();
+    store = Open();
+    ASSERT_EQ(State(*store).anchors, state.anchors) << "after commit " << i;
+  }
 }
 
 TEST_F(PostgresStoreTest, FullSegmentsAreIndexedAndReadAsBefore) {

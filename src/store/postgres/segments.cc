@@ -42,6 +42,7 @@ void Segments::Reset(std::vector<Segment> segments) {
 void Segments::Add(Segment segment) {
   MutexLock lock(mutex_);
   segments_.push_back(std::move(segment));
+  if (segments_.size() > kTailsMax) segments_[segments_.size() - 1 - kTailsMax].tail.reset();
 }
 
 void Segments::SetIndexed(const Segment& segment) {

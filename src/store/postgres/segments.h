@@ -34,6 +34,10 @@ struct Segment {
 
 std::string PartitionOf(const Segment& segment);
 
+// How many segments have a tail, 50 MB each when full. Were building indexes so slow that more
+// wait, the oldest ones' events are scanned instead.
+inline constexpr std::size_t kTailsMax = 8;
+
 // What the reads know of the segments. Any thread.
 class Segments {
  public:
