@@ -193,7 +193,8 @@ void Time(const char* name, Query query) {
     times.push_back(1e3 * SecondsSince(start));
   }
   std::sort(times.begin(), times.end());
-  std::printf("%-36s %8.3f ms (%zu rows)\n", name, times[times.size() / 2], rows);
+  std::printf("%-36s %8.3f ms, fastest %.3f (%zu rows)\n", name, times[times.size() / 2], times[0],
+              rows);
 }
 
 void Queries(postgres::PostgresStore& store) {
