@@ -24,6 +24,7 @@
 #include "api/http/http_server.h"
 #include "api/http/metrics.h"
 #include "api/rpc/grpc_server.h"
+#include "apps/gatelogd/open_store.h"
 #include "apps/gatelogd/version.h"
 #include "base/certificate.h"
 #include "base/clock.h"
@@ -43,9 +44,6 @@
 #include "core/sealing/sealing.h"
 #include "device/terminal/terminal_dialer.h"
 #include "evidence/seal_key.h"
-#include "store/sqlite/sqlite_registry.h"
-#include "store/sqlite/sqlite_store.h"
-#include "store/sqlite/sqlite_upkeep.h"
 
 namespace gatelog::gatelogd {
 namespace {
@@ -129,9 +127,7 @@ struct Gateway::Parts {
 
   const config::Config config;
   SystemClock clock;
-  std::unique_ptr<store::SqliteStore> store;
-  std::unique_ptr<store::SqliteRegistry> registry;
-  std::unique_ptr<store::SqliteUpkeep> upkeep;
+  std::unique_ptr<OpenedStore> store;
   std::optional<ServerCertificate> certificate;
   std::optional<evidence::SealKey> seal_key;
 
@@ -168,13 +164,7 @@ struct Gateway::Parts {
 };
 
 absl::Status Gateway::Parts::OpenStore() {
-  store::SqliteStore::Options options;
-  options.directory = config.data_dir;
-  options.readers = static_cast<int>(config.store_readers);
-  options.writer_cache_kib = std::int64_t{config.store_cache_mib} * 1024;
-  GATELOG_ASSIGN_OR_RETURN(store, store::SqliteStore::Open(std::move(options)));
-  GATELOG_ASSIGN_OR_RETURN(registry, store::SqliteRegistry::Open(*store));
-  upkeep = std::make_unique<store::SqliteUpkeep>(*store);
+  GATELOG_ASSIGN_OR_RETURN(store, gatelogd::OpenStore(config));
   GATELOG_RETURN_IF_ERROR(LoadSealKey());
   if (config.grpc_plaintext) return absl::OkStatus();
   GATELOG_ASSIGN_OR_RETURN(
@@ -203,12 +193,13 @@ absl::Status Gateway::Parts::LoadSealKey() {
 }
 
 absl::Status Gateway::Parts::MakeCore() {
-  GATELOG_ASSIGN_OR_RETURN(std::vector<ports::Registration> registrations, registry->Load());
-  GATELOG_ASSIGN_OR_RETURN(std::vector<ports::LogState> states, store->LoadLogStates());
-  GATELOG_ASSIGN_OR_RETURN(std::vector<ports::LogTotals> totals, store->ReadTotals());
+  GATELOG_ASSIGN_OR_RETURN(std::vector<ports::Registration> registrations,
+                           store->registry().Load());
+  GATELOG_ASSIGN_OR_RETURN(std::vector<ports::LogState> states, store->events().LoadLogStates());
+  GATELOG_ASSIGN_OR_RETURN(std::vector<ports::LogTotals> totals, store->events().ReadTotals());
   readers = std::make_unique<Worker>(config.store_readers);
-  ingest = std::make_unique<core::Ingest>(*store, *writer, loop, core::Ingest::Options{});
-  reader = std::make_unique<core::EventReader>(*store, *readers, clock);
+  ingest = std::make_unique<core::Ingest>(store->events(), *writer, loop, core::Ingest::Options{});
+  reader = std::make_unique<core::EventReader>(store->events(), *readers, clock);
   ingest->OnCommitted([this](std::uint64_t seq) { reader->OnCommitted(seq); });
   terminals = std::make_unique<terminal::TerminalDialer>(loop.context(), DialerOptions(config));
   fleet =
@@ -216,17 +207,17 @@ absl::Status Gateway::Parts::MakeCore() {
                                                        .registry_worker = *registry_worker,
                                                        .clock = clock,
                                                        .dialers = {{"terminal", terminals.get()}},
-                                                       .registry = *registry,
+                                                       .registry = store->registry(),
                                                        .ingest = *ingest,
                                                        .live = live,
                                                        .status = status},
                                     FleetOptions(config));
   access = std::make_unique<core::LogAccess>(loop, *fleet, *reader, core::LogAccess::Options{});
   sealing = std::make_unique<core::Sealing>(
-      *store, *writer, loop, *std::move(seal_key), HeadKeepers(config),
+      store->evidence(), *writer, loop, *std::move(seal_key), HeadKeepers(config),
       core::Sealing::Options{.interval = config.seal_interval});
   retention = std::make_unique<core::Retention>(
-      *store, *writer, loop, clock,
+      store->retention(), *writer, loop, clock,
       core::Retention::Options{.events_days = config.retention_events_days,
                                .images_days = config.retention_images_days,
                                .people_days = config.retention_people_days});
@@ -261,8 +252,8 @@ absl::Status Gateway::Parts::ServeGrpc() {
   tna_service = std::make_unique<api::TnaService>(loop, *access);
   events_service = std::make_unique<api::EventsService>(*reader);
   devices_service = std::make_unique<api::DevicesService>(loop, *fleet, clock);
-  store_service =
-      std::make_unique<api::StoreService>(*upkeep, *upkeep_worker, loop, *sealing, *retention);
+  store_service = std::make_unique<api::StoreService>(store->upkeep(), *upkeep_worker, loop,
+                                                      *sealing, *retention);
   api::GrpcServer::Options options;
   GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(config.grpc_address));
   options.health = {

@@ -26,6 +26,7 @@ Invocation ParseCommandLine(int argc, char** argv) {
   std::string grpc;
   std::string http;
   std::string log_level;
+  std::string store;
   bool print_config = false;
   CLI::App app(
       "gatelogd keeps the link to every terminal, stores each of their events exactly once and "
@@ -34,6 +35,9 @@ Invocation ParseCommandLine(int argc, char** argv) {
   app.set_version_flag("--version", std::string("gatelogd ") + kVersion);
   app.add_option("--config", file, "Configuration file, TOML");
   app.add_option("--data-dir", data_dir, "Folder of the store and the certificates");
+  app.add_option("--store", store,
+                 "Store in a PostgreSQL database, postgresql://USER@HOST/DATABASE (default: SQLite "
+                 "in the data directory)");
   app.add_option("--grpc", grpc, "Where gRPC clients connect, HOST:PORT");
   app.add_option("--http", http, "Where /metrics, /healthz and /readyz are served, HOST:PORT");
   app.add_option("--log-level", log_level, "trace, debug, info, warn or error");
@@ -57,6 +61,7 @@ Invocation ParseCommandLine(int argc, char** argv) {
     return {std::nullopt, kExitUsage};
   }
   if (!data_dir.empty()) config->data_dir = data_dir;
+  if (!store.empty()) config->store_url = store;
   if (!grpc.empty()) config->grpc_address = grpc;
   if (!http.empty()) config->http_address = http;
   if (!log_level.empty()) config->log_level = log_level;

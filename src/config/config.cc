@@ -197,10 +197,14 @@ const std::vector<Setting>& Settings() {
       Count("metrics.devices_max", &Config::metrics_devices_max, 0, 20'000,
             "With more devices than this, /metrics has no series for each of them, only those over "
             "all."),
+      Text("store.url", &Config::store_url,
+           "PostgreSQL database of the store, postgresql://USER@HOST:PORT/DATABASE; also as "
+           "GATELOG_STORE. A password is best kept in ~/.pgpass. Empty: SQLite in the data "
+           "directory."),
       Count("store.readers", &Config::store_readers, 1, 64,
             "Reads of the store that can run at once."),
       Count("store.cache_mib", &Config::store_cache_mib, 1, 65'536,
-            "Page cache of the store's writer, in MiB."),
+            "Page cache of a SQLite store's writer, in MiB."),
       Count("retention.events_days", &Config::retention_events_days, 0, 36'500,
             "Days that events are kept, from their arrival on, and their images with them; 0: for "
             "ever."),
@@ -247,6 +251,8 @@ absl::StatusOr<Config> Load(const std::string& file,
       GATELOG_RETURN_IF_ERROR(Apply(setting, value, name, config));
     }
   }
+  // As the flag is called.
+  if (const char* url = environment("GATELOG_STORE"); url != nullptr) config.store_url = url;
   if (config.data_dir.empty()) config.data_dir = DefaultDataDir(environment);
   if (config.device_reconnect_min > config.device_reconnect_max) {
     return absl::InvalidArgumentError(

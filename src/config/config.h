@@ -30,6 +30,7 @@ struct Config {
   std::uint32_t device_image_reads = 64;
   std::chrono::milliseconds device_clock_drift_max{60'000};
   std::uint32_t metrics_devices_max = 1'000;
+  std::string store_url;
   std::uint32_t store_readers = 4;
   std::uint32_t store_cache_mib = 64;
   std::uint32_t retention_events_days = 0;

@@ -2,12 +2,15 @@
 
 #include <memory>
 
+#include "store/postgres/postgres_registry.h"
+#include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_registry.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tests/conformance/event_store_conformance.h"
 #include "tests/conformance/retention_store_conformance.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/moved_clock.h"
+#include "tests/support/postgres_server.h"
 #include "tests/support/temp_directory.h"
 
 namespace gatelog::testing {
@@ -63,6 +66,34 @@ class Sqlite final : public StoreUnderTest {
   std::unique_ptr<store::SqliteRegistry> registry_;
 };
 
+class Postgres final : public StoreUnderTest {
+ public:
+  Postgres() { Open(); }
+
+  ports::EventStore& store() override { return *store_; }
+  ports::DeviceRegistry& registry() override { return *registry_; }
+  bool durable() const override { return true; }
+  void Reopen() override {
+    registry_.reset();
+    store_.reset();
+    Open();
+  }
+
+ private:
+  void Open() {
+    // Small, so that the suite goes through segments.
+    constexpr std::uint64_t kSegmentEvents = 250;
+    auto opened = postgres::PostgresStore::Open({.url = url_, .segment_events = kSegmentEvents});
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+    registry_ = std::make_unique<postgres::PostgresRegistry>(*store_);
+  }
+
+  const std::string url_ = PostgresServer::Shared().NewDatabase();
+  std::unique_ptr<postgres::PostgresStore> store_;
+  std::unique_ptr<postgres::PostgresRegistry> registry_;
+};
+
 // So small that every test goes through many segments, open ones, full ones and closed ones, and
 // that most lists are in parts.
 constexpr store::IndexShape kSmallSegments = {
@@ -71,7 +102,8 @@ constexpr store::IndexShape kSmallSegments = {
 const auto kKinds = ::testing::Values(
     StoreKind{"Memory", [] { return std::make_unique<Memory>(); }},
     StoreKind{"Sqlite", [] { return std::make_unique<Sqlite>(); }},
-    StoreKind{"SqliteSmallSegments", [] { return std::make_unique<Sqlite>(kSmallSegments); }});
+    StoreKind{"SqliteSmallSegments", [] { return std::make_unique<Sqlite>(kSmallSegments); }},
+    StoreKind{"Postgres", [] { return std::make_unique<Postgres>(); }});
 const auto kName = [](const ::testing::TestParamInfo<StoreKind>& kind) { return kind.param.name; };
 
 }  // namespace

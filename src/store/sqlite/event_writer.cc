@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "store/sqlite/batch_check.h"
+#include "ports/batch_check.h"
 #include "store/sqlite/image_tables.h"
 #include "store/sqlite/log_state_table.h"
 
@@ -77,7 +77,7 @@ evidence::GapEntry GapEntryOf(const model::Gap& gap, ChainWriter& chain) {
 
 absl::Status EventWriter::Write(const ports::Batch& batch, std::uint64_t& seq,
                                 absl::Status& refusal) {
-  refusal = CheckBatch(batch);
+  refusal = ports::CheckBatch(batch);
   if (!refusal.ok()) return absl::OkStatus();
   model::Generation generation = 0;
   GATELOG_RETURN_IF_ERROR(CheckFence(batch, generation, refusal));
@@ -233,7 +233,7 @@ absl::StatusOr<const PeopleOfEvents::Row*> EventWriter::PersonOf(const model::Ev
 }
 
 absl::Status EventWriter::WriteImages(const ports::ImageBatch& batch, absl::Status& refusal) {
-  refusal = CheckImageBatch(batch);
+  refusal = ports::CheckImageBatch(batch);
   if (!refusal.ok()) return absl::OkStatus();
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,

@@ -1,4 +1,4 @@
-#include "store/sqlite/batch_check.h"
+#include "ports/batch_check.h"
 
 #include <algorithm>
 #include <vector>
@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 
-namespace gatelog::store {
+namespace gatelog::ports {
 namespace {
 
 absl::Status Invalid(model::DeviceId log_device, const std::string& what) {
@@ -14,8 +14,8 @@ absl::Status Invalid(model::DeviceId log_device, const std::string& what) {
       absl::StrCat("A batch of log device ", log_device, " ", what, "."));
 }
 
-absl::Status CheckState(const ports::Batch& batch) {
-  const ports::LogState& after = batch.after;
+absl::Status CheckState(const Batch& batch) {
+  const LogState& after = batch.after;
   if (after.log_device != batch.log_device)
     return Invalid(batch.log_device, "names another one in its state");
   const bool opens = after.epoch == batch.expected_epoch + 1;
@@ -38,8 +38,7 @@ struct Range {
   model::EventId last;
 };
 
-absl::Status CheckGaps(const ports::Batch& batch, model::EventId lower,
-                       std::vector<Range>& ranges) {
+absl::Status CheckGaps(const Batch& batch, model::EventId lower, std::vector<Range>& ranges) {
   for (const model::Gap& gap : batch.gaps) {
     if (gap.log_device != batch.log_device || gap.epoch != batch.after.epoch) {
       return Invalid(batch.log_device, "has a gap of another log or epoch");
@@ -62,7 +61,7 @@ absl::Status CheckGaps(const ports::Batch& batch, model::EventId lower,
 
 }  // namespace
 
-absl::Status CheckBatch(const ports::Batch& batch) {
+absl::Status CheckBatch(const Batch& batch) {
   GATELOG_RETURN_IF_ERROR(CheckState(batch));
   const bool opens = batch.after.epoch != batch.expected_epoch;
   const model::EventId lower = opens ? batch.after.epoch_first : batch.expected_next;
@@ -89,7 +88,7 @@ absl::Status CheckBatch(const ports::Batch& batch) {
   return absl::OkStatus();
 }
 
-absl::Status CheckImageBatch(const ports::ImageBatch& batch) {
+absl::Status CheckImageBatch(const ImageBatch& batch) {
   if (batch.epoch == 0) return Invalid(batch.log_device, "of images names no epoch");
   if (batch.image_next < batch.expected_image_next) {
     return Invalid(batch.log_device, absl::StrCat("of images goes back to ID ", batch.image_next));
@@ -102,4 +101,4 @@ absl::Status CheckImageBatch(const ports::ImageBatch& batch) {
   return absl::OkStatus();
 }
 
-}  // namespace gatelog::store
+}  // namespace gatelog::ports

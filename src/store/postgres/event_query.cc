@@ -1,0 +1,238 @@
+#include "store/postgres/event_query.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/status_macros.h"
+#include "model/event.h"
+#include "store/postgres/event_filter.h"
+#include "store/postgres/event_writer.h"
+
+namespace gatelog::postgres {
+namespace {
+
+constexpr char kColumns[] = "seq, log_device, epoch, arrival_ms, phase, flags, payload";
+
+absl::StatusOr<ports::StoredEvent> EventOfRow(const Connection& connection, const Result& rows,
+                                              int row) {
+  ports::StoredEvent stored;
+  stored.seq = static_cast<std::uint64_t>(rows.Integer(row, 0));
+  stored.log_device = static_cast<model::DeviceId>(rows.Integer(row, 1));
+  stored.epoch = static_cast<model::Epoch>(rows.Integer(row, 2));
+  stored.arrival = Timestamp(std::chrono::milliseconds(rows.Integer(row, 3)));
+  stored.phase = static_cast<ports::Phase>(rows.Integer(row, 4));
+  stored.erased = (rows.Integer(row, 5) & kFlagErased) != 0;
+  absl::StatusOr<model::Event> event = model::ParseEvent(rows.Bytes(row, 6));
+  if (!event.ok()) {
+    return absl::DataLossError(absl::StrCat("The store in the ", connection.name(),
+                                            " is damaged (event ", stored.seq, ": ",
+                                            event.status().message(), "); restore a backup."));
+  }
+  stored.event = *std::move(event);
+  return stored;
+}
+
+// Whether a segment may have an event of the filter's times.
+bool TimesMeet(const ports::EventFilter& wanted, const Segment& segment) {
+  if (!segment.indexed) return true;
+  const auto milliseconds = [](Timestamp time) { return time.time_since_epoch().count(); };
+  if (wanted.from_s != 0 && segment.timestamp_max < wanted.from_s) return false;
+  if (wanted.to_s != 0 && segment.timestamp_min >= wanted.to_s) return false;
+  if (wanted.arrival_from != Timestamp{} &&
+      segment.arrival_max < milliseconds(wanted.arrival_from)) {
+    return false;
+  }
+  return wanted.arrival_to == Timestamp{} || segment.arrival_min < milliseconds(wanted.arrival_to);
+}
+
+// One read on its way through the segments.
+class Reading {
+ public:
+  Reading(Connection& connection, const ports::EventQuery& query, Filter filter)
+      : connection_(connection), query_(query), filter_(std::move(filter)) {}
+
+  // Adds to the page what matches of [first, last] in the segment. True: the page is full, or
+  // enough was looked at.
+  absl::StatusOr<bool> Read(const Segment& segment, std::uint64_t first, std::uint64_t last,
+                            ports::EventPage& page) {
+    const bool newest_first = query_.order == ports::Order::kNewestFirst;
+    const bool in_memory = IsInMemory(segment);
+    // A stretch at a time, so that a read which finds little comes to an end.
+    const bool bounded = !in_memory && !Leads(segment);
+    while (first <= last) {
+      std::uint64_t from = first;
+      std::uint64_t to = last;
+      if (bounded && last - first >= ports::kLookedAtMax) {
+        newest_first ? from = last - ports::kLookedAtMax + 1 : to = first + ports::kLookedAtMax - 1;
+      }
+      GATELOG_RETURN_IF_ERROR(in_memory ? SelectFound(segment, from, to, page)
+                                        : Select(segment, from, to, page));
+      if (page.events.size() == query_.limit) {
+        page.more = true;
+        page.seq_reached = page.events.back().seq;
+        return true;
+      }
+      if (bounded) looked_at_ += to - from + 1;
+      if (looked_at_ >= ports::kLookedAtMax) {
+        page.more = true;
+        page.seq_reached = newest_first ? from : to;
+        return true;
+      }
+      newest_first ? last = from - 1 : first = to + 1;
+    }
+    return false;
+  }
+
+ private:
+  // Whether the filter's path leads to its events past all others.
+  bool Leads(const Segment& segment) const {
+    switch (filter_.path) {
+      case Path::kAll:
+        return filter_.conditions.empty();
+      case Path::kLog:
+        return true;
+      case Path::kCodes:
+        return segment.indexed && filter_.exact;
+      default:
+        return segment.indexed;
+    }
+  }
+
+  // Whether the segment's tail can tell which events match.
+  bool IsInMemory(const Segment& segment) const {
+    return !segment.indexed && segment.tail != nullptr && query_.filter.cards.empty() &&
+           !filter_.conditions.empty();
+  }
+
+  absl::Status SelectFound(const Segment& segment, std::uint64_t first, std::uint64_t last,
+                           ports::EventPage& page) {
+    const bool newest_first = query_.order == ports::Order::kNewestFirst;
+    const std::vector<std::size_t> places =
+        segment.tail->Search({query_.filter, filter_.people}, first - segment.first,
+                             last - segment.first, newest_first, query_.limit - page.events.size());
+    if (places.empty()) return absl::OkStatus();
+    std::vector<std::int64_t> seqs;
+    seqs.reserve(places.size());
+    for (const std::size_t place : places) {
+      seqs.push_back(static_cast<std::int64_t>(segment.first + place));
+    }
+    GATELOG_ASSIGN_OR_RETURN(
+        const Result rows,
+        connection_.Query(absl::StrCat("SELECT ", kColumns, " FROM ", PartitionOf(segment),
+                                       " WHERE seq = ANY($1::bigint[]) ORDER BY seq",
+                                       newest_first ? " DESC" : ""),
+                          Params().AddNumbers(seqs), query_.stop));
+    return TakeRows(rows, page);
+  }
+
+  absl::Status TakeRows(const Result& rows, ports::EventPage& page) {
+    page.events.reserve(page.events.size() + static_cast<std::size_t>(rows.rows()));
+    for (int row = 0; row < rows.rows(); ++row) {
+      GATELOG_ASSIGN_OR_RETURN(ports::StoredEvent event, EventOfRow(connection_, rows, row));
+      page.events.push_back(std::move(event));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Select(const Segment& segment, std::uint64_t first, std::uint64_t last,
+                      ports::EventPage& page) {
+    const std::string table = PartitionOf(segment);
+    std::vector<std::string> conditions = filter_.conditions;
+    Params params = filter_.params;
+    const auto add = [&](const char* condition, std::uint64_t number) {
+      params.Add(static_cast<std::int64_t>(number));
+      conditions.push_back(absl::StrCat(condition, params.last()));
+    };
+    add("seq >= ", first);
+    add("seq <= ", last);
+    const bool by_key = filter_.path == Path::kLog;
+    if (by_key) {
+      if (first > segment.first) {
+        GATELOG_RETURN_IF_ERROR(AddEdge(table, first - 1, false, conditions, params));
+      }
+      if (last + 1 < segment.end) {
+        GATELOG_RETURN_IF_ERROR(AddEdge(table, last + 1, true, conditions, params));
+      }
+    }
+    const char* direction = query_.order == ports::Order::kNewestFirst ? " DESC" : "";
+    const std::string order = by_key ? absl::StrCat("epoch", direction, ", id", direction)
+                                     : absl::StrCat("seq", direction);
+    params.Add(static_cast<std::int64_t>(query_.limit - page.events.size()));
+    GATELOG_ASSIGN_OR_RETURN(
+        const Result rows,
+        connection_.Query(absl::StrCat("SELECT ", kColumns, " FROM ", table, " WHERE ",
+                                       absl::StrJoin(conditions, " AND "), " ORDER BY ", order,
+                                       " LIMIT ", params.last()),
+                          params, query_.stop));
+    return TakeRows(rows, page);
+  }
+
+  // Within one log, (epoch, ID) goes up as seq does: an event of the log at the edge of the range,
+  // or near it, is a place in the index from which to go on. That none is near says that the log
+  // has few events.
+  absl::Status AddEdge(const std::string& table, std::uint64_t seq, bool upper,
+                       std::vector<std::string>& conditions, Params& params) {
+    constexpr std::int64_t kNear = 1'000;
+    const auto edge = static_cast<std::int64_t>(seq);
+    Params near;
+    near.Add(upper ? edge : edge - kNear).Add(upper ? edge + kNear : edge);
+    near.Add(query_.filter.log_devices[0]);
+    GATELOG_ASSIGN_OR_RETURN(
+        const Result rows,
+        connection_.Query(absl::StrCat("SELECT epoch, id FROM ", table,
+                                       " WHERE seq >= $1 AND seq <= $2 AND log_device = $3 ORDER "
+                                       "BY seq",
+                                       upper ? "" : " DESC", " LIMIT 1"),
+                          near, query_.stop));
+    if (rows.rows() == 0) return absl::OkStatus();
+    params.Add(rows.Integer(0, 0));
+    const std::string epoch = params.last();
+    params.Add(rows.Integer(0, 1));
+    conditions.push_back(
+        absl::StrCat("(epoch, id) ", upper ? "<" : ">", " (", epoch, ", ", params.last(), ")"));
+    return absl::OkStatus();
+  }
+
+  Connection& connection_;
+  const ports::EventQuery& query_;
+  const Filter filter_;
+  std::uint64_t looked_at_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<ports::EventPage> ReadEvents(Connection& connection, const Segments& segments,
+                                            const ports::EventQuery& query, SeqRange visible) {
+  if (query.limit == 0 || query.limit > ports::kQueryLimitMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("A page has 1 to ", ports::kQueryLimitMax, " events, not ", query.limit, "."));
+  }
+  if (query.stop.stop_requested()) return absl::CancelledError("The read was given up.");
+  const bool newest_first = query.order == ports::Order::kNewestFirst;
+  const std::uint64_t after = std::max(query.after_seq, visible.first - 1);
+  std::uint64_t newest = visible.last;
+  if (query.before_seq != 0) newest = std::min(newest, query.before_seq - 1);
+
+  ports::EventPage page;
+  page.seq_reached = newest_first ? after + 1 : std::max(newest, after);
+  if (newest <= after) return page;
+  GATELOG_ASSIGN_OR_RETURN(Filter filter, FilterOf(connection, query.filter, query.stop));
+  if (!filter.possible) return page;
+
+  std::vector<Segment> found = segments.Between(after + 1, newest);
+  if (newest_first) std::reverse(found.begin(), found.end());
+  Reading reading(connection, query, std::move(filter));
+  for (const Segment& segment : found) {
+    if (!TimesMeet(query.filter, segment)) continue;
+    GATELOG_ASSIGN_OR_RETURN(const bool done,
+                             reading.Read(segment, std::max(segment.first, after + 1),
+                                          std::min(segment.end - 1, newest), page));
+    if (done) return page;
+  }
+  return page;
+}
+
+}  // namespace gatelog::postgres

@@ -1,0 +1,353 @@
+#include "store/postgres/event_writer.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "ports/batch_check.h"
+
+namespace gatelog::postgres {
+namespace {
+
+constexpr std::size_t kPeopleCachedMax = 200'000;
+
+constexpr int kEventColumns = 17;
+constexpr char kEventColumnNames[] =
+    "seq, arrival_ms, timestamp, log_device, epoch, id, device, entity, temperature, code, person, "
+    "sub_code, tna_key, flags, phase, card, payload";
+
+bool OpensEpoch(const ports::Batch& batch) { return batch.after.epoch != batch.expected_epoch; }
+
+std::uint8_t FlagsOf(const model::Event& event) {
+  return static_cast<std::uint8_t>((event.has_image ? kFlagHasImage : 0) |
+                                   (event.changed_on_device ? kFlagChangedOnDevice : 0));
+}
+
+// The columns that hold these numbers are narrower than the port's.
+absl::Status CheckWidths(const ports::Batch& batch) {
+  if (batch.after.epoch > std::numeric_limits<std::int32_t>::max()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Log device ", batch.log_device, " has had too many epochs."));
+  }
+  for (const model::Event& event : batch.events) {
+    if (event.code > std::numeric_limits<std::uint16_t>::max() ||
+        event.sub_code > std::numeric_limits<std::uint8_t>::max() ||
+        event.tna_key > std::numeric_limits<std::uint8_t>::max()) {
+      return absl::InvalidArgumentError(absl::StrCat("Event ", event.id, " of log device ",
+                                                     batch.log_device,
+                                                     " has a code or key that no device has."));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckFence(const ports::Batch& batch, const LogPosition& position) {
+  if (position.epoch == batch.expected_epoch && position.next == batch.expected_next) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("Log device ", batch.log_device, " stands at epoch ", position.epoch,
+                   ", next ID ", position.next, ", not at epoch ", batch.expected_epoch,
+                   ", next ID ", batch.expected_next, "."));
+}
+
+TailEvent TailEventOf(const ports::Batch& batch, const model::Event& event, std::int32_t person) {
+  return {.arrival_ms = batch.arrival.time_since_epoch().count(),
+          .log_device = batch.log_device,
+          .epoch = batch.after.epoch,
+          .id = event.id,
+          .timestamp = event.timestamp,
+          .device = event.device,
+          .entity = event.entity_id,
+          .temperature = event.temperature,
+          .person = person,
+          .code = static_cast<std::uint16_t>(event.code),
+          .sub_code = static_cast<std::uint8_t>(event.sub_code),
+          .tna_key = static_cast<std::uint8_t>(event.tna_key),
+          .flags = FlagsOf(event),
+          .phase = static_cast<std::uint8_t>(event.id < batch.live_from ? ports::Phase::kBacklog
+                                                                        : ports::Phase::kLive)};
+}
+
+void AddEventRow(std::uint64_t seq, const TailEvent& header, const model::Event& event,
+                 BinaryRows& rows) {
+  rows.BeginRow(kEventColumns);
+  rows.AddInt64(static_cast<std::int64_t>(seq));
+  rows.AddInt64(header.arrival_ms);
+  rows.AddInt64(header.timestamp);
+  rows.AddInt32(header.log_device);
+  rows.AddInt32(header.epoch);
+  rows.AddInt32(header.id);
+  rows.AddInt32(header.device);
+  rows.AddInt32(header.entity);
+  rows.AddInt32(header.temperature);
+  rows.AddInt32(header.code);
+  if (header.person == 0) {
+    rows.AddNull();
+  } else {
+    rows.AddInt32(header.person);
+  }
+  rows.AddInt16(header.sub_code);
+  rows.AddInt16(header.tna_key);
+  rows.AddInt16(header.flags);
+  rows.AddInt16(header.phase);
+  rows.AddBytes(model::CardNumber(event.payload));
+  rows.AddBytes(event.payload);
+}
+
+}  // namespace
+
+absl::Status EventWriter::Load(std::uint64_t last_seq) {
+  GATELOG_ASSIGN_OR_RETURN(positions_, ReadPositions(connection_));
+  anchors_.Set({});
+  GATELOG_ASSIGN_OR_RETURN(const std::vector<ports::LogState> states,
+                           ReadLogStates(connection_, anchors_));
+  AnchorCache::Logs anchors;
+  for (const ports::LogState& state : states) {
+    // How many are unsaved is not known: they are written with the next batch, then.
+    anchors[state.log_device] = {state.epoch, state.next, state.anchors, model::kAnchorCount};
+  }
+  anchors_.Set(std::move(anchors));
+  committed_seq_ = last_seq_ = last_seq;
+  const std::vector<Segment> segments = segments_.All();
+  open_ = segments.empty() ? Segment{} : segments.back();
+  people_.clear();
+  OnRolledBack();
+  return absl::OkStatus();
+}
+
+std::vector<EventWriter::Accepted> EventWriter::Accept(std::span<const ports::Batch> batches,
+                                                       std::vector<absl::Status>& refusals) {
+  std::vector<Accepted> accepted;
+  std::unordered_map<model::DeviceId, LogPosition> moved;  // by this commit
+  refusals.assign(batches.size(), absl::OkStatus());
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    const ports::Batch& batch = batches[i];
+    LogPosition position;
+    if (const auto known = positions_.find(batch.log_device); known != positions_.end()) {
+      position = known->second;
+    }
+    if (const auto now = moved.find(batch.log_device); now != moved.end()) position = now->second;
+    refusals[i] = ports::CheckBatch(batch);
+    if (refusals[i].ok()) refusals[i] = CheckWidths(batch);
+    if (refusals[i].ok()) refusals[i] = CheckFence(batch, position);
+    if (!refusals[i].ok()) continue;
+    accepted.push_back({&batch, position});
+    moved[batch.log_device] = {batch.after.epoch, batch.after.next, batch.after.generation};
+  }
+  return accepted;
+}
+
+void EventWriter::Collect(const std::vector<Accepted>& accepted) {
+  updates_.clear();
+  new_anchors_.clear();
+  std::unordered_map<model::DeviceId, std::size_t> places;
+  for (const auto& [batch, before] : accepted) {
+    const auto [place, added] = places.try_emplace(batch->log_device, updates_.size());
+    if (added) updates_.push_back({.before = before});
+    LogUpdate& update = updates_[place->second];
+    update.after = &batch->after;
+    CollectAnchors(*batch, update);
+    if (OpensEpoch(*batch)) {
+      update.opened = true;
+      update.images_absent += std::exchange(update.images_unsettled, 0);
+    }
+    update.events += batch->events.size();
+    for (const model::Event& event : batch->events) {
+      if (!event.has_image) continue;
+      ++update.images_wanted;
+      ++update.images_unsettled;
+    }
+    update.gaps += batch->gaps.size();
+    for (const model::Gap& gap : batch->gaps) {
+      update.missing += std::uint64_t{gap.last} - gap.first + 1;
+    }
+  }
+}
+
+void EventWriter::CollectAnchors(const ports::Batch& batch, LogUpdate& update) {
+  const auto [place, first] = new_anchors_.try_emplace(batch.log_device);
+  AnchorCache::Kept& kept = place->second;
+  if (first) {
+    std::optional<AnchorCache::Kept> known = anchors_.Find(batch.log_device);
+    update.saves_anchors = !known;
+    if (known) kept = *std::move(known);
+  }
+  const Anchors found = AnchorsAfter(kept.anchors, batch);
+  kept.unsaved += batch.events.size() + batch.gaps.size();
+  if (OpensEpoch(batch) || found != batch.after.anchors || kept.unsaved >= model::kAnchorCount) {
+    update.saves_anchors = true;
+  }
+  if (update.saves_anchors) kept.unsaved = 0;
+  kept.anchors = batch.after.anchors;
+  kept.epoch = batch.after.epoch;
+  kept.next = batch.after.next;
+}
+
+absl::StatusOr<bool> EventWriter::Write(std::span<const ports::Batch> batches,
+                                        std::vector<absl::Status>& refusals) {
+  std::vector<Accepted> accepted = Accept(batches, refusals);
+  if (std::any_of(refusals.begin(), refusals.end(), absl::IsFailedPrecondition)) {
+    // What is refused, is by what the store holds.
+    GATELOG_ASSIGN_OR_RETURN(positions_, ReadPositions(connection_));
+    accepted = Accept(batches, refusals);
+  }
+  if (accepted.empty()) return false;
+  Collect(accepted);
+  GATELOG_RETURN_IF_ERROR(FindPeople(accepted));
+  GATELOG_RETURN_IF_ERROR(WriteEvents(accepted));
+  for (const Accepted& one : accepted) {
+    if (OpensEpoch(*one.batch)) GATELOG_RETURN_IF_ERROR(WriteEpoch(one));
+    GATELOG_RETURN_IF_ERROR(WriteGaps(*one.batch));
+  }
+  GATELOG_ASSIGN_OR_RETURN(const bool fenced, WriteLogs(connection_, updates_));
+  if (fenced) return true;
+  return absl::AbortedError(
+      absl::StrCat("Somebody else has written to the store in the ", connection_.name(), "."));
+}
+
+absl::Status EventWriter::FindPeople(const std::vector<Accepted>& accepted) {
+  std::vector<std::string> unknown;
+  for (const Accepted& one : accepted) {
+    for (const model::Event& event : one.batch->events) {
+      if (event.user_id.empty() || people_.contains(event.user_id)) continue;
+      unknown.push_back(event.user_id);
+    }
+  }
+  if (unknown.empty()) return absl::OkStatus();
+  std::sort(unknown.begin(), unknown.end());
+  unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
+  const auto take = [this](const Result& rows) {
+    for (int row = 0; row < rows.rows(); ++row) {
+      people_.emplace(rows.Bytes(row, 1), static_cast<std::int32_t>(rows.Integer(row, 0)));
+    }
+  };
+  GATELOG_ASSIGN_OR_RETURN(
+      const Result known,
+      connection_.Query("SELECT p.id, p.user_id FROM unnest($1::bytea[]) AS u(user_id) JOIN "
+                        "gatelog.person AS p ON p.user_id = u.user_id",
+                        Params().AddBytesList(unknown)));
+  take(known);
+  std::erase_if(unknown, [this](const std::string& user) { return people_.contains(user); });
+  if (unknown.empty()) return absl::OkStatus();
+  GATELOG_ASSIGN_OR_RETURN(
+      const Result added,
+      connection_.Query("INSERT INTO gatelog.person (user_id) SELECT unnest($1::bytea[]) "
+                        "RETURNING id, user_id",
+                        Params().AddBytesList(unknown)));
+  take(added);
+  new_people_ = std::move(unknown);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Segment> EventWriter::OpenSegment() {
+  if (last_seq_ + 1 < open_.end) return open_;
+  open_ = {.first = last_seq_ + 1, .end = last_seq_ + 1 + segment_events_};
+  GATELOG_RETURN_IF_ERROR(CreateSegment(connection_, open_));
+  open_.tail = std::make_shared<Tail>(segment_events_);
+  new_segments_.push_back(open_);
+  return open_;
+}
+
+absl::Status EventWriter::WriteEvents(const std::vector<Accepted>& accepted) {
+  BinaryRows rows;
+  std::optional<Segment> segment;
+  const auto flush = [&]() -> absl::Status {
+    if (!segment) return absl::OkStatus();
+    return connection_.CopyIn(absl::StrCat("COPY ", PartitionOf(*segment), " (", kEventColumnNames,
+                                           ") FROM STDIN (FORMAT binary)"),
+                              rows.Finish());
+  };
+  for (const Accepted& one : accepted) {
+    for (const model::Event& event : one.batch->events) {
+      if (!segment || last_seq_ + 1 == segment->end) {
+        GATELOG_RETURN_IF_ERROR(flush());
+        GATELOG_ASSIGN_OR_RETURN(segment, OpenSegment());
+        rows = BinaryRows();
+        tail_rows_.push_back({std::const_pointer_cast<Tail>(segment->tail), {}});
+      }
+      const std::int32_t person = event.user_id.empty() ? 0 : people_.at(event.user_id);
+      const TailEvent header = TailEventOf(*one.batch, event, person);
+      AddEventRow(++last_seq_, header, event, rows);
+      tail_rows_.back().events.push_back(header);
+    }
+  }
+  return flush();
+}
+
+absl::Status EventWriter::WriteEpoch(const Accepted& accepted) {
+  const ports::Batch& batch = *accepted.batch;
+  // The epoch that ends keeps where it stood.
+  GATELOG_RETURN_IF_ERROR(
+      connection_
+          .Query("UPDATE gatelog.epoch SET next = $3, generation = $4 WHERE log_device = $1 AND "
+                 "epoch = $2",
+                 Params()
+                     .Add(batch.log_device)
+                     .Add(batch.expected_epoch)
+                     .Add(accepted.before.next)
+                     .Add(static_cast<std::int64_t>(accepted.before.generation)))
+          .status());
+  return connection_
+      .Query(
+          "INSERT INTO gatelog.epoch (log_device, epoch, first, generation, opened_ms) VALUES "
+          "($1, $2, $3, $4, $5)",
+          Params()
+              .Add(batch.log_device)
+              .Add(batch.after.epoch)
+              .Add(batch.after.epoch_first)
+              .Add(static_cast<std::int64_t>(batch.after.generation))
+              .Add(batch.arrival.time_since_epoch().count()))
+      .status();
+}
+
+absl::Status EventWriter::WriteGaps(const ports::Batch& batch) {
+  for (const model::Gap& gap : batch.gaps) {
+    GATELOG_RETURN_IF_ERROR(
+        connection_
+            .Query("INSERT INTO gatelog.gap VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                   Params()
+                       .Add(gap.log_device)
+                       .Add(gap.epoch)
+                       .Add(gap.first)
+                       .Add(gap.last)
+                       .Add(static_cast<int>(gap.reason))
+                       .Add(gap.found.time_since_epoch().count())
+                       .AddBytes(gap.raw))
+            .status());
+  }
+  return absl::OkStatus();
+}
+
+void EventWriter::OnCommitted() {
+  for (const LogUpdate& update : updates_) {
+    const ports::LogState& after = *update.after;
+    positions_[after.log_device] = {after.epoch, after.next, after.generation};
+  }
+  anchors_.Add(std::move(new_anchors_));
+  // The list of segments first, so that whoever sees an event finds its segment.
+  for (const Segment& segment : new_segments_) segments_.Add(segment);
+  for (const TailRows& rows : tail_rows_) {
+    if (rows.tail) rows.tail->Add(rows.events);
+  }
+  committed_seq_ = last_seq_;
+  new_people_.clear();
+  OnRolledBack();
+  if (people_.size() > kPeopleCachedMax) people_.clear();
+}
+
+void EventWriter::OnRolledBack() {
+  for (const std::string& user_id : new_people_) people_.erase(user_id);
+  new_people_.clear();
+  new_anchors_.clear();
+  updates_.clear();
+  tail_rows_.clear();
+  new_segments_.clear();
+  last_seq_ = committed_seq_;
+  const std::vector<Segment> segments = segments_.All();
+  open_ = segments.empty() ? Segment{} : segments.back();
+}
+
+}  // namespace gatelog::postgres

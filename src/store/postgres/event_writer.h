@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "ports/event_store.h"
+#include "store/postgres/connection.h"
+#include "store/postgres/log_table.h"
+#include "store/postgres/segments.h"
+
+namespace gatelog::postgres {
+
+// Bits of event.flags.
+inline constexpr std::int64_t kFlagHasImage = 1;
+inline constexpr std::int64_t kFlagChangedOnDevice = 2;
+inline constexpr std::int64_t kFlagErased = 4;
+
+// Writes batches into the transaction that is open on the writer's connection. One thread at a
+// time; does not outlive the connection.
+//
+// It knows where every log stands, so that a fence costs no question: the statement that writes a
+// log's state holds the fence once more, and if the store was changed behind the writer's back the
+// transaction changes nothing.
+class EventWriter {
+ public:
+  // `segments` and `anchors` outlive the writer; a new one has `segment_events` events.
+  EventWriter(Connection& connection, Segments& segments, AnchorCache& anchors,
+              std::uint64_t segment_events)
+      : connection_(connection),
+        segments_(segments),
+        anchors_(anchors),
+        segment_events_(segment_events) {}
+
+  // Once the tables are there, and before anything else: `last_seq` is the newest in the store.
+  absl::Status Load(std::uint64_t last_seq);
+
+  // Writes what of the batches is not refused; `refusals` has one status for each. False: nothing
+  // is to be committed. kAborted: somebody else has written to the store; drop the transaction,
+  // Load, and try again.
+  absl::StatusOr<bool> Write(std::span<const ports::Batch> batches,
+                             std::vector<absl::Status>& refusals);
+
+  // The newest seq, with what Write has added.
+  std::uint64_t last_seq() const { return last_seq_; }
+
+  // To be called at the end of every transaction; what was committed is seen by reads from here
+  // on, if they ask for its seq.
+  void OnCommitted();
+  void OnRolledBack();
+
+ private:
+  struct Accepted {
+    const ports::Batch* batch;
+    LogPosition before;
+  };
+
+  std::vector<Accepted> Accept(std::span<const ports::Batch> batches,
+                               std::vector<absl::Status>& refusals);
+  void Collect(const std::vector<Accepted>& accepted);
+  void CollectAnchors(const ports::Batch& batch, LogUpdate& update);
+  absl::Status FindPeople(const std::vector<Accepted>& accepted);
+  absl::Status WriteEvents(const std::vector<Accepted>& accepted);
+  absl::Status WriteEpoch(const Accepted& accepted);
+  absl::Status WriteGaps(const ports::Batch& batch);
+  // The segment that the next event goes into, made if it is a new one.
+  absl::StatusOr<Segment> OpenSegment();
+
+  Connection& connection_;
+  Segments& segments_;
+  AnchorCache& anchors_;
+  const std::uint64_t segment_events_;
+
+  std::unordered_map<model::DeviceId, LogPosition> positions_;
+  std::unordered_map<std::string, std::int32_t> people_;  // a cache, kPeopleCachedMax at most
+  std::uint64_t committed_seq_ = 0;
+  std::uint64_t last_seq_ = 0;
+  Segment open_;  // the newest
+
+  // Of the open transaction.
+  std::vector<LogUpdate> updates_;
+  AnchorCache::Logs new_anchors_;
+  std::vector<std::string> new_people_;
+  std::vector<Segment> new_segments_;
+  // What it adds to each segment's tail.
+  struct TailRows {
+    std::shared_ptr<Tail> tail;
+    std::vector<TailEvent> events;
+  };
+  std::vector<TailRows> tail_rows_;
+};
+
+}  // namespace gatelog::postgres

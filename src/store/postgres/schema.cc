@@ -1,0 +1,302 @@
+#include "store/postgres/schema.h"
+
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+
+namespace gatelog::postgres {
+namespace {
+
+// oid is PostgreSQL's unsigned 32-bit number: half as wide as what else would hold a device's ID.
+// user_id and card are bytes, because a text cannot hold a zero byte.
+constexpr char kTables[] = R"sql(
+CREATE TABLE gatelog.meta (
+  key text PRIMARY KEY,
+  value bigint NOT NULL
+);
+
+CREATE TABLE gatelog.person (
+  id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  user_id bytea NOT NULL
+);
+CREATE INDEX person_user ON gatelog.person USING hash (user_id);
+
+CREATE TABLE gatelog.event (
+  seq bigint NOT NULL,
+  arrival_ms bigint NOT NULL,
+  timestamp bigint NOT NULL,
+  log_device oid NOT NULL,
+  epoch integer NOT NULL,
+  id oid NOT NULL,
+  device oid NOT NULL,
+  entity oid NOT NULL,
+  temperature oid NOT NULL,
+  code integer NOT NULL,
+  person integer,
+  sub_code smallint NOT NULL,
+  tna_key smallint NOT NULL,
+  flags smallint NOT NULL,
+  phase smallint NOT NULL,
+  card bytea NOT NULL,
+  payload bytea NOT NULL
+) PARTITION BY RANGE (seq);
+
+CREATE TABLE gatelog.segment (
+  first_seq bigint PRIMARY KEY,
+  end_seq bigint NOT NULL,
+  indexed boolean NOT NULL DEFAULT false,
+  timestamp_min bigint,
+  timestamp_max bigint,
+  arrival_min bigint,
+  arrival_max bigint
+);
+
+CREATE TABLE gatelog.count_hour (
+  segment bigint NOT NULL,
+  hour integer NOT NULL,
+  code integer NOT NULL,
+  sub_code smallint NOT NULL,
+  events bigint NOT NULL,
+  PRIMARY KEY (hour, code, sub_code, segment)
+);
+
+CREATE TABLE gatelog.log_state (
+  log_device oid PRIMARY KEY,
+  epoch bigint NOT NULL,
+  epoch_first bigint NOT NULL,
+  generation bigint NOT NULL,
+  next bigint NOT NULL,
+  image_next bigint NOT NULL,
+  events bigint NOT NULL,
+  images_wanted bigint NOT NULL,
+  images bigint NOT NULL,
+  images_absent bigint NOT NULL,
+  images_unsettled bigint NOT NULL,
+  gaps bigint NOT NULL,
+  missing bigint NOT NULL
+) WITH (fillfactor = 50);
+
+CREATE TABLE gatelog.log_anchor (
+  log_device oid PRIMARY KEY,
+  epoch bigint NOT NULL,
+  next bigint NOT NULL,
+  anchors bytea NOT NULL
+) WITH (fillfactor = 50);
+
+CREATE TABLE gatelog.epoch (
+  log_device oid NOT NULL,
+  epoch bigint NOT NULL,
+  first bigint NOT NULL,
+  next bigint,
+  generation bigint NOT NULL,
+  opened_ms bigint NOT NULL,
+  PRIMARY KEY (log_device, epoch)
+);
+
+CREATE TABLE gatelog.gap (
+  log_device oid NOT NULL,
+  epoch bigint NOT NULL,
+  first bigint NOT NULL,
+  last bigint NOT NULL,
+  reason smallint NOT NULL,
+  found_ms bigint NOT NULL,
+  raw bytea NOT NULL,
+  PRIMARY KEY (log_device, epoch, first)
+);
+
+CREATE TABLE gatelog.image (
+  log_device oid NOT NULL,
+  epoch bigint NOT NULL,
+  id bigint NOT NULL,
+  timestamp bigint NOT NULL,
+  code integer NOT NULL,
+  person integer,
+  payload bytea NOT NULL,
+  PRIMARY KEY (log_device, id, epoch)
+);
+
+CREATE TABLE gatelog.image_absence (
+  log_device oid NOT NULL,
+  epoch bigint NOT NULL,
+  id bigint NOT NULL,
+  reason smallint NOT NULL,
+  found_ms bigint NOT NULL,
+  PRIMARY KEY (log_device, id, epoch)
+);
+
+CREATE TABLE gatelog.device (
+  id oid PRIMARY KEY,
+  family text NOT NULL,
+  host text NOT NULL,
+  port integer NOT NULL,
+  key bytea NOT NULL,
+  collected boolean NOT NULL,
+  monitored boolean NOT NULL
+);
+)sql";
+
+// For people and programs that read with plain SQL; the tables may change with the version, these
+// do not.
+constexpr char kViews[] = R"sql(
+CREATE VIEW gatelog.events AS
+  SELECT e.seq, e.log_device, e.epoch, e.id, to_timestamp(e.timestamp) AS time, e.timestamp,
+         e.device, e.code, e.sub_code,
+         CASE WHEN position('\x00'::bytea in p.user_id) > 0 THEN encode(p.user_id, 'escape')
+              ELSE convert_from(p.user_id, 'UTF8') END AS user_id,
+         e.entity, e.tna_key, e.flags & 1 <> 0 AS has_image, e.flags & 2 <> 0 AS changed_on_device,
+         e.temperature::bigint / 100.0 AS temperature,
+         to_timestamp(e.arrival_ms / 1000.0) AS arrival, e.arrival_ms,
+         CASE e.phase WHEN 1 THEN 'live' ELSE 'backlog' END AS phase, e.card, e.payload,
+         e.flags & 4 <> 0 AS erased
+  FROM gatelog.event AS e LEFT JOIN gatelog.person AS p ON p.id = e.person;
+
+CREATE VIEW gatelog.gaps AS
+  SELECT log_device, epoch, first, last, last - first + 1 AS records,
+         CASE reason WHEN 1 THEN 'overwritten' WHEN 2 THEN 'cleared' WHEN 3 THEN 'absent'
+                     WHEN 4 THEN 'unreadable' WHEN 5 THEN 'unverified' ELSE 'unknown' END AS reason,
+         to_timestamp(found_ms / 1000.0) AS found, found_ms, raw
+  FROM gatelog.gap;
+
+CREATE VIEW gatelog.epochs AS
+  SELECT e.log_device, e.epoch, e.first, coalesce(e.next, s.next) AS next, e.generation,
+         to_timestamp(e.opened_ms / 1000.0) AS opened, e.opened_ms
+  FROM gatelog.epoch AS e JOIN gatelog.log_state AS s ON s.log_device = e.log_device;
+
+CREATE VIEW gatelog.logs AS
+  SELECT log_device, epoch, next, events, images, gaps, missing FROM gatelog.log_state;
+
+CREATE VIEW gatelog.image_absences AS
+  SELECT e.log_device, e.epoch, e.id,
+         CASE a.reason WHEN 1 THEN 'absent' WHEN 2 THEN 'mismatched' WHEN 3 THEN 'unreadable'
+                       ELSE 'epoch_over' END AS reason,
+         a.found_ms
+  FROM gatelog.event AS e JOIN gatelog.log_state AS s ON s.log_device = e.log_device
+    LEFT JOIN gatelog.image_absence AS a
+      ON a.log_device = e.log_device AND a.epoch = e.epoch AND a.id = e.id::bigint
+  WHERE e.flags & 1 <> 0 AND (a.id IS NOT NULL OR e.epoch < s.epoch) AND NOT EXISTS
+    (SELECT 1 FROM gatelog.image AS i
+     WHERE i.log_device = e.log_device AND i.epoch = e.epoch AND i.id = e.id::bigint);
+)sql";
+
+constexpr char kGrants[] =
+    "GRANT USAGE ON SCHEMA gatelog TO gatelog_reader; GRANT SELECT ON gatelog.events, "
+    "gatelog.gaps, gatelog.epochs, gatelog.logs, gatelog.image_absences TO gatelog_reader";
+
+std::int64_t RandomIncarnation() {
+  std::random_device device;
+  std::uint64_t value = 0;
+  while (value == 0) value = (std::uint64_t{device()} << 32) | device();
+  return static_cast<std::int64_t>(value);
+}
+
+absl::Status CreateVersion1(Connection& connection, const Clock& clock) {
+  GATELOG_RETURN_IF_ERROR(connection.Execute(kTables));
+  GATELOG_RETURN_IF_ERROR(connection.Execute(kViews));
+  return connection.Execute(absl::StrCat(
+      "INSERT INTO gatelog.meta VALUES ('incarnation', ", RandomIncarnation(), "), ('created_ms', ",
+      clock.Now().time_since_epoch().count(), "), ('schema_version', 0)"));
+}
+
+// kMigrations[n] leads from version n to n + 1.
+using Migration = absl::Status (*)(Connection&, const Clock&);
+constexpr Migration kMigrations[] = {CreateVersion1};
+static_assert(std::size(kMigrations) == kSchemaVersion);
+
+absl::StatusOr<bool> Holds(Connection& connection, const std::string& condition) {
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t yes,
+                           connection.QueryInteger(absl::StrCat("SELECT (", condition, ")::int")));
+  return yes != 0;
+}
+
+absl::Status MakeSchema(Connection& connection) {
+  GATELOG_ASSIGN_OR_RETURN(const bool there,
+                           Holds(connection, "to_regnamespace('gatelog') IS NOT NULL"));
+  if (!there) {
+    const absl::Status made = connection.Execute("CREATE SCHEMA gatelog");
+    if (!absl::IsPermissionDenied(made)) return made;
+    return absl::PermissionDeniedError(absl::StrCat(
+        "The gateway's role may not make the schema gatelog in the ", connection.name(),
+        "; an administrator runs: CREATE SCHEMA gatelog AUTHORIZATION the role."));
+  }
+  GATELOG_ASSIGN_OR_RETURN(
+      const bool empty,
+      Holds(connection,
+            "NOT EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace('gatelog'))"));
+  if (empty) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("The schema gatelog in the ", connection.name(),
+                   " is another program's; choose another database."));
+}
+
+absl::StatusOr<std::int64_t> ReadVersion(Connection& connection) {
+  GATELOG_ASSIGN_OR_RETURN(const bool there,
+                           Holds(connection, "to_regclass('gatelog.meta') IS NOT NULL"));
+  if (!there) {
+    GATELOG_RETURN_IF_ERROR(MakeSchema(connection));
+    return 0;
+  }
+  return connection.QueryInteger("SELECT value FROM gatelog.meta WHERE key = 'schema_version'");
+}
+
+}  // namespace
+
+absl::Status MigrateSchema(Connection& connection, const Clock& clock) {
+  Transaction transaction(connection);
+  GATELOG_RETURN_IF_ERROR(transaction.Begin());
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t version, ReadVersion(connection));
+  if (version > kSchemaVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "The store in the ", connection.name(), " was written by a newer gatelog (its version is ",
+        version, ", this program knows ", kSchemaVersion, "); install that one again."));
+  }
+  if (version == kSchemaVersion) return absl::OkStatus();
+  for (std::int64_t step = version; step < kSchemaVersion; ++step) {
+    GATELOG_RETURN_IF_ERROR(kMigrations[step](connection, clock));
+  }
+  GATELOG_RETURN_IF_ERROR(connection.Execute(absl::StrCat(
+      "UPDATE gatelog.meta SET value = ", kSchemaVersion, " WHERE key = 'schema_version'")));
+  return transaction.Commit();
+}
+
+absl::Status OfferReaderRole(Connection& connection) {
+  constexpr char kThere[] = "EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'gatelog_reader')";
+  GATELOG_ASSIGN_OR_RETURN(bool there, Holds(connection, kThere));
+  if (!there) {
+    GATELOG_ASSIGN_OR_RETURN(
+        const bool may,
+        Holds(connection,
+              "EXISTS (SELECT 1 FROM pg_roles WHERE rolname = current_user AND (rolsuper OR "
+              "rolcreaterole))"));
+    // It may have been made meanwhile, from another database.
+    if (may) there = connection.Execute("CREATE ROLE gatelog_reader NOLOGIN").ok();
+    if (may && !there) {
+      GATELOG_ASSIGN_OR_RETURN(there, Holds(connection, kThere));
+    }
+  }
+  if (there) {
+    Transaction transaction(connection);
+    GATELOG_RETURN_IF_ERROR(transaction.Begin());
+    GATELOG_RETURN_IF_ERROR(connection.Execute(kGrants));
+    return transaction.Commit();
+  }
+  LogInfo(
+      "There is no role gatelog_reader for programs that only read, and the gateway's role may not "
+      "make it; an administrator of the server can.",
+      {{"sql", absl::StrCat("CREATE ROLE gatelog_reader NOLOGIN; ", kGrants, ";")}});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<model::Incarnation> ReadIncarnation(Connection& connection) {
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::int64_t value,
+      connection.QueryInteger("SELECT value FROM gatelog.meta WHERE key = 'incarnation'"));
+  if (value == 0) {
+    return absl::DataLossError(absl::StrCat("The store in the ", connection.name(),
+                                            " has no incarnation; restore a backup."));
+  }
+  return static_cast<model::Incarnation>(value);
+}
+
+}  // namespace gatelog::postgres

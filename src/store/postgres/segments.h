@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/mutex.h"
+#include "store/postgres/connection.h"
+#include "store/postgres/tail.h"
+
+namespace gatelog::postgres {
+
+// A stretch of events by seq that is one partition of the table event. The newest one is open:
+// events go into it, and it has no indexes but those that keep and find records by their keys. Once
+// it is full the others are built, and its counts by the hour written.
+struct Segment {
+  std::uint64_t first = 1;
+  std::uint64_t end = 1;  // exclusive
+  bool indexed = false;
+  // Of an indexed one: what all its events lie between, inclusive.
+  std::int64_t timestamp_min = 0;
+  std::int64_t timestamp_max = 0;
+  std::int64_t arrival_min = 0;
+  std::int64_t arrival_max = 0;
+  // Of one that is not: its events in memory, as far as they are committed. Null: not there.
+  std::shared_ptr<const Tail> tail = nullptr;
+};
+
+std::string PartitionOf(const Segment& segment);
+
+// How many segments have a tail, 50 MB each when full. Were building indexes so slow that more
+// wait, the oldest ones' events are scanned instead.
+inline constexpr std::size_t kTailsMax = 8;
+
+// What the reads know of the segments. Any thread.
+class Segments {
+ public:
+  // Oldest first; they follow one another without a hole.
+  std::vector<Segment> All() const GATELOG_EXCLUDES(mutex_);
+  // Those with an event in [first, last].
+  std::vector<Segment> Between(std::uint64_t first, std::uint64_t last) const
+      GATELOG_EXCLUDES(mutex_);
+  // The oldest full one without indexes; nothing: there is none.
+  std::optional<Segment> NextToIndex(std::uint64_t last_seq) const GATELOG_EXCLUDES(mutex_);
+
+  void Reset(std::vector<Segment> segments) GATELOG_EXCLUDES(mutex_);
+  void Add(Segment segment) GATELOG_EXCLUDES(mutex_);
+  void SetIndexed(const Segment& segment) GATELOG_EXCLUDES(mutex_);
+
+ private:
+  mutable Mutex mutex_;
+  std::vector<Segment> segments_ GUARDED_BY(mutex_);
+};
+
+absl::StatusOr<std::vector<Segment>> ReadSegments(Connection& connection);
+
+// The events of a segment, as far as they are committed, for its tail.
+absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection,
+                                                     const Segment& segment);
+
+// Makes the partition in the transaction that is open.
+absl::Status CreateSegment(Connection& connection, const Segment& segment);
+
+// Builds the indexes of a full segment and writes what is counted of it, in one transaction, on a
+// connection that is not the writer's. Returns the segment as it is then.
+absl::StatusOr<Segment> IndexSegment(Connection& connection, const Segment& segment,
+                                     const std::stop_token& stop);
+
+}  // namespace gatelog::postgres
