@@ -65,9 +65,13 @@ class Reading {
     while (first <= last) {
       std::uint64_t from = first;
       std::uint64_t to = last;
-      if (bounded && last - first >= ports::kLookedAtMax) {
-        newest_first ? from = last - ports::kLookedAtMax + 1 : to = first + ports::kLookedAtMax - 1;
+      std::uint64_t stretch = last - first + 1;
+      if (bounded) stretch = std::min(stretch, ports::kLookedAtMax);
+      // Where all events match, so many of them are the page: seq has no holes.
+      if (filter_.conditions.empty()) {
+        stretch = std::min(stretch, std::uint64_t{query_.limit - page.events.size()});
       }
+      newest_first ? from = last - stretch + 1 : to = first + stretch - 1;
       GATELOG_RETURN_IF_ERROR(in_memory ? SelectFound(segment, from, to, page)
                                         : Select(segment, from, to, page));
       if (page.events.size() == query_.limit) {

@@ -109,6 +109,7 @@ absl::Status CloseFullSegments(Database& database, const IndexShape& shape) {
     LogInfo("The events that are stored already are put into lists, once.",
             {{"events", last_seq + 1 - first}});
   }
+  std::uint64_t closed_now = 0;
   for (; first + shape.segment_events <= last_seq + 1; first += shape.segment_events) {
     GATELOG_ASSIGN_OR_RETURN(const std::shared_ptr<MemorySegment> segment,
                              ReadSegment(database, first, shape.segment_events));
@@ -118,7 +119,8 @@ absl::Status CloseFullSegments(Database& database, const IndexShape& shape) {
     GATELOG_RETURN_IF_ERROR(
         closing.WriteSome(database, std::numeric_limits<std::uint64_t>::max()).status());
     GATELOG_RETURN_IF_ERROR(transaction.Commit());
-    if (told) {
+    constexpr std::uint64_t kToldEvery = 16;
+    if (told && ++closed_now % kToldEvery == 0) {
       LogInfo("Events are put into lists.", {{"done", segment->end_seq() - 1}, {"of", last_seq}});
     }
   }
