@@ -146,6 +146,12 @@ struct EventPage {
   bool more = false;  // the limit ended the page; none may follow all the same
 };
 
+// How far back a store remembers pruned records at least, of each log device: those of its newest
+// epochs, in each of them the newest IDs. A device that shows an older one again has it stored
+// again.
+inline constexpr std::uint32_t kEpochsRemembered = 32;
+inline constexpr std::uint32_t kIdsRemembered = 1'000'000;
+
 // Of everything that was ever stored, also what was pruned since.
 struct LogTotals {
   model::DeviceId log_device = 0;
@@ -197,6 +203,12 @@ class EventStore {
       std::span<const ImageBatch> batches) = 0;
 
   virtual absl::StatusOr<EventPage> Read(const EventQuery& query) = 0;
+
+  // What the stored records of a log are recognised by, range by range, in each ascending by ID;
+  // also those of pruned events, as long as they are remembered. Of erased and pruned ones without
+  // the person.
+  virtual absl::StatusOr<std::vector<model::Anchor>> ReadAnchors(
+      model::DeviceId log_device, std::span<const RecordRange> ranges) = 0;
 
   // Gaps ordered by (log device, epoch, first), after the given place, `limit` at most. No devices:
   // all.

@@ -6,8 +6,11 @@ namespace gatelog::testing {
 
 // SQL that makes a store what earlier versions of its tables would be with the same events. Anchors
 // stay as they are, which an earlier version would not know.
+inline std::string BackToVersion3() { return "DROP TABLE pruned_record; PRAGMA user_version = 3;"; }
+
 inline std::string BackToVersion2() {
-  return "DROP VIEW events; DROP VIEW image_absences; DROP INDEX image_person; "
+  return BackToVersion3() +
+         "DROP VIEW events; DROP VIEW image_absences; DROP INDEX image_person; "
          "DROP TABLE secret; DROP TABLE block; DROP TABLE entry; DROP TABLE seal; "
          "DROP TABLE seal_manifest; DROP TABLE erased; DROP TABLE erased_image; "
          "ALTER TABLE event DROP COLUMN mark; ALTER TABLE person DROP COLUMN salt; "

@@ -16,7 +16,7 @@ using ports::LogPage;
 
 // How many epochs, the newest first, are asked for the records of one window. A device that changes
 // lives more often than this is not recognised by what it showed before.
-constexpr std::size_t kEpochsComparedMax = 32;
+constexpr std::size_t kEpochsComparedMax = ports::kEpochsRemembered;
 
 void EraseAfter(std::vector<Anchor>& anchors, EventId last) {
   std::erase_if(anchors, [last](const Anchor& anchor) { return anchor.id > last; });

@@ -335,5 +335,34 @@ TEST_F(CollectorRecognitionTest, TheSameLogReadAgainStoresNothing) {
   EXPECT_TRUE(collector_->caught_up());
 }
 
+// The first terminal's generation; 0: it and the other one have none.
+class PrunedLogTest : public CollectorTest,
+                      public ::testing::WithParamInterface<model::Generation> {};
+
+TEST_P(PrunedLogTest, IsRecognisedAndNotStoredAgain) {
+  device_ = {.log = {}, .last = 0, .generation = GetParam()};
+  device_.Write(1, 300);
+  Connect();
+  const Device first = device_;
+  device_ = {.log = {}, .last = 0, .generation = GetParam() == 0 ? 0 : GetParam() + 1};
+  device_.Write(1, 150, 5);
+  Reconnect();
+  store_.PruneBefore(store_.last_seq() + 1);
+  device_ = first;
+  device_.Write(301, 310);
+  Reconnect();
+  EXPECT_EQ(stored().size(), 300u + 150u + 10u) << "another terminal was there meanwhile";
+  store_.PruneBefore(store_.last_seq() + 1);
+  device_.EraseFrom(201);
+  device_.Write(201, 210, 9);
+  Reconnect();
+  EXPECT_EQ(stored().size(), 460u + 10u) << "it lost its newest records and went on";
+  EXPECT_EQ(stored().back(), (std::pair<model::Epoch, EventId>{4, 210}));
+  EXPECT_EQ(collector_->state().epoch_first, 201u);
+  EXPECT_THAT(gaps(), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Generations, PrunedLogTest, ::testing::Values(0, 7));
+
 }  // namespace
 }  // namespace gatelog::core

@@ -114,10 +114,13 @@ absl::Status EraseImages(Database& database, const ChainWriter& chain, const Per
   return remove.Run();
 }
 
+// Whether the store may know nothing of the record's person: erased, or pruned with the event.
 absl::StatusOr<bool> IsErased(Database& database, model::DeviceId log_device, model::Epoch epoch,
                               model::EventId id) {
   GATELOG_ASSIGN_OR_RETURN(Statement select,
                            database.Prepare("SELECT flags & ?4 FROM event INDEXED BY event_key "
+                                            "WHERE log_device = ?1 AND epoch = ?2 AND id = ?3 "
+                                            "UNION ALL SELECT ?4 FROM pruned_record "
                                             "WHERE log_device = ?1 AND epoch = ?2 AND id = ?3"));
   // The record that an anchor is of stands in the newest epoch that has the ID.
   for (; epoch > 0; --epoch) {
@@ -170,9 +173,11 @@ absl::Status ErasedAnchors::Mark(Database& database, model::DeviceId log_device)
 absl::StatusOr<std::vector<model::Anchor>> ErasedAnchors::Clean(Database& database,
                                                                 const ports::Batch& batch) {
   std::vector<model::Anchor> anchors = batch.after.anchors;
-  // Where an epoch opens, anchors may come from the device, of any record that it still holds.
+  // Where an epoch opens, anchors may come from the device, of any record that it still holds from
+  // before.
   if (batch.after.epoch != batch.expected_epoch && batch.expected_epoch != 0) {
     for (model::Anchor& anchor : anchors) {
+      if (anchor.id >= batch.after.epoch_first) continue;
       GATELOG_ASSIGN_OR_RETURN(
           const bool erased, IsErased(database, batch.log_device, batch.expected_epoch, anchor.id));
       if (erased) marked_[batch.log_device].insert(anchor.id);

@@ -4,6 +4,8 @@
 #include <chrono>
 
 #include "base/status_macros.h"
+#include "model/event.h"
+#include "store/sqlite/pruned_records.h"
 
 namespace gatelog::store {
 namespace {
@@ -11,12 +13,13 @@ namespace {
 using evidence::Pruned;
 
 // Rows that one transaction deletes: so few that a commit behind it hardly waits.
-constexpr std::int64_t kEventsPerStep = 500;
+constexpr std::uint64_t kEventsPerStep = 500;
 constexpr std::uint64_t kImagesPerStep = 64;
 constexpr std::uint64_t kImageEntriesPerStep = 1'000;  // looked through
 
-// What an event and an image take beside their payload: columns, indexes.
-constexpr std::uint64_t kEventBytes = 140;
+// What an event and an image take beside their payload: columns, indexes. Something is left of an
+// event.
+constexpr std::uint64_t kEventBytes = 140 - kPrunedRecordBytes;
 constexpr std::uint64_t kImageBytes = 60;
 
 absl::StatusOr<std::optional<Pruner::Plan>> NextPlan(Database& database,
@@ -46,6 +49,20 @@ void Advance(const Pruner::Plan& plan, PrunedThrough& through) {
     through.images_from = plan.images_from;
     through.images_block = plan.segment.last_block;
   }
+}
+
+// Of a row that is deleted; from which columns on, the statement says.
+PrunedRecord PrunedRecordOf(const Statement& row) {
+  const auto number = [&row](int column) {
+    return static_cast<std::uint32_t>(row.Integer(column));
+  };
+  model::Event event;
+  event.id = number(4);
+  event.timestamp = number(5);
+  event.code = number(6);
+  event.sub_code = number(7);
+  event.entity_id = number(8);
+  return {.log_device = number(2), .epoch = number(3), .anchor = model::AnchorOf(event)};
 }
 
 absl::StatusOr<std::uint64_t> CountImages(Database& database, std::uint64_t first,
@@ -156,19 +173,20 @@ absl::Status Pruner::DeleteEvents(Deleted& deleted, std::set<std::int64_t>& peop
   GATELOG_ASSIGN_OR_RETURN(
       Statement remove,
       database_.Prepare("DELETE FROM event WHERE seq IN (SELECT seq FROM event NOT INDEXED WHERE "
-                        "seq < ?1 ORDER BY seq LIMIT ?2) RETURNING person, length(payload)"));
+                        "seq < ?1 ORDER BY seq LIMIT ?2) RETURNING person, length(payload), "
+                        "log_device, epoch, id, timestamp, code, sub_code, entity"));
   remove.Bind(1, static_cast<std::int64_t>(through_.first_seq));
-  remove.Bind(2, kEventsPerStep);
-  std::int64_t rows = 0;
+  remove.Bind(2, static_cast<std::int64_t>(kEventsPerStep));
+  std::vector<PrunedRecord> records;
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, remove.Step());
     if (!row) break;
-    ++rows;
     if (!remove.IsNull(0)) people.insert(remove.Integer(0));
     deleted.bytes += static_cast<std::uint64_t>(remove.Integer(1)) + kEventBytes;
+    records.push_back(PrunedRecordOf(remove));
   }
-  events_left_ = rows == kEventsPerStep;
-  return absl::OkStatus();
+  events_left_ = records.size() == kEventsPerStep;
+  return WritePrunedRecords(database_, records);
 }
 
 absl::Status Pruner::DeleteImages(Deleted& deleted, std::set<std::int64_t>& people) {

@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "store/sqlite/chain_migration.h"
 #include "store/sqlite/image_tables.h"
+#include "store/sqlite/pruned_records.h"
 
 namespace gatelog::store {
 namespace {
@@ -148,7 +149,7 @@ absl::Status CreateVersion1(Database& database, const Clock& clock) {
 
 // kMigrations[n] leads from version n to n + 1.
 using Migration = absl::Status (*)(Database&, const Clock&);
-constexpr Migration kMigrations[] = {CreateVersion1, AddImageAbsences, AddChain};
+constexpr Migration kMigrations[] = {CreateVersion1, AddImageAbsences, AddChain, AddPrunedRecords};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 // A database of version 0 must be an empty one: nobody else's tables are touched.

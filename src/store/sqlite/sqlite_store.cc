@@ -9,6 +9,7 @@
 #include "store/sqlite/json_list.h"
 #include "store/sqlite/log_state_table.h"
 #include "store/sqlite/opening.h"
+#include "store/sqlite/pruned_records.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/seal_table.h"
 #include "store/sqlite/write_ahead_log.h"
@@ -383,6 +384,12 @@ absl::StatusOr<ports::EventPage> SqliteStore::Read(const ports::EventQuery& quer
   const SeqRange visible{first_seq(), last_seq()};
   ReaderPool::Lease database(*readers_);
   return ReadEvents(*database, query, visible);
+}
+
+absl::StatusOr<std::vector<model::Anchor>> SqliteStore::ReadAnchors(
+    model::DeviceId log_device, std::span<const ports::RecordRange> ranges) {
+  ReaderPool::Lease database(*readers_);
+  return store::ReadAnchors(*database, log_device, ranges);
 }
 
 absl::StatusOr<std::vector<model::Gap>> SqliteStore::ReadGaps(
