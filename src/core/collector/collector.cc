@@ -93,6 +93,7 @@ Collector::Output Collector::OnPush(EventId id) {
   if (!connected_) return {};
   // Pushes ascend, unless one comes twice. Where they do not, the counter may have begun anew.
   const bool fell = id < std::exchange(pushed_, id);
+  pushed_since_ = true;
   target_ = std::max(target_, std::min(id, kEventIdMax));
   if (undecided_ && step_ == Step::kVerify) step_ = Step::kProbe;
   if (fell && step_ == Step::kFollow) step_ = Step::kLookAgain;
@@ -110,6 +111,7 @@ void Collector::Hear(const LogStatus& status) {
   log_ = Storable(status);
   target_ = log_.last;
   hearsay_ = false;
+  pushed_since_ = false;
 }
 
 void Collector::Learn(const LogStatus& status) {

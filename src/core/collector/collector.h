@@ -148,6 +148,7 @@ class Collector {
   bool connected_ = false;
   model::LogStatus log_;
   bool hearsay_ = false;          // log_ is from a keep-alive, which a page may have overtaken
+  bool pushed_since_ = false;     // log_ was heard; it may have begun anew
   model::EventId target_ = 0;     // read up to here
   model::EventId pushed_ = 0;     // the record of the last push
   model::EventId live_from_ = 0;  // records from here on happened while linked

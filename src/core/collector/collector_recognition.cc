@@ -159,8 +159,8 @@ EventId Collector::StoredThrough() const {
 // tells what became of it.
 Collector::Output Collector::WaitForNextRecord() {
   undecided_ = true;
-  // A push may have come while it was looked for.
-  step_ = target_ > log_.last ? Step::kProbe : Step::kVerify;
+  // More may have come while it was looked for, or something else under lower IDs.
+  step_ = target_ > log_.last || pushed_since_ ? Step::kProbe : Step::kVerify;
   return step_ == Step::kProbe ? Probe() : Output();
 }
 

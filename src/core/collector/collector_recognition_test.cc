@@ -262,6 +262,23 @@ TEST_F(CollectorRecognitionTest, APushDuringTheSearchIsNotForgotten) {
   EXPECT_EQ(stored().back(), (std::pair<model::Epoch, EventId>{2, 3}));
 }
 
+TEST_F(CollectorRecognitionTest, ACounterThatBeginsAnewDuringTheSearchIsSeenByItsPush) {
+  device_.Write(1, 200);
+  Connect();
+  Lose();
+  device_.EraseFrom(101);
+  Do(collector_->OnConnected(device_.Status()));
+  AnswerRead();
+  AnswerLoad();
+  AnswerRead();
+  ASSERT_TRUE(load_);
+  device_ = {.log = {}, .last = 0, .generation = 8};
+  device_.Write(1, 1, 5);
+  Do(collector_->OnPush(1));
+  Settle();
+  EXPECT_EQ(stored().back(), (std::pair<model::Epoch, EventId>{2, 1}));
+}
+
 TEST_F(CollectorRecognitionTest, ADeviceThatIsRolledBackIsWaitedForUntilARecordDiffers) {
   device_.generation = 0;
   device_.Write(1, 5);
