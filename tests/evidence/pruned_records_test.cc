@@ -105,7 +105,7 @@ TEST_F(PrunedRecordsTest, ADeviceDoesNotBringTheirPeopleBack) {
   // As a collector does that has recognised the log by what the device shows.
   ports::Batch opened = Next(kDoor).OpenEpoch(16, 9).AddSome(2).Make();
   std::vector<model::Anchor> anchors;
-  for (int i = 0; i < 15; ++i) anchors.push_back(AnchorOf(pruned.events[i]));
+  for (std::size_t i = 0; i < 15; ++i) anchors.push_back(AnchorOf(pruned.events[i]));
   std::vector<model::Anchor> expected = WithoutPeople(anchors);
   for (const model::Event& event : opened.events) {
     anchors.push_back(AnchorOf(event));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/collector/collector.h"
+#include "core/collector/log_record.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/records.h"
 
@@ -141,7 +142,10 @@ class CollectorTest : public ::testing::Test {
     Connect();
   }
   void Push(model::EventId id) {
-    Do(collector_->OnPush(id));
+    const auto record = device_.log.find(id);
+    std::optional<model::Anchor> anchor;
+    if (record != device_.log.end()) anchor = AnchorOf({record->first, record->second});
+    Do(collector_->OnPush(id, anchor));
     Settle();
   }
 

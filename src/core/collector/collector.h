@@ -58,8 +58,8 @@ class Collector {
   Output OnConnected(const model::LogStatus& status);
   void OnLinkLost();
 
-  // A push announced this record.
-  Output OnPush(model::EventId id);
+  // A push announced this record; `record` is what it is recognised by, where the push tells.
+  Output OnPush(model::EventId id, std::optional<model::Anchor> record = {});
   // A keep-alive told of the log.
   Output OnStatus(const model::LogStatus& status);
 

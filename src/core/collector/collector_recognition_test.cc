@@ -352,16 +352,36 @@ TEST_F(CollectorRecognitionTest, TheSameLogReadAgainStoresNothing) {
   EXPECT_TRUE(collector_->caught_up());
 }
 
-// The first terminal's generation; 0: it and the other one have none.
-class PrunedLogTest : public CollectorTest,
-                      public ::testing::WithParamInterface<model::Generation> {};
+// What generation the device has at first; 0: none, ever.
+class GenerationsTest : public CollectorTest,
+                        public ::testing::WithParamInterface<model::Generation> {
+ protected:
+  // Another log, empty so far.
+  Device Another() const {
+    return {.log = {}, .last = 0, .generation = GetParam() == 0 ? 0 : device_.generation + 1};
+  }
+};
 
-TEST_P(PrunedLogTest, IsRecognisedAndNotStoredAgain) {
-  device_ = {.log = {}, .last = 0, .generation = GetParam()};
+// A log that somebody clears twice: each time its one record is the one that says so.
+TEST_P(GenerationsTest, APushOfAnotherRecordUnderTheSameIdFindsACounterThatBeganAnew) {
+  device_.generation = GetParam();
+  device_.Write(1, 1);
+  Connect();
+  Push(1);
+  EXPECT_EQ(reads_.size(), 1u) << "a push that comes twice";
+  device_ = Another();
+  device_.Write(1, 1, 5);
+  Push(1);
+  EXPECT_EQ(stored(), (Stored{{1, 1}, {2, 1}}));
+  EXPECT_THAT(gaps(), IsEmpty());
+}
+
+TEST_P(GenerationsTest, WhatWasPrunedIsRecognisedAndNotStoredAgain) {
+  device_.generation = GetParam();
   device_.Write(1, 300);
   Connect();
   const Device first = device_;
-  device_ = {.log = {}, .last = 0, .generation = GetParam() == 0 ? 0 : GetParam() + 1};
+  device_ = Another();
   device_.Write(1, 150, 5);
   Reconnect();
   store_.PruneBefore(store_.last_seq() + 1);
@@ -379,7 +399,7 @@ TEST_P(PrunedLogTest, IsRecognisedAndNotStoredAgain) {
   EXPECT_THAT(gaps(), IsEmpty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Generations, PrunedLogTest, ::testing::Values(0, 7));
+INSTANTIATE_TEST_SUITE_P(Generations, GenerationsTest, ::testing::Values(0, 7));
 
 }  // namespace
 }  // namespace gatelog::core
