@@ -24,12 +24,13 @@ void PrintCounts(const World::Counts& counts, const testing::SeedRuns& runs) {
   }
   std::printf("%12" PRIu64 "  faults in all\n", counts.faults.total());
   std::printf("simulation: seeds=%" PRIu64 " failed=%" PRIu64 " steps=%" PRIu64
-              " virtual_hours=%.1f records=%" PRIu64 " stored=%" PRIu64 " images=%" PRIu64
-              " gaps=%" PRIu64 " epochs=%" PRIu64 " faults=%" PRIu64 " seconds=%.1f\n",
+              " virtual_hours=%.1f records=%" PRIu64 " stored=%" PRIu64 " pruned=%" PRIu64
+              " images=%" PRIu64 " gaps=%" PRIu64 " epochs=%" PRIu64 " faults=%" PRIu64
+              " seconds=%.1f\n",
               counts.worlds, runs.failed, counts.steps,
               std::chrono::duration<double, std::ratio<3'600>>(counts.time).count(), counts.records,
-              counts.stored, counts.images, counts.gaps, counts.epochs, counts.faults.total(),
-              runs.seconds);
+              counts.stored, counts.pruned, counts.images, counts.gaps, counts.epochs,
+              counts.faults.total(), runs.seconds);
 }
 
 // `until_failure`: what is run is a mutant, which must fail.
