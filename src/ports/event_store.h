@@ -205,6 +205,12 @@ struct EventCount {
   auto operator<=>(const EventCount&) const = default;
 };
 
+// How far back a store remembers pruned records at least, of each log device: those of its newest
+// epochs, in each of them the newest IDs. A device that shows an older one again has it stored
+// again.
+inline constexpr std::uint32_t kEpochsRemembered = 32;
+inline constexpr std::uint32_t kIdsRemembered = 1'000'000;
+
 // Of everything that was ever stored, also what was pruned since.
 struct LogTotals {
   model::DeviceId log_device = 0;
@@ -261,6 +267,12 @@ class EventStore {
   // The visible events that match, in ascending rows. kInvalidArgument: a span that is none.
   // kResourceExhausted: more than kCountRowsMax rows.
   virtual absl::StatusOr<std::vector<EventCount>> Count(const CountQuery& query) = 0;
+
+  // What the stored records of a log are recognised by, range by range, in each ascending by ID;
+  // also those of pruned events, as long as they are remembered. Of erased and pruned ones without
+  // the person.
+  virtual absl::StatusOr<std::vector<model::Anchor>> ReadAnchors(
+      model::DeviceId log_device, std::span<const RecordRange> ranges) = 0;
 
   // Gaps ordered by (log device, epoch, first), after the given place, `limit` at most. No devices:
   // all.

@@ -392,6 +392,26 @@ TEST_P(EventStoreConformance, ImageOfTheLatestEpochIsFoundWithoutNamingIt) {
   EXPECT_EQ(store().ReadImage({kDoor, 1, 1})->second, ImageOf(first.events[0]));
 }
 
+TEST_P(EventStoreConformance, TellsByWhatStoredRecordsAreRecognised) {
+  const ports::Batch door = First(kDoor).AddSome(5).AddGap(2, model::GapReason::kAbsent).Make();
+  ASSERT_TRUE(Commit(door).ok());
+  const ports::Batch gate = First(kGate).AddSome(5).Make();
+  ASSERT_TRUE(Commit(gate).ok());
+  const ports::Batch later = Next(kDoor).OpenEpoch(3, 2).AddSome(3).Make();
+  ASSERT_TRUE(Commit(later).ok());
+  const auto read = [&](std::vector<ports::RecordRange> ranges) {
+    const auto anchors = store().ReadAnchors(kDoor, ranges);
+    EXPECT_TRUE(anchors.ok()) << anchors.status();
+    return anchors.value_or(std::vector<model::Anchor>());
+  };
+  EXPECT_THAT(read({}), IsEmpty());
+  EXPECT_THAT(read({{.epoch = 1, .first = 6, .last = 9}}), IsEmpty());
+  EXPECT_THAT(read({{.epoch = 3, .first = 1, .last = 9}}), IsEmpty());
+  EXPECT_THAT(read({{.epoch = 2, .first = 1, .last = 4}, {.epoch = 1, .first = 4, .last = 9}}),
+              ElementsAre(AnchorOf(later.events[0]), AnchorOf(later.events[1]),
+                          AnchorOf(door.events[3]), AnchorOf(door.events[4])));
+}
+
 TEST_P(EventStoreConformance, TotalsCountEverything) {
   ASSERT_TRUE(
       Commit(First(kDoor).AddSome(10).AddGap(1000, model::GapReason::kOverwritten).Make()).ok());

@@ -49,7 +49,9 @@ constexpr std::array<const char*, kFaultCount> kNames = {
     "commit of unknown outcome, not written",
     "process killed",
     "process beside another",
+    "store pruned",
     "follower lost",
+    "follower overtaken by pruning",
 };
 
 }  // namespace
@@ -64,7 +66,7 @@ void FaultCounts::Note(Fault fault, std::uint32_t device) {
 std::uint64_t FaultCounts::total() const {
   const std::uint64_t all = std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});
   return all - of(Fault::kUnreadOverwritten) - of(Fault::kRingOverwritten) - of(Fault::kImageGone) -
-         of(Fault::kImageUnwritten) - of(Fault::kReplyDelayed);
+         of(Fault::kImageUnwritten) - of(Fault::kReplyDelayed) - of(Fault::kFollowerOvertaken);
 }
 
 }  // namespace gatelog::simulation

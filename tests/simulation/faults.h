@@ -48,7 +48,9 @@ enum class Fault : std::size_t {
   kCommitUnknownUndone,  // reported as failed, and not written
   kProcessKilled,        // between any two steps
   kProcessBeside,        // a gateway that was thought dead goes on over the same store
+  kStorePruned,          // retention takes events, from the oldest on
   kFollowerLost,         // the client's link; its newest batch may be lost with it
+  kFollowerOvertaken,    // what it had not seen was pruned
   kCount
 };
 
@@ -65,7 +67,8 @@ class FaultCounts {
     for (std::size_t i = 0; i < kFaultCount; ++i) counts_[i] += other.counts_[i];
   }
   std::uint64_t of(Fault fault) const { return counts_[static_cast<std::size_t>(fault)]; }
-  // Without what only follows from others: records overwritten, images gone, late replies.
+  // Without what only follows from others: records overwritten, images gone, late replies,
+  // followers overtaken.
   std::uint64_t total() const;
 
  private:

@@ -83,6 +83,9 @@ std::string ModelledDevice::MakeEvent(std::uint32_t code, std::uint64_t serial, 
   event.set_hasimage(has_image);
   // Unique, so that every stored event can be traced to the record it came from.
   event.set_userid(Ledger::UserOf(id_, serial));
+  // And by what is remembered of a pruned one, which is not the user: bursts have many records in
+  // one second.
+  event.set_entityid(static_cast<std::uint32_t>(serial));
   return event.SerializeAsString();
 }
 

@@ -331,17 +331,32 @@ std::string Verdict::CheckImages() {
   return "";
 }
 
-std::string Verdict::CheckShown(const std::vector<Shown>& shown, bool all) {
-  for (std::size_t i = 0; i < shown.size(); ++i) {
-    if (shown[i].seq != i + 1) return absl::StrCat("seq ", shown[i].seq, " came in place ", i + 1);
-    if (i >= events_.size()) return absl::StrCat("seq ", i + 1, " was shown and is not stored");
-    const ports::StoredEvent& stored = events_[i];
-    if (shown[i].key != model::RecordKey{stored.log_device, stored.epoch, stored.event.id}) {
-      return absl::StrCat("another event was shown as seq ", i + 1, " than is stored");
+std::string Verdict::CheckShown(const std::vector<Shown>& shown,
+                                const std::vector<Missed>& missed) {
+  std::uint64_t due = 1;
+  auto next_missed = missed.begin();
+  const auto pass_missed = [&] {
+    for (; next_missed != missed.end() && next_missed->first_seq == due; ++next_missed) {
+      due = next_missed->last_seq + 1;
     }
+  };
+  for (const Shown& event : shown) {
+    pass_missed();
+    if (event.seq != due) return absl::StrCat("seq ", event.seq, " came where ", due, " was due");
+    if (due > events_.size()) return absl::StrCat("seq ", due, " was shown and is not stored");
+    const ports::StoredEvent& stored = events_[due - 1];
+    if (event.key != model::RecordKey{stored.log_device, stored.epoch, stored.event.id}) {
+      return absl::StrCat("another event was shown as seq ", due, " than is stored");
+    }
+    ++due;
   }
-  if (!all || shown.size() == events_.size()) return "";
-  return absl::StrCat(shown.size(), " of ", events_.size(), " events were shown");
+  pass_missed();
+  if (next_missed != missed.end()) {
+    return absl::StrCat("seq ", next_missed->first_seq, " was called pruned where ", due,
+                        " was due");
+  }
+  if (due == events_.size() + 1) return "";
+  return absl::StrCat("seq ", due, " of ", events_.size(), " was not shown");
 }
 
 }  // namespace gatelog::simulation

@@ -20,8 +20,14 @@ struct Shown {
   model::RecordKey key;
 };
 
-// Compares what is stored with what the devices wrote. Each check returns an empty text if it
-// holds, else what does not.
+// What somebody was told that he missed, because it had been pruned by then. Both are included.
+struct Missed {
+  std::uint64_t first_seq = 0;
+  std::uint64_t last_seq = 0;
+};
+
+// Compares what is stored with what the devices wrote. What was pruned counts as stored: it was,
+// and must not be again. Each check returns an empty text if it holds, else what does not.
 class Verdict {
  public:
   Verdict(testing::MemoryStore& store, std::vector<const ModelledDevice*> devices);
@@ -30,8 +36,9 @@ class Verdict {
   std::string Invariants();
   // And once every device could be read in peace.
   std::string AtTheEnd();
-  // Each event once, in the order of commits, and none that was taken back; `all`: none is missing.
-  std::string CheckShown(const std::vector<Shown>& shown, bool all);
+  // Each event once, in the order of commits, and none that was taken back; what is not among them
+  // was `missed`, and nothing else.
+  std::string CheckShown(const std::vector<Shown>& shown, const std::vector<Missed>& missed);
 
   std::size_t events() const { return events_.size(); }
   std::size_t gap_count() const { return gap_count_; }

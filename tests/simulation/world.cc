@@ -22,6 +22,11 @@ static_assert(kPromptness * 2 < kKeepAlive);
 constexpr model::Incarnation kIncarnation = 7;
 constexpr std::int64_t kYear2000_s = 946'684'800;
 constexpr std::size_t kDevicesMax = 3;
+constexpr std::uint64_t kRetentionSeed = 0x7265'7465'6E74'696F;
+constexpr std::uint64_t kWorldsThatPruneOneIn = 3;
+constexpr std::uint64_t kPruneOnceInMax = 40;  // steps
+constexpr std::uint64_t kPrunesInPeaceMax = 3;
+constexpr std::uint64_t kLittle = 100;  // events: about as many as a log is recognised by
 
 }  // namespace
 
@@ -31,6 +36,7 @@ void World::Counts::Add(const Counts& other) {
   time += other.time;
   records += other.records;
   stored += other.stored;
+  pruned += other.pruned;
   images += other.images;
   gaps += other.gaps;
   epochs += other.epochs;
@@ -39,9 +45,13 @@ void World::Counts::Add(const Counts& other) {
 
 World::World(std::uint64_t seed)
     : random_(seed),
+      retention_(seed ^ kRetentionSeed),
       store_(kIncarnation),
       dialer_(time_, random_, counts_.faults),
-      follower_(kIncarnation, time_) {
+      follower_(store_, time_, counts_.faults) {
+  if (OneIn(retention_, kWorldsThatPruneOneIn)) {
+    prune_once_in_ = 1 + Below(retention_, kPruneOnceInMax);
+  }
   const std::size_t count = 1 + Below(random_, kDevicesMax);
   for (std::size_t number = 1; number <= count; ++number) MakeDevice(number);
   store_.WhileCommitting([this] { Look(); });
@@ -89,6 +99,7 @@ std::string World::Run() {
 std::string World::Trouble() {
   for (std::uint32_t i = 50 + Below(random_, 400); i > 0; --i) {
     if (std::string error = DisturbGateway(); !error.empty()) return error;
+    PruneSoon();
     const std::size_t chosen = Below(random_, devices_.size());
     DisturbDevice(*devices_[chosen], *spares_[chosen]);
     if (OneIn(random_, 10)) DisturbStore();
@@ -125,6 +136,11 @@ std::string World::Quiet() {
   if (gateway_ == nullptr) StartGateway();
   if (gateway_ == nullptr) return "the gateway does not start over a store that works";
   follower_.Connect(gateway_->reader());
+  if (prune_once_in_ > 0) {
+    for (std::uint32_t n = Below(retention_, kPrunesInPeaceMax + 1); n > 0; --n) {
+      time_.Schedule(UpTo(retention_, kCalmMax), [this] { Prune(); });
+    }
+  }
   if (std::string error = Pass(kQuietPhase); !error.empty()) return error;
   Look();
   return Check(true);
@@ -144,6 +160,7 @@ void World::StartGateway() {
 // After any step: a commit that is done may not have been heard of.
 std::string World::KillGateway() {
   (void)time_.RunUntil(time_.now() + UpTo(random_, kStepMax), Below(random_, 60));
+  PruneNowAndThen(3);
   follower_.Disconnect();
   gateway_.reset();
   store_opened_anew_ = true;
@@ -176,6 +193,7 @@ std::string World::DisturbGateway() {
 void World::DisturbDevice(ModelledDevice& device, ModelledDevice& spare) {
   const std::uint32_t kind = Below(random_, 100);
   if (kind < 22) {
+    PruneNowAndThen(4);
     DisturbLog(device, spare);
   } else if (kind < 34) {
     DisturbLink(device);
@@ -323,6 +341,43 @@ void World::CalmStore() {
   store_calm_since_ = time_.now();
 }
 
+// At some moment before the next step, whoever is at work then.
+void World::PruneSoon() {
+  if (prune_once_in_ == 0 || !OneIn(retention_, prune_once_in_)) return;
+  time_.Schedule(UpTo(retention_, kStepMax), [this] { Prune(); });
+}
+
+void World::PruneNowAndThen(std::uint64_t once_in) {
+  if (prune_once_in_ > 0 && OneIn(retention_, once_in)) Prune();
+}
+
+// Takes some of what is left, from the oldest on.
+void World::Prune() {
+  Look();
+  // A store that fails cannot be pruned.
+  if (!store_.LoadLogStates().ok()) return;
+  const std::uint64_t first = store_.first_seq();
+  const std::uint64_t left = store_.last_seq() + 1 - first;
+  if (left == 0) return;
+  std::uint64_t taken = left;
+  switch (Below(retention_, 4)) {
+    case 0:
+      taken = 1 + Below(retention_, std::min(left, kLittle));
+      break;
+    case 1:
+      taken = left - Below(retention_, std::min(left, kLittle));
+      break;
+    case 2:
+      taken = 1 + Below(retention_, left);
+      break;
+    default:
+      break;
+  }
+  counts_.faults.Note(Fault::kStorePruned);
+  counts_.pruned += taken;
+  store_.PruneBefore(first + taken);
+}
+
 // Reads what is visible, also while a commit is under way.
 void World::Look() {
   while (true) {
@@ -370,9 +425,9 @@ std::string World::Check(bool at_the_end) {
   Verdict verdict(store_, std::move(devices));
   std::string error = verdict.Invariants();
   if (error.empty()) error = verdict.AtTheEnd();
-  if (error.empty()) error = verdict.CheckShown(follower_.shown(), true);
-  if (error.empty()) error = verdict.CheckShown(looked_, true);
   if (error.empty()) error = follower_.error();
+  if (error.empty()) error = verdict.CheckShown(follower_.shown(), follower_.missed());
+  if (error.empty()) error = verdict.CheckShown(looked_, {});
   counts_.stored = verdict.events();
   counts_.images = verdict.image_count();
   counts_.gaps = verdict.gap_count();

@@ -36,6 +36,7 @@ class World {
     std::chrono::milliseconds time{0};  // that passed in the worlds
     std::uint64_t records = 0;          // written by all devices
     std::uint64_t stored = 0;
+    std::uint64_t pruned = 0;  // of these
     std::uint64_t images = 0;
     std::uint64_t gaps = 0;
     std::uint64_t epochs = 0;
@@ -64,6 +65,9 @@ class World {
   void WriteSome(ModelledDevice& device);
   void DisturbStore();
   void CalmStore();
+  void PruneSoon();
+  void PruneNowAndThen(std::uint64_t once_in);
+  void Prune();
 
   void Look();
   std::string CheckPromptness();
@@ -72,6 +76,9 @@ class World {
   std::uint64_t OnceIn(std::uint64_t n) { return Below(random_, 3) == 0 ? n : 0; }
 
   Random random_;
+  // Chance of its own, so that worlds that keep everything are what they are without retention.
+  Random retention_;
+  std::uint64_t prune_once_in_ = 0;  // steps; 0: everything is kept
   testing::VirtualTime time_;
   testing::MemoryStore store_;
   Counts counts_;

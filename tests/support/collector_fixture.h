@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/collector/collector.h"
+#include "core/collector/log_record.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/records.h"
 
@@ -94,18 +95,11 @@ class CollectorTest : public ::testing::Test {
   }
   void AnswerLoad() {
     const Collector::LoadRequest request = *std::exchange(load_, std::nullopt);
-    std::vector<model::Anchor> anchors;
-    for (const ports::StoredEvent& stored : store_.events()) {
-      for (const ports::RecordRange& range : request.ranges) {
-        if (stored.epoch == range.epoch && stored.event.id >= range.first &&
-            stored.event.id <= range.last) {
-          anchors.push_back(model::AnchorOf(stored.event));
-        }
-      }
-    }
-    std::sort(anchors.begin(), anchors.end(),
+    auto anchors = store_.ReadAnchors(kDevice, request.ranges);
+    ASSERT_TRUE(anchors.ok()) << anchors.status();
+    std::sort(anchors->begin(), anchors->end(),
               [](const auto& a, const auto& b) { return a.id < b.id; });
-    Do(collector_->OnLoaded(anchors));
+    Do(collector_->OnLoaded(*anchors));
   }
   void AnswerCommit() {
     const ports::Batch batch = std::move(commits_.front());
@@ -148,7 +142,10 @@ class CollectorTest : public ::testing::Test {
     Connect();
   }
   void Push(model::EventId id) {
-    Do(collector_->OnPush(id));
+    const auto record = device_.log.find(id);
+    std::optional<model::Anchor> anchor;
+    if (record != device_.log.end()) anchor = AnchorOf({record->first, record->second});
+    Do(collector_->OnPush(id, anchor));
     Settle();
   }
 

@@ -262,15 +262,13 @@ absl::Status MemoryStore::CommitImagesOne(const ports::ImageBatch& batch) {
   }
   for (const model::Image& image : batch.images) {
     const model::RecordKey key{batch.log_device, batch.epoch, image.id};
-    const auto seq = seqs_.find(key);
-    if (seq == seqs_.end()) continue;
-    const model::Event& event = events_[seq->second - 1].event;
-    if (IsImageOf(image, event)) images_.emplace(key, image);
+    const model::Event* const event = Find(key);
+    if (event != nullptr && IsImageOf(image, *event)) images_.emplace(key, image);
   }
   for (const model::ImageAbsence& absence : batch.absences) {
     const model::RecordKey key{batch.log_device, batch.epoch, absence.id};
-    const auto seq = seqs_.find(key);
-    if (seq == seqs_.end() || !events_[seq->second - 1].event.has_image) continue;
+    const model::Event* const event = Find(key);
+    if (event == nullptr || !event->has_image) continue;
     if (!images_.contains(key)) absences_.emplace(key, absence.reason);
   }
   state->second.image_next = batch.image_next;
@@ -322,6 +320,24 @@ absl::StatusOr<std::vector<ports::EventCount>> MemoryStore::Count(const ports::C
   return rows;
 }
 
+absl::StatusOr<std::vector<model::Anchor>> MemoryStore::ReadAnchors(
+    model::DeviceId log_device, std::span<const ports::RecordRange> ranges) {
+  MutexLock lock(mutex_);
+  ++calls_.reads;
+  GATELOG_RETURN_IF_ERROR(failing_);
+  std::vector<model::Anchor> anchors;
+  for (const ports::RecordRange& range : ranges) {
+    const auto end = seqs_.upper_bound({log_device, range.epoch, range.last});
+    for (auto seq = seqs_.lower_bound({log_device, range.epoch, range.first}); seq != end; ++seq) {
+      const ports::StoredEvent& stored = events_[seq->second - 1];
+      const bool person_is_gone = stored.erased || seq->second < first_seq_;
+      const model::Anchor anchor = AnchorOf(stored.event);
+      anchors.push_back(person_is_gone ? WithoutPerson(anchor) : anchor);
+    }
+  }
+  return anchors;
+}
+
 absl::StatusOr<std::vector<model::Gap>> MemoryStore::ReadGaps(
     std::span<const model::DeviceId> log_devices, const model::RecordKey& after,
     std::uint32_t limit) {
@@ -344,18 +360,24 @@ absl::StatusOr<std::pair<model::RecordKey, model::Image>> MemoryStore::ReadImage
   for (auto image = images_.rbegin(); image != images_.rend(); ++image) {  // later epochs first
     const model::RecordKey& found = image->first;
     if (found.log_device == key.log_device && found.id == key.id &&
-        (key.epoch == 0 || found.epoch == key.epoch)) {
+        (key.epoch == 0 || found.epoch == key.epoch) && Find(found) != nullptr) {
       return std::make_pair(found, image->second);
     }
   }
   return absl::NotFoundError(WhyNotStored(key));
 }
 
+const model::Event* MemoryStore::Find(const model::RecordKey& key) const {
+  const auto seq = seqs_.find(key);
+  if (seq == seqs_.end() || seq->second < first_seq_) return nullptr;
+  return &events_[seq->second - 1].event;
+}
+
 std::string MemoryStore::WhyNotStored(const model::RecordKey& key) const {
   for (auto found = seqs_.rbegin(); found != seqs_.rend(); ++found) {  // later epochs first
     const model::RecordKey& event = found->first;
     if (event.log_device != key.log_device || event.id != key.id ||
-        (key.epoch != 0 && event.epoch != key.epoch)) {
+        (key.epoch != 0 && event.epoch != key.epoch) || Find(event) == nullptr) {
       continue;
     }
     if (!events_[found->second - 1].event.has_image) return EventWithoutImageSentence(event);

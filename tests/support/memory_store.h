@@ -31,7 +31,8 @@ class MemoryStore : public ports::EventStore, public ports::DeviceRegistry {
   // Every call but last_seq and incarnation fails with `status` until OK is given.
   void FailAll(absl::Status status);
 
-  // Retention takes the events before `first`, which is at most one behind the newest.
+  // Retention takes the events before `first`, which is at most one behind the newest, and their
+  // images.
   void PruneBefore(std::uint64_t first);
 
   // A Read that has looked at so many events ends, as at kLookedAtMax.
@@ -45,11 +46,11 @@ class MemoryStore : public ports::EventStore, public ports::DeviceRegistry {
   struct Calls {
     std::uint64_t commits = 0;
     std::uint64_t image_commits = 0;
-    std::uint64_t reads = 0;  // Read, ReadGaps, ReadImage, ReadTotals and LoadLogStates
+    std::uint64_t reads = 0;  // Read, ReadAnchors, ReadGaps, ReadImage, ReadTotals, LoadLogStates
   };
   Calls calls() const;
 
-  // Everything, by seq.
+  // Everything that was ever stored, by seq.
   std::vector<ports::StoredEvent> events() const;
   std::vector<model::Gap> gaps() const;
   std::map<model::RecordKey, model::Image> images() const;
@@ -64,6 +65,8 @@ class MemoryStore : public ports::EventStore, public ports::DeviceRegistry {
       std::span<const ports::ImageBatch> batches) override;
   absl::StatusOr<ports::EventPage> Read(const ports::EventQuery& query) override;
   absl::StatusOr<std::vector<ports::EventCount>> Count(const ports::CountQuery& query) override;
+  absl::StatusOr<std::vector<model::Anchor>> ReadAnchors(
+      model::DeviceId log_device, std::span<const ports::RecordRange> ranges) override;
   absl::StatusOr<std::vector<model::Gap>> ReadGaps(std::span<const model::DeviceId> log_devices,
                                                    const model::RecordKey& after,
                                                    std::uint32_t limit) override;
@@ -83,6 +86,8 @@ class MemoryStore : public ports::EventStore, public ports::DeviceRegistry {
 
   absl::Status CommitOne(const ports::Batch& batch) GATELOG_REQUIRES(mutex_);
   absl::Status CommitImagesOne(const ports::ImageBatch& batch) GATELOG_REQUIRES(mutex_);
+  // Null: it was never stored, or is pruned.
+  const model::Event* Find(const model::RecordKey& key) const GATELOG_REQUIRES(mutex_);
   std::string WhyNotStored(const model::RecordKey& key) const GATELOG_REQUIRES(mutex_);
   template <typename Batches, typename CommitBatch>
   absl::StatusOr<std::vector<absl::Status>> CommitAll(const Batches& batches, CommitBatch commit)

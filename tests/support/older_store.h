@@ -10,7 +10,8 @@ namespace gatelog::testing {
 // Of a store whose events are of one period of salts, and without any that tells of a person whom
 // it does not name: those had the store's salt.
 inline std::string BackToVersion3() {
-  return "DROP TABLE index_segment; DROP TABLE posting; DROP TABLE hour_count; "
+  return "DROP TABLE pruned_record; "
+         "DROP TABLE index_segment; DROP TABLE posting; DROP TABLE hour_count; "
          "DROP VIEW events; "
          "CREATE TABLE old_person (id INTEGER PRIMARY KEY, user_id TEXT NOT NULL UNIQUE, "
          "salt BLOB NOT NULL DEFAULT x'') STRICT; "

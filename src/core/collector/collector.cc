@@ -89,13 +89,16 @@ void Collector::OnLinkLost() {
   undecided_ = false;
 }
 
-Collector::Output Collector::OnPush(EventId id) {
+Collector::Output Collector::OnPush(EventId id, std::optional<Anchor> record) {
   if (!connected_) return {};
-  // Pushes ascend, unless one comes twice. Where they do not, the counter may have begun anew.
+  // Pushes ascend, unless one comes twice. Where they do not, or another record is stored under the
+  // ID, the counter may have begun anew.
   const bool fell = id < std::exchange(pushed_, id);
+  const bool other = record && core::Compare(std::span(&*record, 1), tip_.anchors).difference != 0;
+  pushed_since_ = true;
   target_ = std::max(target_, std::min(id, kEventIdMax));
   if (undecided_ && step_ == Step::kVerify) step_ = Step::kProbe;
-  if (fell && step_ == Step::kFollow) step_ = Step::kLookAgain;
+  if ((fell || other) && step_ == Step::kFollow) step_ = Step::kLookAgain;
   return Proceed();
 }
 
@@ -110,6 +113,7 @@ void Collector::Hear(const LogStatus& status) {
   log_ = Storable(status);
   target_ = log_.last;
   hearsay_ = false;
+  pushed_since_ = false;
 }
 
 void Collector::Learn(const LogStatus& status) {

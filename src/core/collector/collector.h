@@ -58,8 +58,8 @@ class Collector {
   Output OnConnected(const model::LogStatus& status);
   void OnLinkLost();
 
-  // A push announced this record.
-  Output OnPush(model::EventId id);
+  // A push announced this record; `record` is what it is recognised by, where the push tells.
+  Output OnPush(model::EventId id, std::optional<model::Anchor> record = {});
   // A keep-alive told of the log.
   Output OnStatus(const model::LogStatus& status);
 
@@ -148,6 +148,7 @@ class Collector {
   bool connected_ = false;
   model::LogStatus log_;
   bool hearsay_ = false;          // log_ is from a keep-alive, which a page may have overtaken
+  bool pushed_since_ = false;     // log_ was heard; it may have begun anew
   model::EventId target_ = 0;     // read up to here
   model::EventId pushed_ = 0;     // the record of the last push
   model::EventId live_from_ = 0;  // records from here on happened while linked

@@ -16,7 +16,7 @@ using ports::LogPage;
 
 // How many epochs, the newest first, are asked for the records of one window. A device that changes
 // lives more often than this is not recognised by what it showed before.
-constexpr std::size_t kEpochsComparedMax = 32;
+constexpr std::size_t kEpochsComparedMax = ports::kEpochsRemembered;
 
 void EraseAfter(std::vector<Anchor>& anchors, EventId last) {
   std::erase_if(anchors, [last](const Anchor& anchor) { return anchor.id > last; });
@@ -159,8 +159,8 @@ EventId Collector::StoredThrough() const {
 // tells what became of it.
 Collector::Output Collector::WaitForNextRecord() {
   undecided_ = true;
-  // A push may have come while it was looked for.
-  step_ = target_ > log_.last ? Step::kProbe : Step::kVerify;
+  // More may have come while it was looked for, or something else under lower IDs.
+  step_ = target_ > log_.last || pushed_since_ ? Step::kProbe : Step::kVerify;
   return step_ == Step::kProbe ? Probe() : Output();
 }
 

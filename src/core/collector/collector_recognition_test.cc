@@ -262,6 +262,23 @@ TEST_F(CollectorRecognitionTest, APushDuringTheSearchIsNotForgotten) {
   EXPECT_EQ(stored().back(), (std::pair<model::Epoch, EventId>{2, 3}));
 }
 
+TEST_F(CollectorRecognitionTest, ACounterThatBeginsAnewDuringTheSearchIsSeenByItsPush) {
+  device_.Write(1, 200);
+  Connect();
+  Lose();
+  device_.EraseFrom(101);
+  Do(collector_->OnConnected(device_.Status()));
+  AnswerRead();
+  AnswerLoad();
+  AnswerRead();
+  ASSERT_TRUE(load_);
+  device_ = {.log = {}, .last = 0, .generation = 8};
+  device_.Write(1, 1, 5);
+  Do(collector_->OnPush(1));
+  Settle();
+  EXPECT_EQ(stored().back(), (std::pair<model::Epoch, EventId>{2, 1}));
+}
+
 TEST_F(CollectorRecognitionTest, ADeviceThatIsRolledBackIsWaitedForUntilARecordDiffers) {
   device_.generation = 0;
   device_.Write(1, 5);
@@ -334,6 +351,55 @@ TEST_F(CollectorRecognitionTest, TheSameLogReadAgainStoresNothing) {
   EXPECT_EQ(stored().size(), 200u);
   EXPECT_TRUE(collector_->caught_up());
 }
+
+// What generation the device has at first; 0: none, ever.
+class GenerationsTest : public CollectorTest,
+                        public ::testing::WithParamInterface<model::Generation> {
+ protected:
+  // Another log, empty so far.
+  Device Another() const {
+    return {.log = {}, .last = 0, .generation = GetParam() == 0 ? 0 : device_.generation + 1};
+  }
+};
+
+// A log that somebody clears twice: each time its one record is the one that says so.
+TEST_P(GenerationsTest, APushOfAnotherRecordUnderTheSameIdFindsACounterThatBeganAnew) {
+  device_.generation = GetParam();
+  device_.Write(1, 1);
+  Connect();
+  Push(1);
+  EXPECT_EQ(reads_.size(), 1u) << "a push that comes twice";
+  device_ = Another();
+  device_.Write(1, 1, 5);
+  Push(1);
+  EXPECT_EQ(stored(), (Stored{{1, 1}, {2, 1}}));
+  EXPECT_THAT(gaps(), IsEmpty());
+}
+
+TEST_P(GenerationsTest, WhatWasPrunedIsRecognisedAndNotStoredAgain) {
+  device_.generation = GetParam();
+  device_.Write(1, 300);
+  Connect();
+  const Device first = device_;
+  device_ = Another();
+  device_.Write(1, 150, 5);
+  Reconnect();
+  store_.PruneBefore(store_.last_seq() + 1);
+  device_ = first;
+  device_.Write(301, 310);
+  Reconnect();
+  EXPECT_EQ(stored().size(), 300u + 150u + 10u) << "another terminal was there meanwhile";
+  store_.PruneBefore(store_.last_seq() + 1);
+  device_.EraseFrom(201);
+  device_.Write(201, 210, 9);
+  Reconnect();
+  EXPECT_EQ(stored().size(), 460u + 10u) << "it lost its newest records and went on";
+  EXPECT_EQ(stored().back(), (std::pair<model::Epoch, EventId>{4, 210}));
+  EXPECT_EQ(collector_->state().epoch_first, 201u);
+  EXPECT_THAT(gaps(), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Generations, GenerationsTest, ::testing::Values(0, 7));
 
 }  // namespace
 }  // namespace gatelog::core

@@ -111,9 +111,9 @@ void LogCollection::Detach() {
   }
 }
 
-void LogCollection::OnPush(model::EventId id) {
-  attached_.last = std::max(attached_.last, id);
-  CarryOut(collector_.OnPush(id));
+void LogCollection::OnPush(const model::Anchor& record) {
+  attached_.last = std::max(attached_.last, record.id);
+  CarryOut(collector_.OnPush(record.id, record));
 }
 
 void LogCollection::OnStatus(const model::LogStatus& status) {

@@ -61,7 +61,7 @@ class LogCollection {
   void Attach(ports::DeviceLink& link, const model::LogStatus& status);
   void Detach();
 
-  void OnPush(model::EventId id);
+  void OnPush(const model::Anchor& record);
   void OnStatus(const model::LogStatus& status);
 
   // Replies once everything known to be on the device is stored, its images too; see

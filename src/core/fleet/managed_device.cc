@@ -149,10 +149,13 @@ void ManagedDevice::OnPush(model::EventId id, std::string_view payload) {
   if (!armed_) return;
   log_.last = std::max(log_.last, id);
   const absl::StatusOr<model::Event> event = model::ParseEvent(payload);
-  if (event.ok() && event->id == id && IsNew(model::AnchorOf(*event)) && registration_.monitored) {
+  const bool whole = event.ok() && event->id == id;
+  const model::Anchor record =
+      whole ? model::AnchorOf(*event) : model::AnchorOfUnreadable(id, payload);
+  if (whole && IsNew(record) && registration_.monitored) {
     fleet_.parts_.live.Publish(registration_.id, *event);
   }
-  if (registration_.collected) collection_.OnPush(id);
+  if (registration_.collected) collection_.OnPush(record);
 }
 
 bool ManagedDevice::IsNew(const model::Anchor& pushed) {

@@ -161,7 +161,7 @@ void Ingest::LoadAnchors(
     model::DeviceId device, std::vector<ports::RecordRange> ranges,
     absl::AnyInvocable<void(absl::StatusOr<std::vector<model::Anchor>>)> reply) {
   writer_.Post([this, device, ranges = std::move(ranges), reply = std::move(reply)]() mutable {
-    absl::StatusOr<std::vector<model::Anchor>> anchors = ReadAnchors(device, ranges);
+    absl::StatusOr<std::vector<model::Anchor>> anchors = store_.ReadAnchors(device, ranges);
     loop_.Post([reply = std::move(reply), anchors = std::move(anchors)]() mutable {
       reply(std::move(anchors));
     });
@@ -204,25 +204,6 @@ void Ingest::LoadEvents(
       }
     });
   });
-}
-
-absl::StatusOr<std::vector<model::Anchor>> Ingest::ReadAnchors(
-    model::DeviceId device, const std::vector<ports::RecordRange>& ranges) {
-  std::vector<model::Anchor> anchors;
-  for (const ports::RecordRange& range : ranges) {
-    ports::EventQuery query;
-    query.filter.log_devices = {device};
-    query.filter.epoch = range.epoch;
-    query.filter.first_id = range.first;
-    query.filter.last_id = range.last;
-    query.limit = range.last - range.first + 1;
-    GATELOG_ASSIGN_OR_RETURN(const ports::EventPage page, store_.Read(query));
-    for (const ports::StoredEvent& stored : page.events) {
-      const model::Anchor anchor = AnchorOf(stored.event);
-      anchors.push_back(stored.erased ? WithoutPerson(anchor) : anchor);
-    }
-  }
-  return anchors;
 }
 
 void Ingest::Tick() {

@@ -87,8 +87,6 @@ class Ingest {
   void CommitEvents(std::vector<Pending> pending);
   void CommitImages(std::vector<PendingImages> pending);
   std::vector<Pending> TakeWaiting() GATELOG_REQUIRES(mutex_);
-  absl::StatusOr<std::vector<model::Anchor>> ReadAnchors(
-      model::DeviceId device, const std::vector<ports::RecordRange>& ranges);
   void AnswerKnown();
   absl::StatusOr<std::map<model::DeviceId, Known>> ReadKnown();
   void LoadEvents(ports::EventQuery query,

@@ -162,5 +162,19 @@ TEST_F(IngestTest, StoredRecordsAreReadByWhatTheyAreRecognisedBy) {
               ElementsAre(model::AnchorOf(batch.events[1]), model::AnchorOf(batch.events[2])));
 }
 
+TEST_F(IngestTest, PrunedRecordsAreRecognisedToo) {
+  const ports::Batch batch = FirstBatch(kDevice, 5);
+  Submit(batch);
+  Run();
+  store_.PruneBefore(3);
+  absl::StatusOr<std::vector<model::Anchor>> anchors = absl::UnknownError("no reply");
+  ingest_.LoadAnchors(kDevice, {{.epoch = 1, .first = 2, .last = 3}},
+                      [&anchors](auto loaded) { anchors = std::move(loaded); });
+  Run();
+  ASSERT_TRUE(anchors.ok());
+  EXPECT_THAT(*anchors, ElementsAre(model::WithoutPerson(model::AnchorOf(batch.events[1])),
+                                    model::AnchorOf(batch.events[2])));
+}
+
 }  // namespace
 }  // namespace gatelog::core

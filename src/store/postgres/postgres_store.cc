@@ -229,6 +229,28 @@ absl::StatusOr<ports::EventPage> PostgresStore::Read(const ports::EventQuery& qu
       [&](Connection& connection) { return ReadEvents(connection, segments_, query, range); });
 }
 
+absl::StatusOr<std::vector<model::Anchor>> PostgresStore::ReadAnchors(
+    model::DeviceId log_device, std::span<const ports::RecordRange> ranges) {
+  std::vector<model::Anchor> anchors;
+  for (const ports::RecordRange& range : ranges) {
+    ports::EventQuery query;
+    query.filter.log_devices = {log_device};
+    query.filter.epoch = range.epoch;
+    query.filter.first_id = range.first;
+    query.filter.last_id = range.last;
+    query.limit = ports::kQueryLimitMax;
+    for (bool more = true; more;) {
+      GATELOG_ASSIGN_OR_RETURN(const ports::EventPage page, Read(query));
+      for (const ports::StoredEvent& stored : page.events) {
+        anchors.push_back(model::AnchorOf(stored.event));
+      }
+      query.after_seq = page.seq_reached;
+      more = page.more;
+    }
+  }
+  return anchors;
+}
+
 absl::StatusOr<std::vector<ports::EventCount>> PostgresStore::Count(
     const ports::CountQuery& query) {
   const SeqRange range = visible();

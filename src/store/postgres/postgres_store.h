@@ -62,6 +62,8 @@ class PostgresStore final : public ports::EventStore {
       std::span<const ports::ImageBatch> batches) override;
   absl::StatusOr<ports::EventPage> Read(const ports::EventQuery& query) override;
   absl::StatusOr<std::vector<ports::EventCount>> Count(const ports::CountQuery& query) override;
+  absl::StatusOr<std::vector<model::Anchor>> ReadAnchors(
+      model::DeviceId log_device, std::span<const ports::RecordRange> ranges) override;
   absl::StatusOr<std::vector<model::Gap>> ReadGaps(std::span<const model::DeviceId> log_devices,
                                                    const model::RecordKey& after,
                                                    std::uint32_t limit) override;

@@ -11,6 +11,7 @@
 #include "store/sqlite/event_writer.h"
 #include "store/sqlite/log_state_table.h"
 #include "store/sqlite/person_table.h"
+#include "store/sqlite/pruned_records.h"
 
 namespace gatelog::store {
 namespace {
@@ -175,18 +176,26 @@ absl::Status EraseImagesOf(Database& database, const Person& person, Eraser& era
   return absl::OkStatus();
 }
 
+// Whether the store may know nothing of the record's person: erased, or pruned with the event.
 absl::StatusOr<bool> IsErased(const RecordLookup& records, model::DeviceId log_device,
                               model::Epoch epoch, model::EventId id) {
-  // The record that an anchor is of stands in the newest epoch that has the ID.
-  GATELOG_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> seq,
-                           records.FindLatest(log_device, epoch, id));
-  if (!seq) return false;
   GATELOG_ASSIGN_OR_RETURN(Statement select,
                            records.database.Prepare("SELECT flags & ?2 FROM event WHERE seq = ?1"));
-  select.Bind(1, static_cast<std::int64_t>(*seq));
-  select.Bind(2, kFlagErased);
-  GATELOG_ASSIGN_OR_RETURN(const bool found, select.Step());
-  return found && select.Integer(0) != 0;
+  // The record that an anchor is of stands in the newest epoch that has the ID.
+  for (; epoch > 0; --epoch) {
+    const model::RecordKey key{log_device, epoch, id};
+    GATELOG_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> seq, records.Find(key));
+    if (seq) {
+      select.Bind(1, static_cast<std::int64_t>(*seq));
+      select.Bind(2, kFlagErased);
+      GATELOG_ASSIGN_OR_RETURN(const bool found, select.Step());
+      if (found) return select.Integer(0) != 0;
+      select.Reset();
+    }
+    GATELOG_ASSIGN_OR_RETURN(const bool pruned, IsPrunedRecord(records.database, key));
+    if (pruned) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -239,9 +248,11 @@ absl::Status ErasedAnchors::Mark(const RecordLookup& records, model::DeviceId lo
 absl::StatusOr<std::vector<model::Anchor>> ErasedAnchors::Clean(const RecordLookup& records,
                                                                 const ports::Batch& batch) {
   std::vector<model::Anchor> anchors = batch.after.anchors;
-  // Where an epoch opens, anchors may come from the device, of any record that it still holds.
+  // Where an epoch opens, anchors may come from the device, of any record that it still holds from
+  // before.
   if (batch.after.epoch != batch.expected_epoch && batch.expected_epoch != 0) {
     for (model::Anchor& anchor : anchors) {
+      if (anchor.id >= batch.after.epoch_first) continue;
       GATELOG_ASSIGN_OR_RETURN(
           const bool erased, IsErased(records, batch.log_device, batch.expected_epoch, anchor.id));
       if (erased) marked_[batch.log_device].insert(anchor.id);

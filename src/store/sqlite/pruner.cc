@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "model/event.h"
 #include "store/sqlite/person_table.h"
+#include "store/sqlite/pruned_records.h"
 #include "store/sqlite/record_lookup.h"
 
 namespace gatelog::store {
@@ -15,18 +17,33 @@ namespace {
 using evidence::Pruned;
 
 // Rows that one transaction deletes: so few that a commit behind it hardly waits.
-constexpr std::int64_t kEventsPerStep = 500;
+constexpr std::uint64_t kEventsPerStep = 500;
 constexpr std::uint64_t kImagesPerStep = 64;
 constexpr std::uint64_t kImageEntriesPerStep = 1'000;  // looked through
 
-// What an event and an image take beside their payload: columns, lists, indexes.
-constexpr std::uint64_t kEventBytes = 70;
+// What an event and an image take beside their payload: columns, lists, indexes. Something is left
+// of an event.
+constexpr std::uint64_t kEventBytes = 70 - kPrunedRecordBytes;
 constexpr std::uint64_t kImageBytes = 60;
 
 // By kind: the last block up to which there is nothing.
 using Passed = std::map<Pruned, std::uint64_t>;
 
 std::int64_t Milliseconds(Timestamp time) { return time.time_since_epoch().count(); }
+
+// Of a row that is deleted; from which columns on, the statement says.
+PrunedRecord PrunedRecordOf(const Statement& row) {
+  const auto number = [&row](int column) {
+    return static_cast<std::uint32_t>(row.Integer(column));
+  };
+  model::Event event;
+  event.id = number(4);
+  event.timestamp = number(5);
+  event.code = number(6);
+  event.sub_code = number(7);
+  event.entity_id = number(8);
+  return {.log_device = number(2), .epoch = number(3), .anchor = model::AnchorOf(event)};
+}
 
 absl::StatusOr<std::uint64_t> CountImages(Database& database, std::uint64_t first,
                                           std::uint64_t last) {
@@ -273,20 +290,22 @@ absl::Status Pruner::DeleteEvents(Deleted& deleted, std::unordered_set<std::int6
   GATELOG_ASSIGN_OR_RETURN(
       Statement remove,
       database_.Prepare("DELETE FROM event WHERE seq IN (SELECT seq FROM event NOT INDEXED WHERE "
-                        "seq < ?1 ORDER BY seq LIMIT ?2) RETURNING person, length(payload), seq"));
+                        "seq < ?1 ORDER BY seq LIMIT ?2) RETURNING person, length(payload), "
+                        "log_device, epoch, id, timestamp, code, sub_code, entity, seq"));
   remove.Bind(1, static_cast<std::int64_t>(through_.first_seq));
-  remove.Bind(2, kEventsPerStep);
-  std::int64_t rows = 0;
+  remove.Bind(2, static_cast<std::int64_t>(kEventsPerStep));
+  std::vector<PrunedRecord> records;
   std::int64_t newest = 0;
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, remove.Step());
     if (!row) break;
-    ++rows;
     if (!remove.IsNull(0)) people.insert(remove.Integer(0));
     deleted.bytes += static_cast<std::uint64_t>(remove.Integer(1)) + kEventBytes;
-    newest = std::max(newest, remove.Integer(2));
+    newest = std::max(newest, remove.Integer(9));
+    records.push_back(PrunedRecordOf(remove));
   }
-  events_left_ = rows == kEventsPerStep;
+  events_left_ = records.size() == kEventsPerStep;
+  GATELOG_RETURN_IF_ERROR(WritePrunedRecords(database_, records));
   return DeleteErased(newest);
 }
 
@@ -297,7 +316,7 @@ absl::Status Pruner::DeleteErased(std::int64_t newest) {
       Statement remove,
       database_.Prepare("DELETE FROM erased WHERE seq BETWEEN ?1 AND ?2 AND EXISTS (SELECT 1 FROM "
                         "entry AS e WHERE e.block = erased.block AND e.kind = ?3)"));
-  remove.Bind(1, newest - kEventsPerStep);
+  remove.Bind(1, newest - static_cast<std::int64_t>(kEventsPerStep));
   remove.Bind(2, newest);
   remove.Bind(3, static_cast<int>(evidence::EntryKind::kPrune));
   return remove.Run();

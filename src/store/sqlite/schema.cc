@@ -10,6 +10,7 @@
 #include "store/sqlite/image_tables.h"
 #include "store/sqlite/person_table.h"
 #include "store/sqlite/posting_table.h"
+#include "store/sqlite/pruned_records.h"
 
 namespace gatelog::store {
 namespace {
@@ -151,8 +152,8 @@ absl::Status CreateVersion1(Database& database, const Clock& clock) {
 
 // kMigrations[n] leads from version n to n + 1.
 using Migration = absl::Status (*)(Database&, const Clock&);
-constexpr Migration kMigrations[] = {CreateVersion1, AddImageAbsences, AddChain, AddPeriods,
-                                     AddIndexTables};
+constexpr Migration kMigrations[] = {CreateVersion1, AddImageAbsences, AddChain,
+                                     AddPeriods,     AddIndexTables,   AddPrunedRecords};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 // A database of version 0 must be an empty one: nobody else's tables are touched.

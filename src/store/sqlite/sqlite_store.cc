@@ -11,6 +11,7 @@
 #include "store/sqlite/log_state_table.h"
 #include "store/sqlite/opening.h"
 #include "store/sqlite/person_table.h"
+#include "store/sqlite/pruned_records.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/seal_table.h"
 #include "store/sqlite/write_ahead_log.h"
@@ -459,6 +460,15 @@ absl::StatusOr<std::vector<ports::EventCount>> SqliteStore::Count(const ports::C
   ReaderPool::Lease database(*readers_);
   GATELOG_ASSIGN_OR_RETURN(const Snapshot snapshot, Snapshot::Begin(*database));
   return CountEvents({*database, *view.index, view.visible}, query);
+}
+
+absl::StatusOr<std::vector<model::Anchor>> SqliteStore::ReadAnchors(
+    model::DeviceId log_device, std::span<const ports::RecordRange> ranges) {
+  const View view = CurrentView();
+  ReaderPool::Lease database(*readers_);
+  // A record moves from one table to the other in one transaction.
+  GATELOG_ASSIGN_OR_RETURN(const Snapshot snapshot, Snapshot::Begin(*database));
+  return store::ReadAnchors({*database, *view.index, view.visible}, log_device, ranges);
 }
 
 absl::StatusOr<std::vector<model::Gap>> SqliteStore::ReadGaps(
