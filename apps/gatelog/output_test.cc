@@ -145,7 +145,7 @@ TEST(ProtoJsonTest, FieldNamesEnumsBytesAndLargeNumbers) {
   const Json json = ToJson(stored);
   EXPECT_EQ(json.dump(),
             "{\"seq\":1234567890123,\"log_device_id\":0,\"epoch\":0,\"arrival_ms\":0,"
-            "\"phase\":\"PHASE_LIVE\",\"event\":\"Af8=\"}");
+            "\"phase\":\"PHASE_LIVE\",\"event\":\"Af8=\",\"erased\":false}");
 }
 
 TEST(ProtoJsonTest, UnsetMessagesAreLeftOutAndListsAreThere) {

@@ -15,7 +15,7 @@ namespace gatelog::ports {
 // What a store holds.
 struct StoreReport {
   model::Incarnation incarnation = 0;
-  std::int64_t version = 0;  // of its tables
+  std::int64_t version = 0;     // of its tables
   std::uint64_t first_seq = 1;  // the events before it were pruned
   std::uint64_t last_seq = 0;
   std::uint64_t logs = 0;  // log devices
