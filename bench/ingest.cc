@@ -2,7 +2,7 @@
 //
 //   ingest [EVENTS] [EVENTS_PER_COMMIT]     default: 1,000,000 in commits of 10,000
 //
-// Load: bench/load.h.
+// Load: bench/site_load.h.
 // Prints events per second of the whole, of the disk's share none is taken out; and the hashing
 // alone, over the same events.
 
@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/load.h"
+#include "bench/site_load.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tests/support/temp_directory.h"
 #ifndef GATELOG_WITHOUT_EVIDENCE
@@ -30,7 +30,7 @@ double StoreAll(int events, int per_commit) {
   testing::TempDirectory directory;
   auto store = store::SqliteStore::Open({.directory = directory.path()});
   if (!store.ok()) std::abort();
-  bench::Load load;
+  bench::SiteLoad load(bench::SiteLoad::Order::kLive, static_cast<std::uint64_t>(events));
   double seconds = 0;
   for (int done = 0; done < events; done += per_commit) {
     const std::vector<ports::Batch> batches = load.Next(per_commit);
@@ -43,7 +43,7 @@ double StoreAll(int events, int per_commit) {
 
 #ifndef GATELOG_WITHOUT_EVIDENCE
 double HashAll(int events, int per_commit) {
-  bench::Load load;
+  bench::SiteLoad load(bench::SiteLoad::Order::kLive, static_cast<std::uint64_t>(events));
   evidence::BlockBuilder builder;
   evidence::ChainHead head;
   const std::string salt = evidence::NewSalt();

@@ -2,10 +2,10 @@
 //
 //   prune [EVENTS]     default: 1,000,000
 //
-// Load: that of bench/load.h, in commits of 1,000 events that arrive in the course of 90 days, so
-// of several periods of salts; a seal after every tenth. Then everything is a year old, and first
-// what it tells of people is taken, then the events. Prints how many steps that was, how long all
-// of them took, and the longest ones: each is one transaction.
+// Load: that of bench/site_load.h, in commits of 1,000 events that arrive in the course of 90 days,
+// so of several periods of salts; a seal after every tenth. Then everything is a year old, and
+// first what it tells of people is taken, then the events. Prints how many steps that was, how long
+// all of them took, and the longest ones: each is one transaction.
 
 #include <algorithm>
 #include <chrono>
@@ -13,7 +13,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "bench/load.h"
+#include "bench/site_load.h"
 #include "evidence/seal_key.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tests/support/moved_clock.h"
@@ -29,7 +29,8 @@ constexpr std::chrono::days kAge{365};
 
 class Bench {
  public:
-  explicit Bench(int events) : events_(events) {
+  explicit Bench(int events)
+      : events_(events), load_(bench::SiteLoad::Order::kLive, static_cast<std::uint64_t>(events)) {
     auto opened = store::SqliteStore::Open({.directory = directory_.path(), .clock = &clock_});
     if (!opened.ok()) std::abort();
     store_ = *std::move(opened);
@@ -86,7 +87,7 @@ class Bench {
   testing::MovedClock clock_;
   const evidence::SealKey key_ = evidence::SealKey::Make();
   std::unique_ptr<store::SqliteStore> store_;
-  bench::Load load_;
+  bench::SiteLoad load_;
 };
 
 int Main(int argc, char** argv) {

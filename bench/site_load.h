@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "model/event.h"
@@ -20,8 +19,9 @@ class SiteLoad {
   static constexpr int kDevices = 1'000;
   static constexpr std::uint32_t kUsers = 50'000;
   static constexpr model::DeviceId kFirstDevice = 541'000'001;
-  static constexpr std::int64_t kFirstSecond = 1'700'006'400;  // a midnight
-  static constexpr std::int64_t kSeconds = 30 * 86'400;
+  static constexpr std::int64_t kFirstSecond = 1'700'006'400;  // a midnight in UTC
+  static constexpr std::int64_t kDay = 86'400;
+  static constexpr std::int64_t kSeconds = 30 * kDay;
   static constexpr std::uint32_t kGranted = 0x1300;
   static constexpr std::uint32_t kDenied = 0x1900;
 
@@ -40,17 +40,5 @@ class SiteLoad {
   std::uint64_t made_ = 0;
   std::uint64_t random_ = 1;
 };
-
-// The five queries of a site with its 30 days stored, each with its best and worst time.
-struct QueryTime {
-  const char* name;
-  double median_ms = 0;
-  double worst_ms = 0;
-  std::uint64_t found = 0;
-};
-// Each `rounds` times over other users, devices and days. Aborts when the store fails.
-std::vector<QueryTime> MeasureQueries(ports::EventStore& store, int rounds);
-
-double SecondsNow();
 
 }  // namespace gatelog::bench
