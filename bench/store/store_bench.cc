@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,6 +18,7 @@
 #include "bench/store/bare_postgres.h"
 #include "bench/store/bare_sqlite.h"
 #include "store/postgres/postgres_store.h"
+#include "store/sqlite/sqlite_database.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tests/support/postgres_server.h"
 #include "tests/support/temp_directory.h"
@@ -77,7 +77,11 @@ class OurSqlite final : public OurStore {
 
   ports::EventStore& store() override { return *store_; }
   double Bytes() override {
-    return static_cast<double>(std::filesystem::file_size(directory_.path() + "/gatelog.db"));
+    // As the file will be when the write-ahead log has come into it.
+    const auto database = Require(
+        store::Database::Open({.path = directory_.path() + "/gatelog.db", .read_only = true}));
+    return static_cast<double>(Require(database->QueryInteger("PRAGMA page_count")) *
+                               Require(database->QueryInteger("PRAGMA page_size")));
   }
 
  private:
