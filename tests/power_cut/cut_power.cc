@@ -20,16 +20,17 @@ struct Arguments {
   testing::Seeds seeds = {.count = 5};
   int steps = 40;
   int kills = 40;
-  std::uint64_t stride = 20;
+  std::uint64_t faults = 150;
   Settings settings;
 };
 
 std::string RunSeed(std::uint64_t seed, const Arguments& arguments, Counts& counts) {
-  const auto& [seeds, steps, kills, stride, settings] = arguments;
+  const auto& [seeds, steps, kills, faults, settings] = arguments;
   std::string fault = RunCuts(seed, steps, settings, counts);
   if (fault.empty()) fault = RunKills(seed, steps, kills, settings, counts);
   for (const auto kind : {testing::DiskVfs::Fault::kIoError, testing::DiskVfs::Fault::kNoSpace}) {
-    if (fault.empty()) fault = RunFaults(seed, steps, stride, kind, settings, counts);
+    const FaultPlan plan = {.fault = kind, .faults_max = faults, .cut_every = 20};
+    if (fault.empty()) fault = RunFaults(seed, steps, plan, settings, counts);
   }
   return fault;
 }
@@ -54,8 +55,8 @@ int main(int argc, char** argv) {
   gatelog::testing::AddSeedOptions(app, arguments.seeds);
   app.add_option("--steps", arguments.steps, "Transactions of a run");
   app.add_option("--kills", arguments.kills, "Places of a run at which the process is killed");
-  app.add_option("--fault-stride", arguments.stride,
-                 "Of how many failed writes and syncs one is followed by cuts everywhere");
+  app.add_option("--faults", arguments.faults,
+                 "Writes and syncs of a run that fail, for each kind of failure; 0: every one");
   app.add_option("--synchronous", arguments.settings.synchronous, "FULL, or a mutant: NORMAL, OFF")
       ->check(CLI::IsMember({"FULL", "NORMAL", "OFF"}));
   CLI11_PARSE(app, argc, argv);

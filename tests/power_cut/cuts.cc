@@ -53,7 +53,7 @@ std::string TryCut(const DiskModel& disk, const Allowed& allowed, const CutPlan&
 std::string FormatCounts(const Counts& counts) {
   return absl::StrCat("lives=", counts.lives, " faults=", counts.faults,
                       " boundaries=", counts.boundaries, " points=", counts.points,
-                      " images=", counts.images);
+                      " pruned=", counts.pruned, " images=", counts.images);
 }
 
 Allowed AllowedAt(const Life& life, std::size_t place, const Allowed& before) {
@@ -84,6 +84,7 @@ std::string CutEverywhere(const Life& life, const Allowed& before, std::uint64_t
                           const CutPlan& plan, const Settings& settings, Counts& counts) {
   Random random(seed);
   ++counts.lives;
+  counts.pruned += life.pruned;
   const std::set<std::size_t> places = PlacesOf(life, plan, random, counts);
   DiskModel disk = life.disk;
   std::size_t applied = 0;
@@ -157,26 +158,30 @@ std::string RunKills(std::uint64_t seed, int steps, int kills, const Settings& s
   return {};
 }
 
-std::string RunFaults(std::uint64_t seed, int steps, std::uint64_t stride,
-                      testing::DiskVfs::Fault fault, const Settings& settings, Counts& counts) {
+std::string RunFaults(std::uint64_t seed, int steps, const FaultPlan& plan,
+                      const Settings& settings, Counts& counts) {
   using testing::DiskVfs;
-  const bool full = fault == DiskVfs::Fault::kNoSpace;
-  for (std::uint64_t call = 0;; ++call) {
-    const auto life =
-        Live(DiskWithNewStore(),
-             {.seed = seed,
-              .steps = steps,
-              .fault_at = call,
-              .fault = fault,
-              .lasting = full ? DiskVfs::Lasting::kUntilHealed : DiskVfs::Lasting::kOnce,
-              .steps_after_failure = 2},
-             settings);
+  const bool full = plan.fault == DiskVfs::Fault::kNoSpace;
+  LifePlan first = {.seed = seed,
+                    .steps = steps,
+                    .fault = plan.fault,
+                    .lasting = full ? DiskVfs::Lasting::kUntilHealed : DiskVfs::Lasting::kOnce,
+                    .steps_after_failure = 2};
+  std::uint64_t stride = 1;
+  if (plan.faults_max != 0) {
+    const auto unharmed = Live(DiskWithNewStore(), first, settings);
+    if (!unharmed.ok()) return unharmed.status().ToString();
+    stride = unharmed->fault_calls / plan.faults_max + 1;
+  }
+  for (std::uint64_t call = seed % stride, lives = 0;; call += stride, ++lives) {
+    first.fault_at = call;
+    const auto life = Live(DiskWithNewStore(), first, settings);
     const std::string where = absl::StrCat("fault at call ", call, ", ");
     if (!life.ok()) return where + life.status().ToString();
     if (life->fault_calls <= call) return {};
     ++counts.lives;
     ++counts.faults;
-    const bool everywhere = call % stride == 0 || HasFailedSync(*life);
+    const bool everywhere = lives % plan.cut_every == 0 || HasFailedSync(*life);
     const std::string found =
         LiveAgain(*life, life->record.size(), seed + call, everywhere, settings, counts);
     if (!found.empty()) return where + found;

@@ -14,6 +14,7 @@ struct Counts {
   std::uint64_t faults = 0;      // lives whose disk failed
   std::uint64_t boundaries = 0;  // syncs, each cut before and after
   std::uint64_t points = 0;      // cuts elsewhere
+  std::uint64_t pruned = 0;      // events taken away in lives that were cut everywhere
   std::uint64_t images = 0;      // disks after a cut, each opened and checked
 };
 
@@ -44,11 +45,18 @@ std::string RunCuts(std::uint64_t seed, int steps, const Settings& settings, Cou
 // and cut everywhere in that second life.
 std::string RunKills(std::uint64_t seed, int steps, int kills, const Settings& settings,
                      Counts& counts);
-// The disk fails at the first write or sync, in another life at the second, and so on through the
-// whole run; for want of space it does so until the store has noticed. Each time the process is
-// started again, with a healthy disk, and the power cut at the end of that second life; everywhere
-// in it after a sync that failed, and in every `stride`th.
-std::string RunFaults(std::uint64_t seed, int steps, std::uint64_t stride,
-                      testing::DiskVfs::Fault fault, const Settings& settings, Counts& counts);
+
+struct FaultPlan {
+  testing::DiskVfs::Fault fault = testing::DiskVfs::Fault::kIoError;
+  std::uint64_t faults_max = 0;  // lives, evenly over the run's writes and syncs; 0: one for each
+  std::uint64_t cut_every = 1;   // of how many second lives one is cut everywhere
+};
+
+// The disk fails at a write or sync, in another life at a later one, and so on through the whole
+// run; for want of space it does so until the store has noticed. Each time the process is started
+// again, with a healthy disk, and the power cut at the end of that second life; everywhere in it
+// after a sync that failed, and in one of every `cut_every`.
+std::string RunFaults(std::uint64_t seed, int steps, const FaultPlan& plan,
+                      const Settings& settings, Counts& counts);
 
 }  // namespace gatelog::power_cut

@@ -65,7 +65,7 @@ struct Process {
 };
 
 absl::StatusOr<Process> Open(const std::string& directory, const std::string& vfs,
-                             const Settings& settings) {
+                             const Clock& clock, const Settings& settings) {
   Process process;
   GATELOG_ASSIGN_OR_RETURN(process.store,
                            SqliteStore::Open({.directory = directory,
@@ -73,6 +73,7 @@ absl::StatusOr<Process> Open(const std::string& directory, const std::string& vf
                                               .checkpoint_pages = settings.checkpoint_pages,
                                               .vfs = vfs,
                                               .index = kSmallSegments,
+                                              .clock = &clock,
                                               .synchronous_for_test = settings.synchronous}));
   GATELOG_ASSIGN_OR_RETURN(process.registry, SqliteRegistry::Open(*process.store));
   // As the gateway does at its start; from then on every connection has seen the file.
@@ -94,6 +95,7 @@ class Living {
     // What closing the store does to the disk is no part of a life that was cut off.
     life_.fault_calls = vfs_.calls();
     life_.record = vfs_.TakeRecord();
+    if (process_.store != nullptr) life_.pruned = process_.store->first_seq() - 1;
     process_ = {};
     GATELOG_RETURN_IF_ERROR(lived);
     return std::move(life_);
@@ -110,7 +112,8 @@ class Living {
   }
 
   absl::Status LiveOn() {
-    absl::StatusOr<Process> opened = Open(directory_.path(), vfs_.name(), settings_);
+    absl::StatusOr<Process> opened =
+        Open(directory_.path(), vfs_.name(), workload_.clock(), settings_);
     if (!opened.ok()) return Surprise(opened.status());
     process_ = *std::move(opened);
     life_.incarnation = process_.store->incarnation();
@@ -202,8 +205,11 @@ absl::StatusOr<Contents> ReadContents(const std::string& directory) {
   for (const std::string& table : tables) {
     GATELOG_RETURN_IF_ERROR(AddTable(*database, table, fingerprint));
   }
-  GATELOG_ASSIGN_OR_RETURN(const std::int64_t last_seq,
-                           database->QueryInteger("SELECT max(seq) FROM event"));
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::int64_t last_seq,
+      // All events may have been taken away; the chain knows of them.
+      database->QueryInteger(
+          "SELECT first_seq + events - 1 FROM block ORDER BY number DESC LIMIT 1"));
   return Contents{fingerprint.value(), static_cast<std::uint64_t>(last_seq)};
 }
 

@@ -48,6 +48,7 @@ struct Life {
   std::vector<testing::DiskOperation> record;
   std::vector<Moment> moments;             // the first one: opened
   model::Incarnation incarnation = 0;      // 0: it did not get that far
+  std::uint64_t pruned = 0;                // events that were taken away by its end, in all
   std::optional<std::size_t> in_doubt_at;  // a transaction that failed was submitted here
   absl::Status end;                        // OK: it did all its steps
   std::uint64_t fault_calls = 0;           // writes, truncations and syncs

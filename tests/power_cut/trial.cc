@@ -42,8 +42,9 @@ absl::Status CheckContents(const std::string& directory, const SqliteStore& stor
                             allowed.last_seq));
 }
 
-// Whoever read up to `seq` before gets everything after it, once, in order.
+// Whoever read up to `seq` before gets everything after it that is still kept, once, in order.
 absl::Status CheckFollowing(SqliteStore& store, std::uint64_t seq) {
+  seq = std::max(seq, store.first_seq() - 1);
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const ports::EventPage page,
                              store.Read({.after_seq = seq, .limit = 1000}));
@@ -65,12 +66,14 @@ absl::Status CheckWhole(const std::string& directory) {
 
 absl::Status Try(const std::string& directory, const std::string& vfs, const Allowed& allowed,
                  std::uint64_t seed, const Settings& settings) {
+  Workload workload(seed);
   GATELOG_ASSIGN_OR_RETURN(const std::unique_ptr<SqliteStore> store,
                            SqliteStore::Open({.directory = directory,
                                               .readers = 1,
                                               .checkpoint_pages = settings.checkpoint_pages,
                                               .vfs = vfs,
-                                              .index = kSmallSegments}));
+                                              .index = kSmallSegments,
+                                              .clock = &workload.clock()}));
   if (allowed.incarnation != 0 && store->incarnation() != allowed.incarnation) {
     return Wrong("cursors that were handed out are not valid any more");
   }
@@ -79,7 +82,6 @@ absl::Status Try(const std::string& directory, const std::string& vfs, const All
 
   GATELOG_ASSIGN_OR_RETURN(const std::unique_ptr<SqliteRegistry> registry,
                            SqliteRegistry::Open(*store));
-  Workload workload(seed);
   GATELOG_RETURN_IF_ERROR(workload.Begin(*store));
   for (int step = 0; step < kFurtherSteps; ++step) {
     GATELOG_RETURN_IF_ERROR(workload.Step(*store, *registry));

@@ -1,5 +1,6 @@
 #include "tests/power_cut/workload.h"
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,8 @@ constexpr int kDevices = 4;
 constexpr int kEventsMax = 24;  // of one batch
 constexpr int kGapMax = 5;      // records
 constexpr int kImageEvents = 6;
+constexpr int kOldMax = 12;  // hours, that is blocks
+constexpr int kUsers = 22;   // whom SomeEvent names
 
 }  // namespace
 
@@ -31,12 +34,23 @@ absl::Status Workload::Begin(store::SqliteStore& store) {
 }
 
 absl::Status Workload::Step(store::SqliteStore& store, store::SqliteRegistry& registry) {
-  switch (random_() % 10) {
+  const std::uint64_t block = store.chain_head().block;
+  clock_.Move(std::chrono::hours(block - hours_));
+  hours_ = block;
+  switch (random_() % 14) {
     case 0:
       return ChangeRegistry(registry);
     case 1:
     case 2:
       return CommitImages(store);
+    case 3:
+    case 4:
+      return Seal(store);
+    case 5:
+    case 6:
+      return Prune(store);
+    case 7:
+      return Forget(store);
     default:
       return CommitEvents(store);
   }
@@ -112,6 +126,23 @@ absl::Status Workload::ChangeRegistry(store::SqliteRegistry& registry) {
   registration.address.host = absl::StrCat("192.0.2.", random_() % 200);
   registration.address.key = std::string(16, static_cast<char>(random_() % 256));
   return registry.Save(registration);
+}
+
+absl::Status Workload::Seal(store::SqliteStore& store) { return store.AppendSeal(key_).status(); }
+
+absl::Status Workload::Prune(store::SqliteStore& store) {
+  const auto some_time_ago = [this] { return clock_.Now() - std::chrono::hours(Some(kOldMax)); };
+  ports::PruneLimits limits;
+  if (random_() % 2 == 0) limits.events_before = some_time_ago();
+  if (random_() % 2 == 0) limits.images_before = some_time_ago();
+  if (random_() % 2 == 0) limits.people_before = some_time_ago();
+  return store.PruneSome(limits, "a test").status();
+}
+
+absl::Status Workload::Forget(store::SqliteStore& store) {
+  const absl::Status forgotten =
+      store.Forget(absl::StrCat("user-", Some(kUsers)), "a test", key_).status();
+  return absl::IsNotFound(forgotten) ? absl::OkStatus() : forgotten;
 }
 
 }  // namespace gatelog::power_cut

@@ -25,7 +25,14 @@ bool IsSyncError(int code) { return code == SQLITE_IOERR_FSYNC || code == SQLITE
 
 absl::Status NoSpace(const std::string& path) {
   return absl::ResourceExhaustedError(absl::StrCat(
-      "No space is left for ", path, "; free some, the gateway then goes on by itself."));
+      "No space is left for ", path, "; free some, a running gateway then goes on by itself."));
+}
+
+// Other than a write, a sync that failed leaves it open what the disk holds.
+absl::Status NoSpaceToSync(const std::string& path) {
+  return absl::UnavailableError(absl::StrCat("No space was left for ", path,
+                                             " when it had to reach the disk; free some, then "
+                                             "restart the gateway."));
 }
 
 absl::Status StatusOf(int code, int system_error, const std::string& path, const char* words) {
@@ -38,7 +45,8 @@ absl::Status StatusOf(int code, int system_error, const std::string& path, const
                        "; give the gateway more or make its caches smaller."));
     case SQLITE_IOERR:
       // SQLite says so when a full disk shows in the shared-memory file.
-      if (IsOutOfSpace(system_error) && !IsSyncError(code)) return NoSpace(path);
+      if (IsOutOfSpace(system_error))
+        return IsSyncError(code) ? NoSpaceToSync(path) : NoSpace(path);
       return absl::UnavailableError(absl::StrCat("Reading or writing ", path, " failed (", words,
                                                  " ", code, SystemReason(system_error),
                                                  "); check the disk, then restart the gateway."));
