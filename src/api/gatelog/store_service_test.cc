@@ -87,7 +87,7 @@ class FakeRetention final : public ports::RetentionStore {
                       .bytes = 700,
                       .oldest = Timestamp(std::chrono::milliseconds(1'000)),
                       .newest = Timestamp(std::chrono::milliseconds(2'000))};
-  bool gone = false;
+  std::atomic<bool> gone = false;  // orders what the caller reads below
   ports::PruneLimits asked;
   std::string who;
 };
