@@ -12,6 +12,7 @@
 #include "base/status_macros.h"
 #include "store/postgres/postgres_registry.h"
 #include "store/postgres/postgres_store.h"
+#include "store/postgres/postgres_upkeep.h"
 #include "store/postgres/unkept.h"
 #include "store/sqlite/sqlite_registry.h"
 #include "store/sqlite/sqlite_store.h"
@@ -69,6 +70,7 @@ class Postgres final : public OpenedStore {
         postgres::PostgresStore::Open(
             {.url = config.store_url, .readers = static_cast<int>(config.store_readers)}));
     opened->registry_ = std::make_unique<postgres::PostgresRegistry>(*opened->store_);
+    opened->upkeep_ = std::make_unique<postgres::PostgresUpkeep>(*opened->store_);
     return opened;
   }
 
@@ -76,11 +78,12 @@ class Postgres final : public OpenedStore {
   ports::DeviceRegistry& registry() override { return *registry_; }
   ports::EvidenceStore& evidence() override { return unkept_; }
   ports::RetentionStore& retention() override { return unkept_; }
-  ports::StoreUpkeep& upkeep() override { return unkept_; }
+  ports::StoreUpkeep& upkeep() override { return *upkeep_; }
 
  private:
   std::unique_ptr<postgres::PostgresStore> store_;
   std::unique_ptr<postgres::PostgresRegistry> registry_;
+  std::unique_ptr<postgres::PostgresUpkeep> upkeep_;
   postgres::Unkept unkept_;
 };
 

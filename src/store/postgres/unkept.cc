@@ -37,17 +37,4 @@ absl::StatusOr<ports::RetentionStore::Step> Unkept::PruneSome(const ports::Prune
   return Step{};
 }
 
-absl::StatusOr<ports::StoreReport> Unkept::Check(const ports::CheckProgress&) {
-  return absl::UnimplementedError(
-      "The gateway does not check a store in PostgreSQL yet; pg_amcheck --schema=gatelog checks "
-      "its "
-      "tables and indexes.");
-}
-
-absl::StatusOr<std::unique_ptr<ports::StoreCopy>> Unkept::Copy(const ports::CopyProgress&) {
-  return absl::UnimplementedError(
-      "The gateway does not back up a store in PostgreSQL; pg_dump --schema=gatelog does, also "
-      "while the gateway runs.");
-}
-
 }  // namespace gatelog::postgres

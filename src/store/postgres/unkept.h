@@ -1,21 +1,17 @@
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 
 #include "ports/evidence_store.h"
 #include "ports/retention_store.h"
-#include "ports/store_upkeep.h"
 
 namespace gatelog::postgres {
 
-// What a store in PostgreSQL does not keep: seals, erasures, retention, and copies of itself. Each
-// call that asks for it ends with kUnimplemented and a sentence that says what to use; what the
-// gateway does by itself finds nothing to do. Any thread.
-class Unkept final : public ports::EvidenceStore,
-                     public ports::RetentionStore,
-                     public ports::StoreUpkeep {
+// What a store in PostgreSQL does not keep: seals, erasures and retention. Each call that asks for
+// it ends with kUnimplemented and a sentence that says what to use; what the gateway does by itself
+// finds nothing to do. Any thread.
+class Unkept final : public ports::EvidenceStore, public ports::RetentionStore {
  public:
   evidence::ChainHead chain_head() const override { return {}; }
   absl::StatusOr<std::optional<evidence::Seal>> AppendSeal(const evidence::SealKey& key) override;
@@ -27,11 +23,6 @@ class Unkept final : public ports::EvidenceStore,
 
   absl::StatusOr<ports::Pruned> PreviewPrune(const ports::PruneLimits& limits) override;
   absl::StatusOr<Step> PruneSome(const ports::PruneLimits& limits, const std::string& by) override;
-
-  absl::StatusOr<ports::StoreReport> Check(const ports::CheckProgress& progress) override;
-  absl::StatusOr<std::unique_ptr<ports::StoreCopy>> Copy(
-      const ports::CopyProgress& progress) override;
-  void GiveUp() override {}
 };
 
 }  // namespace gatelog::postgres
