@@ -221,6 +221,9 @@ absl::Status Gateway::Parts::MakeCore() {
       core::Retention::Options{.events_days = config.retention_events_days,
                                .images_days = config.retention_images_days,
                                .people_days = config.retention_people_days});
+  // Nor does what is held in memory tell of those who are gone.
+  sealing->OnForgotten([this] { fleet->ReloadNewest(); });
+  retention->OnPruned([this] { fleet->ReloadNewest(); });
   access->OnCleared([this](model::DeviceId device, model::EventId last, auto done) {
     sealing->RecordCleared(device, last, "", std::move(done));  // nobody is asked who he is yet
   });

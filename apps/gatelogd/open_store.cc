@@ -58,10 +58,11 @@ class Sqlite final : public OpenedStore {
 class Postgres final : public OpenedStore {
  public:
   static absl::StatusOr<std::unique_ptr<OpenedStore>> Open(const config::Config& config) {
-    if (config.retention_events_days != 0 || config.retention_images_days != 0) {
+    if (config.retention_events_days != 0 || config.retention_images_days != 0 ||
+        config.retention_people_days != 0) {
       return absl::InvalidArgumentError(
-          "A store in PostgreSQL is not pruned yet: leave retention.events_days and "
-          "retention.images_days at 0, or keep the store in SQLite.");
+          "A store in PostgreSQL is not pruned yet: leave retention.events_days, "
+          "retention.images_days and retention.people_days at 0, or keep the store in SQLite.");
     }
     GATELOG_RETURN_IF_ERROR(MakeDataDirectory(config.data_dir));
     auto opened = std::make_unique<Postgres>();

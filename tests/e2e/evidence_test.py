@@ -1,6 +1,7 @@
 """Evidence: what is stored is what was committed, for gatelog and for a checker that shares nothing with it."""
 
 import collections
+import json
 import pathlib
 import shutil
 import sqlite3
@@ -62,6 +63,16 @@ class EvidenceTest(EndToEndTest):
         self.assertEqual([(6, 1)], store.execute("SELECT kind, count(*) FROM entry WHERE kind = 6").fetchall())
         for file in self.gw.data_dir.glob("gatelog.db*"):
             self.assertNotIn(b"\x22" + bytes([len(user)]) + user.encode() + b"\x30", file.read_bytes(), "the user in a record")
+
+    def test_a_forgotten_user_is_told_of_by_no_answer(self):
+        self.fill()
+        self.sim.inject(eventCode=0x1300, userID="one-who-leaves")
+        wait_for(lambda: "one-who-leaves" in self.gw.cli("device", "list", "-o", "json").stdout, "the newest event")
+        self.gw.cli("store", "forget", "one-who-leaves", "--yes")
+        self.assertNotIn("one-who-leaves", self.gw.cli("device", "list", "-o", "json").stdout)
+        wait_for(lambda: all("newest_event" in device for device in json.loads(
+            self.gw.cli("device", "list", "-o", "json").stdout)), "the newest events are known again")
+        self.assertNotIn("one-who-leaves", self.gw.cli("device", "list", "-o", "json").stdout)
 
     def test_a_crash_between_commit_and_seal(self):
         self.fill()

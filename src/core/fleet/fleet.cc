@@ -64,6 +64,15 @@ void Fleet::LoadNewestOf(std::vector<model::DeviceId> logs) {
   }
 }
 
+void Fleet::ReloadNewest() {
+  std::vector<model::DeviceId> logs;
+  for (const auto& [id, collection] : collections_) {
+    collection->ForgetNewest();
+    logs.push_back(id);
+  }
+  LoadNewestOf(std::move(logs));
+}
+
 ports::DeviceDialer* Fleet::DialerFor(const ports::DeviceAddress& address) const {
   const auto dialer = parts_.dialers.find(address.family);
   return dialer == parts_.dialers.end() ? nullptr : dialer->second;

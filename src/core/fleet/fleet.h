@@ -113,6 +113,10 @@ class Fleet {
   void Start(std::vector<ports::Registration> registrations,
              std::vector<ports::LogState> log_states, std::vector<ports::LogTotals> totals);
 
+  // Something was taken out of the store: what it has as the newest event of each log is no longer
+  // known, and is asked of it again.
+  void ReloadNewest();
+
   // Links at once and once; fails if nobody is there. Not kept: when the link is lost, the device
   // is gone from the list. A device that is connected already keeps its link.
   void Connect(ports::DeviceAddress address, ports::Reply<absl::StatusOr<model::DeviceId>> reply);

@@ -361,6 +361,24 @@ TEST_F(FleetTest, TheNewestEventIsKnownAlsoAfterARestart) {
   EXPECT_EQ(again.Find(kDevice)->newest->event.timestamp, SomeEvent(kDevice, 5).timestamp);
 }
 
+TEST_F(FleetTest, TheNewestEventIsNoLongerKnownWhenTheStoreHasItNoMore) {
+  ASSERT_TRUE(Keep().ok());
+  Record(5);
+  Pass(seconds(1));
+  ASSERT_TRUE(fleet_.Find(kDevice)->newest);
+  fleet_.ReloadNewest();
+  EXPECT_FALSE(fleet_.Find(kDevice)->newest) << "at once";
+  Pass(seconds(1));
+  ASSERT_TRUE(fleet_.Find(kDevice)->newest) << "it is still there";
+  store_.PruneBefore(6);
+  fleet_.ReloadNewest();
+  Pass(seconds(1));
+  EXPECT_FALSE(fleet_.Find(kDevice)->newest);
+  Record(1);
+  Pass(seconds(1));
+  EXPECT_EQ(fleet_.Find(kDevice)->newest->event.id, 6u);
+}
+
 TEST_F(FleetTest, TheLastErrorStaysWithItsTimeWhenTheDeviceIsBack) {
   ASSERT_TRUE(Keep().ok());
   EXPECT_FALSE(fleet_.Find(kDevice)->last_error_at);

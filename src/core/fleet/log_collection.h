@@ -81,6 +81,8 @@ class LogCollection {
   // Asks the store for newest(); `then` comes afterwards, also when this object is gone. Once: what
   // comes later is known from the commits.
   void LoadNewest(Task then);
+  // What the store had of it may be there no more.
+  void ForgetNewest() { newest_.reset(); }
 
   // Whether a commit is under way: then what totals() says is about to change.
   bool committing() const { return commits_ > 0; }

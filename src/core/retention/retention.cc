@@ -77,6 +77,7 @@ void Retention::End(Run& run, const absl::Status& status) {
              {"images", run.pruned.images},
              {"events_without_person", run.pruned.people},
              {"by", run.by}});
+    on_pruned_();
   }
   if (!status.ok()) {
     if (run.by == kGateway) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
@@ -48,6 +49,9 @@ class Retention {
   Retention(ports::RetentionStore& store, Executor& writer, TimedExecutor& loop, const Clock& clock,
             Options options);
 
+  // Called on the loop's thread when something was taken out. Set before Start.
+  void OnPruned(absl::AnyInvocable<void()> listener) { on_pruned_ = std::move(listener); }
+
   // Goes on where an earlier life was cut short, prunes, and again after each interval.
   void Start();
 
@@ -76,6 +80,7 @@ class Retention {
   TimedExecutor& loop_;
   const Clock& clock_;
   const Options options_;
+  absl::AnyInvocable<void()> on_pruned_ = [] {};
 };
 
 }  // namespace gatelog::core

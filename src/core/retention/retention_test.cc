@@ -73,8 +73,11 @@ TEST_F(RetentionTest, PrunesAtTheStartAndOnceAnInterval) {
   Retention retention(store_, writer_, loop_, clock_, {.events_days = 30, .interval = kInterval});
   store_.rows_left = true;  // of an earlier life
   store_.segments = 2;
+  int told = 0;
+  retention.OnPruned([&] { ++told; });
   retention.Start();
   Pass(kInterval / 2);
+  EXPECT_EQ(told, 1);
   EXPECT_EQ(store_.segments, 0);
   EXPECT_FALSE(store_.rows_left);
   EXPECT_THAT(store_.asked, ::testing::Each(DaysAgo(30)));
@@ -84,6 +87,7 @@ TEST_F(RetentionTest, PrunesAtTheStartAndOnceAnInterval) {
   clock_.now += std::chrono::days(1);
   Pass(kInterval);
   EXPECT_THAT(store_.asked, ElementsAre(DaysAgo(30)));
+  EXPECT_EQ(told, 1) << "nothing was left to prune";
 }
 
 TEST_F(RetentionTest, AnErrorIsTriedAgainAtTheNextInterval) {

@@ -85,7 +85,8 @@ void Sealing::Forget(std::string user_id, std::string by,
           const absl::StatusOr<std::optional<evidence::Seal>> last = store_.LastSeal();
           if (last.ok() && *last) HandOver(**last);
         }
-        loop_.Post([reply = std::move(reply), erased = std::move(erased)]() mutable {
+        loop_.Post([this, reply = std::move(reply), erased = std::move(erased)]() mutable {
+          if (erased.ok()) on_forgotten_();
           reply(std::move(erased));
         });
       });

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -50,6 +51,9 @@ class Sealing {
   // the loop has stopped.
   void SealNow();
 
+  // Called on the loop's thread when a user was taken out. Set before the first Forget.
+  void OnForgotten(absl::AnyInvocable<void()> listener) { on_forgotten_ = std::move(listener); }
+
   // As EvidenceStore::Forget; the heads follow at once.
   void Forget(std::string user_id, std::string by,
               absl::AnyInvocable<void(absl::StatusOr<ports::Erased>)> reply);
@@ -79,6 +83,7 @@ class Sealing {
   TimedExecutor& loop_;
   const evidence::SealKey key_;
   const Options options_;
+  absl::AnyInvocable<void()> on_forgotten_ = [] {};
   std::vector<Kept> keepers_;  // the writer's
   std::string newest_;         // the writer's
   bool failing_ = false;       // the writer's: the last seal could not be made

@@ -107,6 +107,11 @@ TEST_F(SealingTest, AStoreThatFailsIsTriedAgain) {
 TEST_F(SealingTest, ForgettingRepliesOnTheLoopAndHandsTheHeadOver) {
   const auto sealing = Make();
   std::vector<absl::StatusOr<ports::Erased>> replies;
+  int forgotten = 0;
+  sealing->OnForgotten([&] {
+    EXPECT_TRUE(replies.empty()) << "before whoever asked hears of it";
+    ++forgotten;
+  });
   for (const char* user : {"4711", "nobody"}) {
     sealing->Forget(user, "me", [&](auto erased) { replies.push_back(std::move(erased)); });
   }
@@ -114,6 +119,7 @@ TEST_F(SealingTest, ForgettingRepliesOnTheLoopAndHandsTheHeadOver) {
   ASSERT_THAT(replies, SizeIs(2));
   EXPECT_EQ(replies[0]->events, 3u);
   EXPECT_EQ(replies[1].status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(forgotten, 1);
   EXPECT_THAT(kept_, ElementsAre(1)) << "at once, not at the next interval";
 }
 

@@ -26,14 +26,13 @@ absl::Status Unkept::RecordCleared(model::DeviceId, model::EventId, const std::s
   return absl::OkStatus();
 }
 
-absl::StatusOr<ports::Pruned> Unkept::PreviewPrune(const ports::PruneLimits& limits) {
-  if (limits.events_before || limits.images_before) return NoRetention();
-  return ports::Pruned{};
+absl::StatusOr<ports::Pruned> Unkept::PreviewPrune(const ports::PruneLimits&) {
+  return NoRetention();
 }
 
 absl::StatusOr<ports::RetentionStore::Step> Unkept::PruneSome(const ports::PruneLimits& limits,
                                                               const std::string&) {
-  if (limits.events_before || limits.images_before) return NoRetention();
+  if (limits.events_before || limits.images_before || limits.people_before) return NoRetention();
   return Step{};
 }
 
