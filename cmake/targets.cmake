@@ -16,10 +16,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # With optimisation, g++ 12 sees overlaps in every "text" + std::string (GCC bug 105651), and strings that nobody set in
   # designated initialisers. clang looks for both without inventing them.
   list(APPEND GATELOG_WARNINGS -Wno-restrict -Wno-maybe-uninitialized -Wno-uninitialized)
-  if(CMAKE_BUILD_TYPE STREQUAL "Release")
-    # At -O3 it suspects the standard library itself, once that is precompiled; other builds keep looking.
-    list(APPEND GATELOG_WARNINGS -Wno-array-bounds -Wno-stringop-overflow)
-  endif()
+  # Once the standard library is precompiled it suspects that, too.
+  list(APPEND GATELOG_WARNINGS -Wno-array-bounds -Wno-stringop-overflow)
 endif()
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
