@@ -37,6 +37,7 @@ struct Options {
   int per_commit = 10'000;
   int rounds = 5;
   int queries = 101;
+  std::vector<std::string> kinds = {"i", "ii", "iii", "iv", "v"};  // of queries
   bool json = false;
 };
 
@@ -222,7 +223,8 @@ std::uint64_t PlaceOf(int k, std::uint64_t events) {
 }
 
 std::vector<Question> Questions(ports::EventStore& store, BareStore& bare, std::uint64_t events) {
-  const auto read = [&store](const ports::EventQuery& query) {
+  const auto read = [&store](ports::EventQuery query) {
+    query.payload_alone = true;  // as the service reads
     return Require(store.Read(query)).events.size();
   };
   constexpr auto kNewest = ports::Order::kNewestFirst;
@@ -270,11 +272,22 @@ std::vector<Question> Questions(ports::EventStore& store, BareStore& bare, std::
   return questions;
 }
 
+bool IsAsked(const Question& question, const Options& options) {
+  const std::string kind = question.name.substr(0, question.name.find(':'));
+  return std::find(options.kinds.begin(), options.kinds.end(), kind) != options.kinds.end();
+}
+
 Result Ask(const std::string& dbms, const Question& question, int times) {
   std::vector<double> ours;
   std::vector<double> bare;
   std::size_t rows_ours = 0;
   std::size_t rows_bare = 0;
+  // Warm: each connection has read what it is asked for before, and no query is asked twice in a
+  // row.
+  for (int k = 0; k < times; ++k) {
+    question.ours(k);
+    question.bare(k);
+  }
   for (int k = 0; k < times; ++k) {
     ours.push_back(1e3 * SecondsOf([&] { rows_ours += question.ours(k); }));
     bare.push_back(1e3 * SecondsOf([&] { rows_bare += question.bare(k); }));
@@ -334,6 +347,7 @@ std::vector<Result> GrowAndAsk(const Dbms& dbms, const Options& options) {
        .less_is_better = true},
   };
   for (const Question& question : Questions(ours->store(), *bare, options.events)) {
+    if (!IsAsked(question, options)) continue;
     results.push_back(Ask(dbms.name, question, options.queries));
   }
   return results;
@@ -356,6 +370,9 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--queries", options.queries, "of each kind")
       ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--kinds", options.kinds, "of queries: i, ii, iii, iv, v")
+      ->check(CLI::IsMember({"i", "ii", "iii", "iv", "v"}))
       ->capture_default_str();
   app.add_flag("--json", options.json, "a list of results instead of a table");
   CLI11_PARSE(app, argc, argv);

@@ -188,6 +188,7 @@ EventsService::Unary* EventsService::Query(Context*, const Bytes* request, Bytes
                   GATELOG_ASSIGN_OR_RETURN(ports::EventQuery query,
                                            ToEventQuery(wanted, store.incarnation()));
                   query.stop = std::move(stop);
+                  query.payload_alone = true;
                   GATELOG_ASSIGN_OR_RETURN(const ports::EventPage page,
                                            reader_.ReadPage(std::move(query)));
                   return ToQueryResponse(page, store.incarnation(), FingerprintOf(wanted));

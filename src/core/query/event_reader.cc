@@ -122,6 +122,7 @@ class EventReader::FollowingImpl final : public EventReader::Following,
     query.filter = filter_;
     query.after_seq = from.seq;
     query.limit = batch_max_;
+    query.payload_alone = true;
     query.stop = stop_.get_token();
     absl::StatusOr<ports::EventPage> page = reader_.store_.Read(query);
     if (!page.ok()) return page.status();

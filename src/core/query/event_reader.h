@@ -16,8 +16,9 @@
 namespace gatelog::core {
 
 struct FollowBatch {
-  std::vector<ports::StoredEvent> events;  // may be empty: then only the cursor moved
-  model::Cursor cursor;                    // everything that matches up to here has been given
+  // Each with its payload alone. May be empty: then only the cursor moved.
+  std::vector<ports::StoredEvent> events;
+  model::Cursor cursor;  // everything that matches up to here has been given
 };
 
 // Reads the store for clients, on threads where blocking is allowed, and follows it.
