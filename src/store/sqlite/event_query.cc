@@ -30,10 +30,10 @@ absl::StatusOr<ports::EventPage> ReadEvents(const IndexedEvents& events,
                            EventMatcher::Make(events.database, query.filter));
   const StopGuard stop(events.database, query.stop);
   GATELOG_RETURN_IF_ERROR(stop.status());
-  // Else nobody knows how many will match.
-  if (matcher.columns() == 0) {
-    page.events.reserve(std::min<std::uint64_t>(query.limit, newest - after));
-  }
+  // With a filter nobody knows how many will match.
+  constexpr std::uint64_t kFew = 128;
+  page.events.reserve(std::min({std::uint64_t{query.limit}, newest - after,
+                                matcher.columns() == 0 ? newest - after : kFew}));
   const auto take = [&](const Statement& row) -> absl::StatusOr<bool> {
     GATELOG_ASSIGN_OR_RETURN(ports::StoredEvent event,
                              EventOfRow(events.database, row, query.payload_alone));

@@ -35,7 +35,7 @@ struct IndexedEvent {
 struct IndexShape {
   std::uint32_t segment_events = 1u << 18;  // at least 1
   std::size_t block_bytes = 1'300;          // of short lists, together in a row; three fill a page
-  std::size_t short_list_bytes = 4'000;  // a longer list is kept in windows; this one fits a page
+  std::size_t short_list_bytes = 1'000;     // a longer list is kept in windows
   std::uint64_t entries_per_commit_min = 4'096;  // that are written into lists: some 0.3 ms
 };
 
