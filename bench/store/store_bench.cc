@@ -228,6 +228,7 @@ struct Question {
   std::function<std::size_t(int k)> ours;
   std::function<std::size_t(int k)> bare;
   bool same_rows = true;
+  std::optional<double> goal_of_ours = {};  // ms; none: within twice the bare layout
 };
 
 std::string UserOf(int k) { return std::to_string(100 + k * 997 % 49'000); }
@@ -282,7 +283,8 @@ std::vector<Question> Questions(ports::EventStore& store, BareStore& bare, std::
          return Require(store.Count(query)).size();
        },
        [&](int k) { return bare.CountByCodeAndHour(DayOf(k), DayOf(k) + SiteLoad::kDay); },
-       false});  // an hour in two segments is two rows of the bare layout
+       false,  // an hour in two segments is two rows of the bare layout
+       5});
   questions.push_back(
       {"v: one page by key",
        [=](int k) { return read({.after_seq = PlaceOf(k, events), .limit = kPage}); },
@@ -306,15 +308,21 @@ Result Ask(const std::string& dbms, const Question& question, int times) {
     question.ours(k);
     question.bare(k);
   }
+  // A pause before each, so that none pays for the processor time that the one before has used up.
+  const auto rested = [](const std::function<void()>& work) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return 1e3 * SecondsOf(work);
+  };
   for (int k = 0; k < times; ++k) {
-    ours.push_back(1e3 * SecondsOf([&] { rows_ours += question.ours(k); }));
-    bare.push_back(1e3 * SecondsOf([&] { rows_bare += question.bare(k); }));
+    ours.push_back(rested([&] { rows_ours += question.ours(k); }));
+    bare.push_back(rested([&] { rows_bare += question.bare(k); }));
   }
   Result result{.workload = dbms + " query " + question.name,
                 .unit = "ms",
                 .ours = Median(ours),
                 .ceiling = Median(bare),
-                .goal = 2,
+                .goal = question.goal_of_ours ? std::nullopt : std::optional<double>(2),
+                .goal_of_ours = question.goal_of_ours,
                 .less_is_better = true};
   if (question.same_rows && rows_ours != rows_bare) {
     result.invalid = "ours found " + std::to_string(rows_ours) + " rows, the bare layout " +

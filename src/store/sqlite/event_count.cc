@@ -234,6 +234,10 @@ absl::Status Counting::CountClosed(const ClosedSegment& segment) {
 }
 
 absl::Status Counting::CountMemory(const MemorySegment& segment, SeqRange range) {
+  if (!segment.MayHaveHours(
+          {ListKind::kHour, from_s_ / kHourSeconds, (to_s_ - 1) / kHourSeconds})) {
+    return stop_.status();
+  }
   const auto first = static_cast<std::uint32_t>(range.first - segment.first_seq());
   const auto end = static_cast<std::uint32_t>(range.last + 1 - segment.first_seq());
   for (std::uint32_t offset = first; offset < end; ++offset) {
