@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <syslog.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -199,7 +200,8 @@ absl::Status Gateway::Parts::MakeCore() {
   GATELOG_ASSIGN_OR_RETURN(std::vector<ports::LogTotals> totals, store->events().ReadTotals());
   readers = std::make_unique<Worker>(config.store_readers);
   ingest = std::make_unique<core::Ingest>(store->events(), *writer, loop, core::Ingest::Options{});
-  reader = std::make_unique<core::EventReader>(store->events(), *readers, clock);
+  reader = std::make_unique<core::EventReader>(store->events(), *readers, clock,
+                                               std::max<std::size_t>(config.store_readers / 2, 1));
   ingest->OnCommitted([this](std::uint64_t seq) { reader->OnCommitted(seq); });
   terminals = std::make_unique<terminal::TerminalDialer>(loop.context(), DialerOptions(config));
   fleet =

@@ -69,7 +69,7 @@ void BareSqlite::CloseSegment() {
   const int number = segments_.back().number;
   Execute(
       fmt::format("CREATE INDEX person{0} ON event{0} (person) WHERE person IS NOT NULL; "
-                  "CREATE INDEX code{0} ON event{0} (code); "
+                  "CREATE INDEX code{0} ON event{0} (code, timestamp); "
                   "CREATE INDEX record{0} ON event{0} (log_device, epoch, id)",
                   number));
   OpenSegment();
@@ -170,7 +170,7 @@ std::size_t BareSqlite::NewestOfCode(std::uint32_t code, std::int64_t from_s, st
        segment != segments_.rend() && rows < static_cast<std::size_t>(limit); ++segment) {
     if (!segment->Overlaps(from_s, to_s)) continue;
     rows += Rows(Prepare(fmt::format("SELECT {} FROM event{} WHERE code = ? AND timestamp >= ? AND "
-                                     "timestamp < ? ORDER BY seq DESC LIMIT ?",
+                                     "timestamp < ? ORDER BY timestamp DESC LIMIT ?",
                                      kRead, segment->number)),
                  {code, from_s, to_s, limit - static_cast<std::int64_t>(rows)});
   }

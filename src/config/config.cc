@@ -202,7 +202,7 @@ const std::vector<Setting>& Settings() {
            "GATELOG_STORE. A password is best kept in ~/.pgpass. Empty: SQLite in the data "
            "directory."),
       Count("store.readers", &Config::store_readers, 1, 64,
-            "Reads of the store that can run at once."),
+            "Reads of the store that can run at once; half of them can be counts."),
       Count("store.cache_mib", &Config::store_cache_mib, 1, 65'536,
             "Page cache of a SQLite store's writer, in MiB."),
       Count("retention.events_days", &Config::retention_events_days, 0, 36'500,

@@ -156,7 +156,10 @@ struct EventQuery {
   std::uint64_t after_seq = 0;   // exclusive lower bound
   std::uint64_t before_seq = 0;  // exclusive upper bound; 0: none
   std::uint32_t limit = 1000;    // 1 to kQueryLimitMax
-  std::stop_token stop = {};     // when it is requested the read ends soon, with kCancelled
+  // Of each event the payload alone, as it is stored and not looked into, for who passes bytes on:
+  // the other fields of `event` may be unset.
+  bool payload_alone = false;
+  std::stop_token stop = {};  // when it is requested the read ends soon, with kCancelled
 };
 
 inline constexpr std::uint32_t kQueryLimitMax = 16'384;

@@ -187,6 +187,15 @@ TEST_P(EventStoreReads, FiltersAsABruteForceScanDoes) {
     ASSERT_TRUE(page.ok()) << page.status();
     ASSERT_EQ(page->events, expected);
     ASSERT_EQ(page->more, more);
+
+    query.payload_alone = true;
+    absl::StatusOr<ports::EventPage> payloads = store().Read(query);
+    ASSERT_TRUE(payloads.ok()) << payloads.status();
+    ASSERT_EQ(payloads->seq_reached, page->seq_reached);
+    for (ports::StoredEvent& event : payloads->events) {
+      event.event = *model::ParseEvent(event.event.payload);
+    }
+    ASSERT_EQ(payloads->events, expected);
   }
 }
 

@@ -161,16 +161,17 @@ absl::StatusOr<model::Cursor> BeginningOf(const v1::FollowRequest& request,
 }  // namespace
 
 template <typename Response, typename Read>
-EventsService::Unary* EventsService::Answer(Response* response, Read read) {
+EventsService::Unary* EventsService::Answer(Response* response, Read read, Lane& lane) {
   return StartCall(response, [&](UnaryCall<Response> call) {
-    if (reads_.fetch_add(1) >= kReadsMax) {
-      --reads_;
-      return call.Finish(absl::ResourceExhaustedError(fmt::format(
-          "{} calls wait for the store already, which is the limit. Try again soon.", kReadsMax)));
+    if (lane.waiting.fetch_add(1) >= lane.waiting_max) {
+      --lane.waiting;
+      return call.Finish(absl::ResourceExhaustedError(
+          fmt::format("{} {} wait for the store already, which is the limit. Try again soon.",
+                      lane.waiting_max, lane.calls)));
     }
-    reader_.Post(
-        [this, call = std::move(call), read = std::move(read)](ports::EventStore& store) mutable {
-          --reads_;
+    (reader_.*lane.post)(
+        [&lane, call = std::move(call), read = std::move(read)](ports::EventStore& store) mutable {
+          --lane.waiting;
           if (call.cancelled()) return;
           absl::StatusOr<Response> reply = read(store, call.stop_token());
           reply.ok() ? call.Reply(*std::move(reply)) : call.Finish(reply.status());
@@ -188,6 +189,7 @@ EventsService::Unary* EventsService::Query(Context*, const Bytes* request, Bytes
                   GATELOG_ASSIGN_OR_RETURN(ports::EventQuery query,
                                            ToEventQuery(wanted, store.incarnation()));
                   query.stop = std::move(stop);
+                  query.payload_alone = true;
                   GATELOG_ASSIGN_OR_RETURN(const ports::EventPage page,
                                            reader_.ReadPage(std::move(query)));
                   return ToQueryResponse(page, store.incarnation(), FingerprintOf(wanted));
@@ -196,15 +198,16 @@ EventsService::Unary* EventsService::Query(Context*, const Bytes* request, Bytes
 
 EventsService::Unary* EventsService::Count(Context*, const v1::CountRequest* request,
                                            v1::CountResponse* response) {
-  return Answer(response,
-                [wanted = *request](ports::EventStore& store,
-                                    std::stop_token stop) -> absl::StatusOr<v1::CountResponse> {
-                  GATELOG_ASSIGN_OR_RETURN(core::TallyQuery query, ToTallyQuery(wanted));
-                  query.stop = std::move(stop);
-                  GATELOG_ASSIGN_OR_RETURN(const std::vector<core::TallyRow> rows,
-                                           core::Tally(store, query));
-                  return ToCountResponse(rows);
-                });
+  return Answer(
+      response,
+      [wanted = *request](ports::EventStore& store,
+                          std::stop_token stop) -> absl::StatusOr<v1::CountResponse> {
+        GATELOG_ASSIGN_OR_RETURN(core::TallyQuery query, ToTallyQuery(wanted));
+        query.stop = std::move(stop);
+        GATELOG_ASSIGN_OR_RETURN(const std::vector<core::TallyRow> rows, core::Tally(store, query));
+        return ToCountResponse(rows);
+      },
+      counts_);
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* EventsService::Follow(Context*, const Bytes* request) {

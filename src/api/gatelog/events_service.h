@@ -16,8 +16,9 @@ inline constexpr std::uint32_t kGapPageDefault = 1'000;
 inline constexpr std::uint32_t kGapPageMax = 10'000;
 inline constexpr std::uint32_t kFollowBatchMax = 8'192;  // events of one read
 inline constexpr std::size_t kMessageBytesMax =
-    3 * 1024 * 1024 - 64 * 1024;      // of events or gaps; clients take 4 MiB
-inline constexpr int kReadsMax = 64;  // calls that wait for the store
+    3 * 1024 * 1024 - 64 * 1024;       // of events or gaps; clients take 4 MiB
+inline constexpr int kReadsMax = 64;   // calls that wait for the store
+inline constexpr int kCountsMax = 16;  // counts that wait for it
 
 // Events travel as bytes: these methods see requests and replies encoded.
 using RawEventsService = gatelog::v1::Events::WithRawCallbackMethod_Query<
@@ -52,14 +53,26 @@ class EventsService final : public RawEventsService {
   Unary* GetTotals(Context* context, const gatelog::v1::GetTotalsRequest* request,
                    gatelog::v1::GetTotalsResponse* response) override;
 
+  // Calls that wait for the store in one queue.
+  struct Lane {
+    void (core::EventReader::*post)(absl::AnyInvocable<void(ports::EventStore&)> work);
+    const char* calls;
+    int waiting_max;
+    std::atomic<int> waiting = 0;
+  };
   // Runs `read(store, stop)`, which gives a StatusOr<Response>, where it may block, and answers
-  // with it. `stop` is requested when nobody waits any more. kResourceExhausted when kReadsMax
-  // calls wait already.
+  // with it. `stop` is requested when nobody waits any more. kResourceExhausted when as many calls
+  // wait in the lane already as may.
   template <typename Response, typename Read>
-  Unary* Answer(Response* response, Read read);
+  Unary* Answer(Response* response, Read read, Lane& lane);
+  template <typename Response, typename Read>
+  Unary* Answer(Response* response, Read read) {
+    return Answer(response, std::move(read), reads_);
+  }
 
   core::EventReader& reader_;
-  std::atomic<int> reads_ = 0;
+  Lane reads_{&core::EventReader::Post, "calls", kReadsMax};
+  Lane counts_{&core::EventReader::PostLong, "counts", kCountsMax};
   StreamRegistry streams_{kStreamsMax};
 };
 

@@ -277,6 +277,64 @@ class EndlessStore final : public testing::MemoryStore {
   std::atomic<int> stopped = 0;
 };
 
+// Counts take some of the readers alone; a page and a follower do not wait for them, and not too
+// many wait.
+TEST(EventsServiceStopTest, CountsLeaveReadersToOthers) {
+  class CountsLast final : public testing::MemoryStore {
+   public:
+    absl::StatusOr<std::vector<ports::EventCount>> Count(const ports::CountQuery& query) override {
+      ++counting;
+      Eventually([&] { return query.stop.stop_requested(); });
+      return absl::CancelledError("The read was given up.");
+    }
+    std::atomic<int> counting = 0;
+  };
+  CountsLast store;
+  SystemClock clock;
+  Worker readers(2);
+  core::EventReader reader(store, readers, clock);
+  EventsService service(reader);
+  auto server = GrpcServer::Start({.address = {"127.0.0.1", 0}}, {&service});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const auto stub = v1::Events::NewStub(grpc::CreateChannel(
+      "127.0.0.1:" + std::to_string((*server)->port()), grpc::InsecureChannelCredentials()));
+  constexpr int kCounts = 1 + kCountsMax;  // one that runs
+  std::vector<grpc::ClientContext> contexts(kCounts);
+  std::vector<std::thread> counts;
+  std::atomic<int> ended = 0;
+  for (int i = 0; i < kCounts; ++i) {
+    counts.emplace_back([&, i] {
+      v1::CountResponse response;
+      const auto status = stub->Count(&contexts[static_cast<std::size_t>(i)], {}, &response);
+      // Refused where the calls below were faster.
+      const bool refused = status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+      if (refused || status.error_code() == grpc::StatusCode::CANCELLED) ++ended;
+    });
+    if (i == 0) {
+      EXPECT_TRUE(Eventually([&] { return store.counting == 1; }));
+    }
+  }
+  grpc::Status refused;
+  EXPECT_TRUE(Eventually([&] {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
+    v1::CountResponse response;
+    refused = stub->Count(&context, {}, &response);
+    return refused.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+  }));
+  EXPECT_THAT(refused.error_message(), HasSubstr("16 counts wait for the store already"));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  v1::QueryResponse page;
+  EXPECT_TRUE(stub->Query(&context, {}, &page).ok());
+  EXPECT_EQ(store.counting, 1);
+  for (grpc::ClientContext& one : contexts) one.TryCancel();
+  for (std::thread& count : counts) count.join();
+  EXPECT_EQ(ended, kCounts);
+  service.Shutdown();
+  (*server)->Shutdown(std::chrono::milliseconds(100));
+}
+
 // Each kind of read ends as soon as nobody waits for it.
 TEST(EventsServiceStopTest, ReadsStopWithTheirCalls) {
   EndlessStore store;

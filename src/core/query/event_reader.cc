@@ -122,6 +122,7 @@ class EventReader::FollowingImpl final : public EventReader::Following,
     query.filter = filter_;
     query.after_seq = from.seq;
     query.limit = batch_max_;
+    query.payload_alone = true;
     query.stop = stop_.get_token();
     absl::StatusOr<ports::EventPage> page = reader_.store_.Read(query);
     if (!page.ok()) return page.status();
@@ -156,11 +157,16 @@ class EventReader::FollowingImpl final : public EventReader::Following,
   const ports::EventFilter filter_;
 };
 
-EventReader::EventReader(ports::EventStore& store, Executor& readers, const Clock& clock)
-    : store_(store), readers_(readers), clock_(clock) {}
+EventReader::EventReader(ports::EventStore& store, Executor& readers, const Clock& clock,
+                         std::size_t long_reads_max)
+    : store_(store), readers_(readers), long_readers_(readers, long_reads_max), clock_(clock) {}
 
 void EventReader::Post(absl::AnyInvocable<void(ports::EventStore&)> work) {
   readers_.Post([this, work = std::move(work)]() mutable { work(store_); });
+}
+
+void EventReader::PostLong(absl::AnyInvocable<void(ports::EventStore&)> work) {
+  long_readers_.Post([this, work = std::move(work)]() mutable { work(store_); });
 }
 
 std::shared_ptr<EventReader::Following> EventReader::Follow(model::Cursor cursor,

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/limited_executor.h"
 #include "base/mutex.h"
 #include "model/cursor.h"
 #include "ports/event_store.h"
@@ -16,18 +17,24 @@
 namespace gatelog::core {
 
 struct FollowBatch {
-  std::vector<ports::StoredEvent> events;  // may be empty: then only the cursor moved
-  model::Cursor cursor;                    // everything that matches up to here has been given
+  // Each with its payload alone. May be empty: then only the cursor moved.
+  std::vector<ports::StoredEvent> events;
+  model::Cursor cursor;  // everything that matches up to here has been given
 };
 
 // Reads the store for clients, on threads where blocking is allowed, and follows it.
 class EventReader {
  public:
-  // All outlive the reader; `readers` runs the store's blocking reads.
-  EventReader(ports::EventStore& store, Executor& readers, const Clock& clock);
+  // All outlive the reader; `readers` runs the store's blocking reads, of which `long_reads_max` at
+  // once may be long ones.
+  EventReader(ports::EventStore& store, Executor& readers, const Clock& clock,
+              std::size_t long_reads_max = 1);
 
   // Runs `work` where it may block on the store. Any thread.
   void Post(absl::AnyInvocable<void(ports::EventStore&)> work);
+  // The same for work that may read the whole store: it waits until few enough of the kind run, so
+  // that pages and followers need not wait for it.
+  void PostLong(absl::AnyInvocable<void(ports::EventStore&)> work);
 
   // Every committed event that matches, after the cursor, in commit order, once each (G3). One Next
   // at a time; the batch comes when there is one, on a reader's thread, so a slow client is waited
@@ -68,6 +75,7 @@ class EventReader {
 
   ports::EventStore& store_;
   Executor& readers_;
+  LimitedExecutor long_readers_;
   const Clock& clock_;
   Mutex mutex_;
   std::vector<std::weak_ptr<FollowingImpl>> waiting_ GUARDED_BY(mutex_);  // each once

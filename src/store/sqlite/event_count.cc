@@ -17,6 +17,9 @@ namespace gatelog::store {
 namespace {
 
 constexpr std::uint32_t kDaySeconds = 86'400;
+constexpr EventColumns kCountedColumns = Bit(kTimestampColumn) | Bit(kCodeColumn) |
+                                         Bit(kSubCodeColumn) | Bit(kDeviceColumn) |
+                                         Bit(kEntityColumn) | Bit(kPersonColumn);
 constexpr std::int64_t kSecondsEnd = std::int64_t{1} << 32;
 
 absl::Status CheckSpan(std::uint32_t span_s) {
@@ -197,7 +200,7 @@ absl::Status Counting::CountRows(SeqRange range, const ports::EventFilter& filte
     GATELOG_RETURN_IF_ERROR(rows_.AddRow(row));
     return true;
   };
-  return ScanEvents(events_, matcher, range, ports::Order::kOldestFirst,
+  return ScanEvents(events_, matcher, kCountedColumns, range, ports::Order::kOldestFirst,
                     std::numeric_limits<std::uint64_t>::max(), stop_, take)
       .status();
 }
@@ -231,6 +234,10 @@ absl::Status Counting::CountClosed(const ClosedSegment& segment) {
 }
 
 absl::Status Counting::CountMemory(const MemorySegment& segment, SeqRange range) {
+  if (!segment.MayHaveHours(
+          {ListKind::kHour, from_s_ / kHourSeconds, (to_s_ - 1) / kHourSeconds})) {
+    return stop_.status();
+  }
   const auto first = static_cast<std::uint32_t>(range.first - segment.first_seq());
   const auto end = static_cast<std::uint32_t>(range.last + 1 - segment.first_seq());
   for (std::uint32_t offset = first; offset < end; ++offset) {

@@ -235,13 +235,14 @@ void EventIndex::OnCommitted() {
 }
 
 void EventIndex::OnRolledBack(std::uint64_t last_seq) {
-  next_seq_ = last_seq + 1;
+  const bool added = std::exchange(next_seq_, last_seq + 1) != last_seq + 1;
   while (!next_.memory.empty() && next_.memory.back()->first_seq() > last_seq) {
     next_.memory.pop_back();
   }
-  if (!next_.memory.empty() && next_.memory.back()->end_seq() > next_seq_) {
-    MemorySegment& open = *next_.memory.back();
-    open.Truncate(static_cast<std::uint32_t>(next_seq_ - open.first_seq()));
+  if (added && !next_.memory.empty() && next_.memory.back()->end_seq() > next_seq_) {
+    std::shared_ptr<MemorySegment>& open = next_.memory.back();
+    open = open->CopyBelow(static_cast<std::uint32_t>(next_seq_ - open->first_seq()));
+    Publish();
   }
   erasures_.clear();
   closed_.reset();

@@ -6,7 +6,6 @@
 
 #include "base/status_macros.h"
 #include "model/event.h"
-#include "store/sqlite/event_row.h"
 #include "store/sqlite/person_table.h"
 
 namespace gatelog::store {
@@ -28,6 +27,7 @@ absl::StatusOr<EventMatcher> EventMatcher::Make(Database& database,
   EventMatcher matcher(filter);
   GATELOG_RETURN_IF_ERROR(matcher.FindPeople(database));
   matcher.MakeChoices();
+  matcher.columns_ = matcher.ColumnsOfFilter();
   return matcher;
 }
 
@@ -100,6 +100,27 @@ void EventMatcher::MakeChoices() {
   AddChoice(std::move(codes));
 }
 
+EventColumns EventMatcher::ColumnsOfFilter() const {
+  const ports::EventFilter none;
+  const auto if_set = [](bool set, EventColumn column) { return set ? Bit(column) : 0; };
+  return if_set(!filter_.log_devices.empty(), kLogDeviceColumn) |
+         if_set(!filter_.devices.empty(), kDeviceColumn) |
+         if_set(!filter_.users.empty(), kPersonColumn) |
+         if_set(!filter_.cards.empty(), kPayloadColumn) |
+         if_set(!filter_.codes.empty(), kCodeColumn) |
+         if_set(!filter_.codes.empty(), kSubCodeColumn) |
+         if_set(!filter_.entities.empty(), kEntityColumn) |
+         if_set(!filter_.tna_keys.empty(), kTnaKeyColumn) |
+         if_set(filter_.epoch.has_value(), kEpochColumn) |
+         if_set(filter_.phase.has_value(), kPhaseColumn) |
+         if_set(filter_.first_id != 0 || filter_.last_id != 0, kIdColumn) |
+         if_set(filter_.from_s != 0 || filter_.to_s != 0, kTimestampColumn) |
+         if_set(filter_.arrival_from != none.arrival_from || filter_.arrival_to != none.arrival_to,
+                kArrivalColumn) |
+         if_set(filter_.temperature_from != 0 || filter_.temperature_to != 0, kTemperatureColumn) |
+         if_set(filter_.has_image || filter_.changed_on_device, kFlagsColumn);
+}
+
 bool EventMatcher::CodeMatches(std::int64_t code, std::int64_t sub_code) const {
   if (filter_.codes.empty()) return true;
   return std::any_of(filter_.codes.begin(), filter_.codes.end(),
@@ -150,6 +171,7 @@ bool EventMatcher::BoundsMatch(const Statement& row) const {
 }
 
 bool EventMatcher::Matches(const Statement& row) const {
+  if (columns_ == 0) return true;
   if (!PersonMatches(row) || !NumbersMatch(row) || !BoundsMatch(row)) return false;
   if (!filter_.codes.empty() &&
       !CodeMatches(row.Integer(kCodeColumn), row.Integer(kSubCodeColumn))) {

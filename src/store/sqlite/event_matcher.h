@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "ports/event_store.h"
+#include "store/sqlite/event_row.h"
 #include "store/sqlite/index_key.h"
 #include "store/sqlite/sqlite_database.h"
 
@@ -21,7 +22,9 @@ class EventMatcher {
 
   // False: nothing can match.
   bool possible() const { return possible_; }
-  // Of a row with kEventColumns.
+  // What Matches looks at; nothing: every event matches.
+  EventColumns columns() const { return columns_; }
+  // Of a row with kEventColumns, or with columns() of them.
   bool Matches(const Statement& row) const;
 
   // What lists can narrow the search by: an event that matches is in one of the lists of each of
@@ -37,6 +40,7 @@ class EventMatcher {
 
   absl::Status FindPeople(Database& database);
   void MakeChoices();
+  EventColumns ColumnsOfFilter() const;
   void AddChoice(Choice choice);
   void AddHours();
   bool CodeMatches(std::int64_t code, std::int64_t sub_code) const;
@@ -45,6 +49,7 @@ class EventMatcher {
   bool BoundsMatch(const Statement& row) const;
 
   ports::EventFilter filter_;
+  EventColumns columns_ = 0;
   bool possible_ = true;
   bool nobody_ = false;                 // events of nobody known match
   std::set<std::int64_t> people_ = {};  // several of one user, it may be

@@ -30,14 +30,19 @@ absl::StatusOr<ports::EventPage> ReadEvents(const IndexedEvents& events,
                            EventMatcher::Make(events.database, query.filter));
   const StopGuard stop(events.database, query.stop);
   GATELOG_RETURN_IF_ERROR(stop.status());
+  // With a filter nobody knows how many will match.
+  constexpr std::uint64_t kFew = 128;
+  page.events.reserve(std::min({std::uint64_t{query.limit}, newest - after,
+                                matcher.columns() == 0 ? newest - after : kFew}));
   const auto take = [&](const Statement& row) -> absl::StatusOr<bool> {
-    GATELOG_ASSIGN_OR_RETURN(ports::StoredEvent event, EventOfRow(events.database, row));
+    GATELOG_ASSIGN_OR_RETURN(ports::StoredEvent event,
+                             EventOfRow(events.database, row, query.payload_alone));
     page.events.push_back(std::move(event));
     return page.events.size() < query.limit;
   };
   GATELOG_ASSIGN_OR_RETURN(const ScanEnd end,
-                           ScanEvents(events, matcher, {after + 1, newest}, query.order,
-                                      ports::kLookedAtMax, stop, take));
+                           ScanEvents(events, matcher, kColumnsOfEvent, {after + 1, newest},
+                                      query.order, ports::kLookedAtMax, stop, take));
   GATELOG_RETURN_IF_ERROR(stop.status());
   if (!end.to_the_end) {
     page.more = true;

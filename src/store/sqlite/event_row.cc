@@ -1,6 +1,8 @@
 #include "store/sqlite/event_row.h"
 
+#include <algorithm>
 #include <chrono>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,7 +10,21 @@
 
 namespace gatelog::store {
 
-absl::StatusOr<ports::StoredEvent> EventOfRow(const Database& database, const Statement& row) {
+std::string SomeEventColumns(EventColumns columns) {
+  std::string_view left = kEventColumns;
+  std::string some;
+  for (int column = kSeqColumn; column <= kPayloadColumn; ++column) {
+    const std::string_view name = left.substr(0, left.find(", "));
+    if (column != kSeqColumn) some += ", ";
+    const bool wanted = column == kSeqColumn || (columns >> column & 1) != 0;
+    some += wanted ? name : std::string_view("NULL");
+    left.remove_prefix(std::min(left.size(), name.size() + 2));
+  }
+  return some;
+}
+
+absl::StatusOr<ports::StoredEvent> EventOfRow(const Database& database, const Statement& row,
+                                              bool payload_alone) {
   ports::StoredEvent stored;
   stored.seq = SeqOf(row);
   stored.log_device = static_cast<model::DeviceId>(row.Integer(kLogDeviceColumn));
@@ -16,6 +32,10 @@ absl::StatusOr<ports::StoredEvent> EventOfRow(const Database& database, const St
   stored.arrival = Timestamp(std::chrono::milliseconds(row.Integer(kArrivalColumn)));
   stored.phase = static_cast<ports::Phase>(row.Integer(kPhaseColumn));
   stored.erased = (row.Integer(kFlagsColumn) & kFlagErased) != 0;
+  if (payload_alone) {
+    stored.event.payload.assign(row.Bytes(kPayloadColumn));
+    return stored;
+  }
   absl::StatusOr<model::Event> event = model::ParseEvent(row.Bytes(kPayloadColumn));
   if (!event.ok()) {
     return absl::DataLossError(absl::StrCat(database.path(), " is damaged (event ", stored.seq,

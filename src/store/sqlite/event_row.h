@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "ports/event_store.h"
@@ -36,11 +37,23 @@ enum EventColumn : int {
   kPayloadColumn,
 };
 
+// Columns by their bits.
+using EventColumns = std::uint32_t;
+constexpr EventColumns Bit(EventColumn column) { return EventColumns{1} << column; }
+// What EventOfRow reads.
+inline constexpr EventColumns kColumnsOfEvent = Bit(kLogDeviceColumn) | Bit(kEpochColumn) |
+                                                Bit(kFlagsColumn) | Bit(kArrivalColumn) |
+                                                Bit(kPhaseColumn) | Bit(kPayloadColumn);
+// kEventColumns, with NULL for those that are not asked for, which costs less than to take them out
+// of the row. seq is always there.
+std::string SomeEventColumns(EventColumns columns);
+
 inline std::uint64_t SeqOf(const Statement& row) {
   return static_cast<std::uint64_t>(row.Integer(kSeqColumn));
 }
 
-// kDataLoss: the record cannot be read.
-absl::StatusOr<ports::StoredEvent> EventOfRow(const Database& database, const Statement& row);
+// kDataLoss: the record cannot be read, which with the payload alone it need not be.
+absl::StatusOr<ports::StoredEvent> EventOfRow(const Database& database, const Statement& row,
+                                              bool payload_alone = false);
 
 }  // namespace gatelog::store

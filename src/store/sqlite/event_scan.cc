@@ -9,7 +9,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "store/sqlite/event_row.h"
 #include "store/sqlite/segment_candidates.h"
 
 namespace gatelog::store {
@@ -63,11 +62,12 @@ bool IsDense(std::span<const std::uint64_t> bits, std::uint32_t events) {
 
 class Scan {
  public:
-  Scan(const IndexedEvents& events, const EventMatcher& matcher, ports::Order order,
-       std::uint64_t looked_at_max, const StopGuard& stop,
+  Scan(const IndexedEvents& events, const EventMatcher& matcher, EventColumns columns,
+       ports::Order order, std::uint64_t looked_at_max, const StopGuard& stop,
        absl::FunctionRef<absl::StatusOr<bool>(const Statement&)> take)
       : events_(events),
         matcher_(matcher),
+        columns_(SomeEventColumns(columns | matcher.columns())),
         newest_first_(order == ports::Order::kNewestFirst),
         left_(looked_at_max),
         stop_(stop),
@@ -80,12 +80,15 @@ class Scan {
   absl::StatusOr<bool> RunPiece(const Piece& piece);
   absl::StatusOr<bool> RunWindow(SegmentCandidates& candidates, std::uint32_t window,
                                  std::uint32_t first, std::uint32_t end);
+  absl::StatusOr<bool> LookAtFew(std::span<const std::uint32_t> offsets, std::uint64_t first_seq,
+                                 std::uint32_t first, std::uint32_t end);
   absl::StatusOr<bool> LookAtAll(SeqRange range);
   absl::StatusOr<bool> LookAtOne(std::uint64_t seq);
   absl::StatusOr<bool> LookAt(const Statement& row);
 
   const IndexedEvents& events_;
   const EventMatcher& matcher_;
+  const std::string columns_;
   const bool newest_first_;
   std::uint64_t left_;
   const StopGuard& stop_;
@@ -107,11 +110,11 @@ absl::StatusOr<bool> Scan::LookAt(const Statement& row) {
 }
 
 absl::StatusOr<bool> Scan::LookAtAll(SeqRange range) {
-  static const std::string ascending = absl::StrCat(
-      "SELECT ", kEventColumns, " FROM event WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq");
-  static const std::string descending = ascending + " DESC";
-  GATELOG_ASSIGN_OR_RETURN(Statement select,
-                           events_.database.Prepare(newest_first_ ? descending : ascending));
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      events_.database.Prepare(absl::StrCat("SELECT ", columns_,
+                                            " FROM event WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
+                                            newest_first_ ? " DESC" : "")));
   select.Bind(1, static_cast<std::int64_t>(range.first));
   select.Bind(2, static_cast<std::int64_t>(range.last));
   while (true) {
@@ -123,10 +126,10 @@ absl::StatusOr<bool> Scan::LookAtAll(SeqRange range) {
 }
 
 absl::StatusOr<bool> Scan::LookAtOne(std::uint64_t seq) {
-  static const std::string sql =
-      absl::StrCat("SELECT ", kEventColumns, " FROM event WHERE seq = ?1");
   if (!one_) {
-    GATELOG_ASSIGN_OR_RETURN(Statement select, events_.database.Prepare(sql));
+    GATELOG_ASSIGN_OR_RETURN(
+        Statement select,
+        events_.database.Prepare(absl::StrCat("SELECT ", columns_, " FROM event WHERE seq = ?1")));
     one_.emplace(std::move(select));
   }
   one_->Bind(1, static_cast<std::int64_t>(seq));
@@ -164,14 +167,27 @@ absl::StatusOr<bool> Scan::RunWindow(SegmentCandidates& candidates, std::uint32_
   return true;
 }
 
+absl::StatusOr<bool> Scan::LookAtFew(std::span<const std::uint32_t> offsets,
+                                     std::uint64_t first_seq, std::uint32_t first,
+                                     std::uint32_t end) {
+  for (std::size_t i = 0; i < offsets.size(); ++i) {
+    const std::uint32_t offset = offsets[newest_first_ ? offsets.size() - 1 - i : i];
+    if (offset < first || offset >= end) continue;
+    GATELOG_ASSIGN_OR_RETURN(const bool more, LookAtOne(first_seq + offset));
+    if (!more) return false;
+  }
+  return true;
+}
+
 absl::StatusOr<bool> Scan::RunPiece(const Piece& piece) {
   GATELOG_RETURN_IF_ERROR(stop_.status());
   const bool listed = piece.closed != nullptr || piece.memory != nullptr;
   if (!listed || matcher_.choices().empty()) return LookAtAll(piece.range);
   SegmentCandidates candidates(events_.database, matcher_, piece.closed, piece.memory);
-  GATELOG_RETURN_IF_ERROR(candidates.Load());
   const auto first = static_cast<std::uint32_t>(piece.range.first - candidates.first_seq());
   const auto end = static_cast<std::uint32_t>(piece.range.last + 1 - candidates.first_seq());
+  GATELOG_RETURN_IF_ERROR(candidates.Load(end));
+  if (const auto few = candidates.Few()) return LookAtFew(*few, candidates.first_seq(), first, end);
   const std::uint32_t size = candidates.window_events();
   const std::uint32_t lowest = first / size;
   const std::uint32_t highest = (end - 1) / size;
@@ -199,10 +215,10 @@ absl::StatusOr<ScanEnd> Scan::Run(SeqRange range) {
 }  // namespace
 
 absl::StatusOr<ScanEnd> ScanEvents(const IndexedEvents& events, const EventMatcher& matcher,
-                                   SeqRange range, ports::Order order, std::uint64_t looked_at_max,
-                                   const StopGuard& stop,
+                                   EventColumns columns, SeqRange range, ports::Order order,
+                                   std::uint64_t looked_at_max, const StopGuard& stop,
                                    absl::FunctionRef<absl::StatusOr<bool>(const Statement&)> take) {
-  return Scan(events, matcher, order, looked_at_max, stop, take).Run(range);
+  return Scan(events, matcher, columns, order, looked_at_max, stop, take).Run(range);
 }
 
 }  // namespace gatelog::store

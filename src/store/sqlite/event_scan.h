@@ -7,6 +7,7 @@
 #include "ports/event_store.h"
 #include "store/sqlite/event_index.h"
 #include "store/sqlite/event_matcher.h"
+#include "store/sqlite/event_row.h"
 #include "store/sqlite/sqlite_database.h"
 #include "store/sqlite/stop_guard.h"
 
@@ -31,12 +32,13 @@ struct ScanEnd {
   std::uint64_t seq_reached = 0;
 };
 
-// Calls `take` with the row (kEventColumns) of each event of the range that matches, in order,
-// until it says false or so many rows were looked at. Lists say which rows those are, where there
-// are lists of what is asked for; elsewhere each row is looked at. kCancelled: `stop`.
+// Calls `take` with the row (kEventColumns, those in `columns`) of each event of the range that
+// matches, in order, until it says false or so many rows were looked at. Lists say which rows those
+// are, where there are lists of what is asked for; elsewhere each row is looked at. kCancelled:
+// `stop`.
 absl::StatusOr<ScanEnd> ScanEvents(const IndexedEvents& events, const EventMatcher& matcher,
-                                   SeqRange range, ports::Order order, std::uint64_t looked_at_max,
-                                   const StopGuard& stop,
+                                   EventColumns columns, SeqRange range, ports::Order order,
+                                   std::uint64_t looked_at_max, const StopGuard& stop,
                                    absl::FunctionRef<absl::StatusOr<bool>(const Statement&)> take);
 
 }  // namespace gatelog::store

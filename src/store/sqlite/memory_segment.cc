@@ -46,7 +46,9 @@ MemorySegment::MemorySegment(std::uint64_t first_seq, std::uint32_t capacity)
       devices_(capacity),
       codes_(capacity),
       people_(capacity),
-      flags_(capacity) {}
+      flags_(capacity),
+      of_person_(capacity),
+      of_log_(capacity) {}
 
 void MemorySegment::Set(std::uint32_t offset, const IndexedEvent& event) {
   log_devices_[offset] = event.log_device;
@@ -57,10 +59,22 @@ void MemorySegment::Set(std::uint32_t offset, const IndexedEvent& event) {
   codes_[offset] = static_cast<std::uint32_t>(CodeKey(event.code, event.sub_code));
   people_[offset].store(static_cast<std::uint32_t>(event.person), std::memory_order_relaxed);
   flags_[offset] = static_cast<std::uint8_t>(kPresent | (event.has_image ? kImage : 0));
+  if (event.timestamp < first_second_.load(std::memory_order_relaxed)) {
+    first_second_.store(event.timestamp, std::memory_order_relaxed);
+  }
+  if (event.timestamp > last_second_.load(std::memory_order_relaxed)) {
+    last_second_.store(event.timestamp, std::memory_order_relaxed);
+  }
+  if (event.person != 0) of_person_.Add(static_cast<std::uint32_t>(event.person), offset);
+  of_log_.Add(event.log_device, offset);
 }
 
-void MemorySegment::Truncate(std::uint32_t offset) {
-  std::fill(flags_.begin() + offset, flags_.end(), std::uint8_t{0});
+std::shared_ptr<MemorySegment> MemorySegment::CopyBelow(std::uint32_t end) const {
+  auto copy = std::make_shared<MemorySegment>(first_seq_, capacity_);
+  for (std::uint32_t offset = 0; offset < end; ++offset) {
+    if (Has(offset)) copy->Set(offset, At(offset));
+  }
+  return copy;
 }
 
 void MemorySegment::ErasePeople(const std::set<std::int64_t>& people, std::uint64_t first,

@@ -34,19 +34,26 @@ SegmentCandidates::SegmentCandidates(Database& database, const EventMatcher& mat
       events_(closed != nullptr ? closed->events : memory->capacity()),
       window_events_(WindowEvents(events_)) {}
 
-absl::Status SegmentCandidates::Load() {
+absl::Status SegmentCandidates::Load(std::uint32_t end) {
   const std::uint32_t windows = (events_ + window_events_ - 1) / window_events_;
   windows_ = (std::uint64_t{1} << windows) - 1;
   window_.resize(WordsOf(window_events_));
-  if (memory_ != nullptr) {
-    marked_.resize(window_.size());
-    return absl::OkStatus();
-  }
   for (const EventMatcher::Choice& choice : matcher_.choices()) {
-    GATELOG_RETURN_IF_ERROR(LoadChoice(choice));
+    if (memory_ != nullptr) {
+      LoadChoiceFromMemory(choice, end);
+    } else {
+      GATELOG_RETURN_IF_ERROR(LoadChoice(choice));
+    }
     if (windows_ == 0) break;
   }
   return absl::OkStatus();
+}
+
+std::vector<std::uint64_t>& SegmentCandidates::BitsOf(Chosen& chosen) const {
+  if (!chosen.bits.empty()) return chosen.bits;
+  chosen.bits.resize(WordsOf(events_));
+  for (const std::uint32_t offset : chosen.few) SetBits(offset, 1, chosen.bits);
+  return chosen.bits;
 }
 
 void SegmentCandidates::AddStretch(ListKind kind, std::uint32_t first, std::uint32_t count,
@@ -59,7 +66,11 @@ void SegmentCandidates::AddStretch(ListKind kind, std::uint32_t first, std::uint
     first += static_cast<std::uint32_t>(from - id);
     count = static_cast<std::uint32_t>(to - from);
   }
-  SetBits(first, count, chosen.bits);
+  if (chosen.bits.empty() && chosen.few.size() + count <= kFewMax) {
+    for (std::uint32_t i = 0; i < count; ++i) chosen.few.push_back(first + i);
+  } else {
+    SetBits(first, count, BitsOf(chosen));
+  }
   const std::uint32_t last = (first + count - 1) / window_events_;
   for (std::uint32_t window = first / window_events_; window <= last; ++window) {
     chosen.windows |= std::uint64_t{1} << window;
@@ -68,7 +79,6 @@ void SegmentCandidates::AddStretch(ListKind kind, std::uint32_t first, std::uint
 
 absl::Status SegmentCandidates::LoadChoice(const EventMatcher::Choice& choice) {
   Chosen chosen{.choice = &choice};
-  chosen.bits.resize(WordsOf(events_));
   for (const KeyRange& range : choice) {
     if (range.kind == ListKind::kHour) {
       // The choice of hours has one range. Segments of devices whose clocks are right mostly lie
@@ -93,9 +103,40 @@ absl::Status SegmentCandidates::LoadChoice(const EventMatcher::Choice& choice) {
     };
     GATELOG_RETURN_IF_ERROR(VisitLists(database_, *closed_, range, take));
   }
-  windows_ &= chosen.windows;
-  chosen_.push_back(std::move(chosen));
+  AddChosen(std::move(chosen));
   return absl::OkStatus();
+}
+
+void SegmentCandidates::LoadChoiceFromMemory(const EventMatcher::Choice& choice,
+                                             std::uint32_t end) {
+  Chosen chosen{.choice = &choice};
+  for (const KeyRange& range : choice) {
+    if (range.kind == ListKind::kHour && !memory_->MayHaveHours(range)) continue;
+    const bool chained =
+        memory_->VisitChain(range, end, [&](std::uint32_t offset, model::EventId id) {
+          AddStretch(range.kind, offset, 1, id, chosen);
+        });
+    if (chained) continue;
+    chosen.scans.push_back(range);
+    chosen.windows = windows_;
+  }
+  AddChosen(std::move(chosen));
+}
+
+void SegmentCandidates::AddChosen(Chosen chosen) {
+  windows_ &= chosen.windows;
+  // Lists of several keys lie among each other.
+  std::sort(chosen.few.begin(), chosen.few.end());
+  chosen.few.erase(std::unique(chosen.few.begin(), chosen.few.end()), chosen.few.end());
+  chosen_.push_back(std::move(chosen));
+}
+
+std::optional<std::span<const std::uint32_t>> SegmentCandidates::Few() const {
+  if (windows_ == 0) return std::span<const std::uint32_t>();
+  if (chosen_.size() != 1) return std::nullopt;
+  const Chosen& only = chosen_.front();
+  if (!only.bits.empty() || !only.parts.empty() || !only.scans.empty()) return std::nullopt;
+  return only.few;
 }
 
 absl::Status SegmentCandidates::ReadParts(std::uint32_t window, Chosen& chosen) {
@@ -121,25 +162,18 @@ absl::StatusOr<std::span<const std::uint64_t>> SegmentCandidates::Window(std::ui
     return std::any_of(window_.begin(), window_.end(),
                        [](std::uint64_t word) { return word != 0; });
   };
-  if (memory_ == nullptr) {
-    for (Chosen& chosen : chosen_) {
-      GATELOG_RETURN_IF_ERROR(ReadParts(window, chosen));
-      const std::size_t from = begin / kWordBits;
-      const std::size_t words = std::min(window_.size(), chosen.bits.size() - from);
-      for (std::size_t i = 0; i < words; ++i) window_[i] &= chosen.bits[from + i];
-      if (!any()) break;
+  for (Chosen& chosen : chosen_) {
+    GATELOG_RETURN_IF_ERROR(ReadParts(window, chosen));
+    std::vector<std::uint64_t>& bits = BitsOf(chosen);
+    // Whole words, so that the bits of all choices lie upon each other.
+    const std::uint32_t from = first / kWordBits * kWordBits;
+    for (const KeyRange& range : chosen.scans) {
+      memory_->Mark(range, matcher_.first_id(), matcher_.last_id(), from, end,
+                    &bits[from / kWordBits]);
     }
-    return std::span<const std::uint64_t>(window_);
-  }
-  // Whole words, so that the bits of all choices lie upon each other.
-  const std::uint32_t from = first / kWordBits * kWordBits;
-  const std::size_t word = (from - begin) / kWordBits;
-  for (const EventMatcher::Choice& choice : matcher_.choices()) {
-    std::fill(marked_.begin(), marked_.end(), 0);
-    for (const KeyRange& range : choice) {
-      memory_->Mark(range, matcher_.first_id(), matcher_.last_id(), from, end, &marked_[word]);
-    }
-    for (std::size_t i = 0; i < window_.size(); ++i) window_[i] &= marked_[i];
+    const std::size_t word = begin / kWordBits;
+    const std::size_t words = std::min(window_.size(), bits.size() - word);
+    for (std::size_t i = 0; i < words; ++i) window_[i] &= bits[word + i];
     if (!any()) break;
   }
   return std::span<const std::uint64_t>(window_);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -21,8 +22,10 @@ class SegmentCandidates {
   SegmentCandidates(Database& database, const EventMatcher& matcher, const ClosedSegment* closed,
                     const MemorySegment* memory);
 
-  // Reads what is needed of all windows. Before anything else.
-  absl::Status Load();
+  // Reads what is needed of all windows, of events below `end`. Before anything else.
+  absl::Status Load(std::uint32_t end);
+  // If they are few, all of them, ascending. Nothing: they are to be looked for in the windows.
+  std::optional<std::span<const std::uint32_t>> Few() const;
 
   std::uint64_t first_seq() const { return first_seq_; }
   std::uint32_t window_events() const { return window_events_; }
@@ -34,7 +37,10 @@ class SegmentCandidates {
                                                         std::uint32_t end);
 
  private:
-  // The lists of one choice that are short, as bits of the whole segment, and parts of the others.
+  static constexpr std::size_t kFewMax = 64;
+
+  // The lists of one choice that are short, as bits of the whole segment; parts of the others, and
+  // ranges by which a segment of memory is looked through.
   struct Chosen {
     const EventMatcher::Choice* choice = nullptr;
     std::vector<std::uint64_t> bits = {};
@@ -45,9 +51,15 @@ class SegmentCandidates {
       std::uint64_t windows;  // not read yet
     };
     std::vector<Long> parts = {};
+    std::vector<KeyRange> scans = {};
+    std::vector<std::uint32_t> few = {};  // as long as `bits` is empty, those that are to be set
   };
 
   absl::Status LoadChoice(const EventMatcher::Choice& choice);
+  // Of the segment in memory, events below `end`.
+  void LoadChoiceFromMemory(const EventMatcher::Choice& choice, std::uint32_t end);
+  void AddChosen(Chosen chosen);
+  std::vector<std::uint64_t>& BitsOf(Chosen& chosen) const;
   void AddStretch(ListKind kind, std::uint32_t first, std::uint32_t count, model::EventId id,
                   Chosen& chosen) const;
   absl::Status ReadParts(std::uint32_t window, Chosen& chosen);
@@ -62,7 +74,6 @@ class SegmentCandidates {
   std::uint64_t windows_ = 0;
   std::vector<Chosen> chosen_;
   std::vector<std::uint64_t> window_;
-  std::vector<std::uint64_t> marked_;
 };
 
 }  // namespace gatelog::store

@@ -202,8 +202,7 @@ absl::Status Database::Execute(const std::string& sql) {
 }
 
 absl::StatusOr<Statement> Database::Prepare(std::string_view sql) {
-  std::string key(sql);
-  const auto found = statements_.find(key);
+  const auto found = statements_.find(sql);
   if (found != statements_.end() && !found->second.in_use) {
     found->second.in_use = true;
     return Statement(*this, found->second.handle, &found->second);
@@ -220,7 +219,7 @@ absl::StatusOr<Statement> Database::Prepare(std::string_view sql) {
     });
   }
   // References into an unordered_map stay valid while other entries come and go.
-  internal::CachedStatement& cached = statements_[std::move(key)];
+  internal::CachedStatement& cached = statements_[std::string(sql)];
   cached = {handle, true};
   return Statement(*this, handle, &cached);
 }
@@ -331,7 +330,8 @@ absl::StatusOr<Snapshot> Snapshot::Begin(Database& database) {
 
 Snapshot::~Snapshot() {
   if (database_ == nullptr || !database_->in_transaction()) return;
-  database_->Execute("ROLLBACK").IgnoreError();
+  absl::StatusOr<Statement> end = database_->Prepare("ROLLBACK");
+  if (end.ok()) end->Run().IgnoreError();
 }
 
 Transaction::~Transaction() {

@@ -24,6 +24,14 @@ struct CachedStatement {
   bool in_use = false;
 };
 
+// Of SQL, so that a view of it finds its statement.
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>()(text);
+  }
+};
+
 }  // namespace internal
 
 // One use of a prepared statement; parameters and columns are counted as SQLite does: parameters
@@ -151,7 +159,8 @@ class Database {
   bool out_of_space_ = false;  // the last error's cause
   int log_pages_ = 0;
   int busy_ms_max_ = 0;
-  std::unordered_map<std::string, internal::CachedStatement> statements_;
+  std::unordered_map<std::string, internal::CachedStatement, internal::TextHash, std::equal_to<>>
+      statements_;
 };
 
 // A write transaction, rolled back when destroyed unless it was committed.
