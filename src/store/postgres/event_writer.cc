@@ -68,7 +68,8 @@ TailEvent TailEventOf(const ports::Batch& batch, const model::Event& event, std:
           .tna_key = static_cast<std::uint8_t>(event.tna_key),
           .flags = FlagsOf(event),
           .phase = static_cast<std::uint8_t>(event.id < batch.live_from ? ports::Phase::kBacklog
-                                                                        : ports::Phase::kLive)};
+                                                                        : ports::Phase::kLive),
+          .payload = event.payload};
 }
 
 void AddEventRow(std::uint64_t seq, const TailEvent& header, const model::Event& event,

@@ -124,18 +124,32 @@ absl::Status CatchUp(Connection& connection, std::unordered_map<model::DeviceId,
   GATELOG_RETURN_IF_ERROR(connection.Execute(
       "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL "
       "enable_mergejoin = off"));
+  const auto add = [&](const Result& events) {
+    for (int row = 0; row < events.rows(); ++row) {
+      const absl::StatusOr<model::Event> event = model::ParseEvent(events.Bytes(row, 1));
+      if (!event.ok()) continue;  // whoever reads the event says so
+      all[static_cast<model::DeviceId>(events.Integer(row, 0))].push_back(model::AnchorOf(*event));
+    }
+  };
+  constexpr char kEvents[] =
+      "SELECT a.log_device, e.payload FROM gatelog.log_anchor AS a JOIN gatelog.log_state AS s "
+      "ON s.log_device = a.log_device AND s.epoch = a.epoch AND s.next > a.next CROSS JOIN LATERAL "
+      "(SELECT payload FROM gatelog.event AS v WHERE v.log_device = a.log_device AND v.epoch = "
+      "a.epoch AND v.id >= a.next::oid AND v.seq ";
   GATELOG_ASSIGN_OR_RETURN(
-      const Result events,
-      connection.Query(
-          "SELECT a.log_device, e.payload FROM gatelog.log_anchor AS a JOIN gatelog.log_state AS s "
-          "ON s.log_device = a.log_device AND s.epoch = a.epoch AND s.next > a.next CROSS JOIN "
-          "LATERAL (SELECT payload FROM gatelog.event AS v WHERE v.log_device = a.log_device AND "
-          "v.epoch = a.epoch AND v.id >= a.next::oid) AS e"));
-  for (int row = 0; row < events.rows(); ++row) {
-    const absl::StatusOr<model::Event> event = model::ParseEvent(events.Bytes(row, 1));
-    if (!event.ok()) continue;  // whoever reads the event says so
-    all[static_cast<model::DeviceId>(events.Integer(row, 0))].push_back(model::AnchorOf(*event));
-  }
+      const std::int64_t unindexed,
+      connection.QueryInteger("SELECT coalesce((SELECT min(first_seq) FROM gatelog.segment WHERE "
+                              "NOT indexed), 9223372036854775807)"));
+  GATELOG_ASSIGN_OR_RETURN(const Result indexed_events,
+                           connection.Query(absl::StrCat(kEvents, "< ", unindexed, ") AS e")));
+  add(indexed_events);
+  // What has no indexes is read from end to end once, for all logs together.
+  GATELOG_RETURN_IF_ERROR(connection.Execute(
+      "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_nestloop = "
+      "off"));
+  GATELOG_ASSIGN_OR_RETURN(const Result other_events,
+                           connection.Query(absl::StrCat(kEvents, ">= ", unindexed, ") AS e")));
+  add(other_events);
   GATELOG_ASSIGN_OR_RETURN(
       const Result gaps,
       connection.Query("SELECT g.log_device, g.first, g.raw FROM gatelog.log_anchor AS a JOIN "

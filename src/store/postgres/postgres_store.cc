@@ -195,7 +195,7 @@ absl::StatusOr<std::vector<absl::Status>> PostgresStore::CommitImages(
   const auto work = [&]() -> absl::StatusOr<bool> {
     results.assign(batches.size(), absl::OkStatus());
     for (std::size_t i = 0; i < batches.size(); ++i) {
-      GATELOG_RETURN_IF_ERROR(WriteImageBatch(*session_, batches[i], results[i]));
+      GATELOG_RETURN_IF_ERROR(WriteImageBatch(*session_, segments_, batches[i], results[i]));
     }
     return AnyOk(results);
   };
@@ -295,7 +295,7 @@ absl::StatusOr<std::vector<model::Gap>> PostgresStore::ReadGaps(
 absl::StatusOr<std::pair<model::RecordKey, model::Image>> PostgresStore::ReadImage(
     const model::RecordKey& key) {
   return readers_.Run<std::pair<model::RecordKey, model::Image>>(
-      [&](Connection& connection) { return FindImage(connection, key); });
+      [&](Connection& connection) { return FindImage(connection, segments_, key); });
 }
 
 absl::StatusOr<std::vector<ports::LogTotals>> PostgresStore::ReadTotals() {

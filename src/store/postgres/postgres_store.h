@@ -31,7 +31,7 @@ namespace gatelog::postgres {
 // longer the caller learns that nobody knows yet, and the fence tells it later.
 class PostgresStore final : public ports::EventStore {
  public:
-  static constexpr std::uint64_t kSegmentEvents = 1'048'576;
+  static constexpr std::uint64_t kSegmentEvents = 524'288;
   static constexpr std::chrono::milliseconds kResolveWait{2'000};
 
   struct Options {
