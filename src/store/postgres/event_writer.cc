@@ -11,8 +11,6 @@
 namespace gatelog::postgres {
 namespace {
 
-constexpr std::size_t kPeopleCachedMax = 200'000;
-
 constexpr int kEventColumns = 17;
 constexpr char kEventColumnNames[] =
     "seq, arrival_ms, timestamp, log_device, epoch, id, device, entity, temperature, code, person, "
@@ -114,9 +112,8 @@ absl::Status EventWriter::Load(std::uint64_t last_seq) {
   committed_seq_ = last_seq_ = last_seq;
   const std::vector<Segment> segments = segments_.All();
   open_ = segments.empty() ? Segment{} : segments.back();
-  people_.clear();
   OnRolledBack();
-  return absl::OkStatus();
+  return people_.Load();
 }
 
 std::vector<EventWriter::Accepted> EventWriter::Accept(std::span<const ports::Batch> batches,
@@ -213,34 +210,11 @@ absl::Status EventWriter::FindPeople(const std::vector<Accepted>& accepted) {
   std::vector<std::string> unknown;
   for (const Accepted& one : accepted) {
     for (const model::Event& event : one.batch->events) {
-      if (event.user_id.empty() || people_.contains(event.user_id)) continue;
+      if (event.user_id.empty() || people_.Knows(event.user_id)) continue;
       unknown.push_back(event.user_id);
     }
   }
-  if (unknown.empty()) return absl::OkStatus();
-  std::sort(unknown.begin(), unknown.end());
-  unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
-  const auto take = [this](const Result& rows) {
-    for (int row = 0; row < rows.rows(); ++row) {
-      people_.emplace(rows.Bytes(row, 1), static_cast<std::int32_t>(rows.Integer(row, 0)));
-    }
-  };
-  GATELOG_ASSIGN_OR_RETURN(
-      const Result known,
-      connection_.Query("SELECT p.id, p.user_id FROM unnest($1::bytea[]) AS u(user_id) JOIN "
-                        "gatelog.person AS p ON p.user_id = u.user_id",
-                        Params().AddBytesList(unknown)));
-  take(known);
-  std::erase_if(unknown, [this](const std::string& user) { return people_.contains(user); });
-  if (unknown.empty()) return absl::OkStatus();
-  GATELOG_ASSIGN_OR_RETURN(
-      const Result added,
-      connection_.Query("INSERT INTO gatelog.person (user_id) SELECT unnest($1::bytea[]) "
-                        "RETURNING id, user_id",
-                        Params().AddBytesList(unknown)));
-  take(added);
-  new_people_ = std::move(unknown);
-  return absl::OkStatus();
+  return people_.Learn(std::move(unknown));
 }
 
 absl::StatusOr<Segment> EventWriter::OpenSegment() {
@@ -253,29 +227,36 @@ absl::StatusOr<Segment> EventWriter::OpenSegment() {
 }
 
 absl::Status EventWriter::WriteEvents(const std::vector<Accepted>& accepted) {
+  // The server takes rows while more are made.
+  constexpr std::size_t kSentBytes = 64 * 1024;
   BinaryRows rows;
   std::optional<Segment> segment;
-  const auto flush = [&]() -> absl::Status {
+  const auto finish = [&]() -> absl::Status {
     if (!segment) return absl::OkStatus();
-    return connection_.CopyIn(absl::StrCat("COPY ", PartitionOf(*segment), " (", kEventColumnNames,
-                                           ") FROM STDIN (FORMAT binary)"),
-                              rows.Finish());
+    GATELOG_RETURN_IF_ERROR(connection_.SendCopy(rows.Finish()));
+    return connection_.EndCopy();
   };
   for (const Accepted& one : accepted) {
     for (const model::Event& event : one.batch->events) {
       if (!segment || last_seq_ + 1 == segment->end) {
-        GATELOG_RETURN_IF_ERROR(flush());
+        GATELOG_RETURN_IF_ERROR(finish());
         GATELOG_ASSIGN_OR_RETURN(segment, OpenSegment());
+        GATELOG_RETURN_IF_ERROR(
+            connection_.BeginCopy(absl::StrCat("COPY ", PartitionOf(*segment), " (",
+                                               kEventColumnNames, ") FROM STDIN (FORMAT binary)")));
         rows = BinaryRows();
         tail_rows_.push_back({std::const_pointer_cast<Tail>(segment->tail), {}});
       }
-      const std::int32_t person = event.user_id.empty() ? 0 : people_.at(event.user_id);
+      const std::int32_t person = event.user_id.empty() ? 0 : people_.NumberOf(event.user_id);
       const TailEvent header = TailEventOf(*one.batch, event, person);
       AddEventRow(++last_seq_, header, event, rows);
       tail_rows_.back().events.push_back(header);
+      if (rows.bytes().size() < kSentBytes) continue;
+      GATELOG_RETURN_IF_ERROR(connection_.SendCopy(rows.bytes()));
+      rows.Clear();
     }
   }
-  return flush();
+  return finish();
 }
 
 absl::Status EventWriter::WriteEpoch(const Accepted& accepted) {
@@ -334,14 +315,12 @@ void EventWriter::OnCommitted() {
     if (rows.tail) rows.tail->Add(rows.events);
   }
   committed_seq_ = last_seq_;
-  new_people_.clear();
+  people_.OnCommitted();
   OnRolledBack();
-  if (people_.size() > kPeopleCachedMax) people_.clear();
 }
 
 void EventWriter::OnRolledBack() {
-  for (const std::string& user_id : new_people_) people_.erase(user_id);
-  new_people_.clear();
+  people_.OnRolledBack();
   new_anchors_.clear();
   updates_.clear();
   tail_rows_.clear();

@@ -12,6 +12,7 @@
 #include "ports/event_store.h"
 #include "store/postgres/connection.h"
 #include "store/postgres/log_table.h"
+#include "store/postgres/person_table.h"
 #include "store/postgres/segments.h"
 
 namespace gatelog::postgres {
@@ -35,7 +36,8 @@ class EventWriter {
       : connection_(connection),
         segments_(segments),
         anchors_(anchors),
-        segment_events_(segment_events) {}
+        segment_events_(segment_events),
+        people_(connection) {}
 
   // Once the tables are there, and before anything else: `last_seq` is the newest in the store.
   absl::Status Load(std::uint64_t last_seq);
@@ -77,7 +79,7 @@ class EventWriter {
   const std::uint64_t segment_events_;
 
   std::unordered_map<model::DeviceId, LogPosition> positions_;
-  std::unordered_map<std::string, std::int32_t> people_;  // a cache, kPeopleCachedMax at most
+  PersonTable people_;
   std::uint64_t committed_seq_ = 0;
   std::uint64_t last_seq_ = 0;
   Segment open_;  // the newest
@@ -85,7 +87,6 @@ class EventWriter {
   // Of the open transaction.
   std::vector<LogUpdate> updates_;
   AnchorCache::Logs new_anchors_;
-  std::vector<std::string> new_people_;
   std::vector<Segment> new_segments_;
   // What it adds to each segment's tail.
   struct TailRows {
