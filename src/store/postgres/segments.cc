@@ -21,7 +21,8 @@ constexpr Index kIndexes[] = {
     {"record", "(log_device, epoch, id, timestamp)"},
     {"person", "(person, seq) WHERE person IS NOT NULL"},
     {"code", "(code, seq)"},
-    {"device", "(device, seq)"},
+    // The others are found as the log's own.
+    {"device", "(device, seq) WHERE device <> log_device"},
     {"time", "(timestamp)"},
     {"card", "(substring(card for 64)) WHERE card <> ''"},
 };
@@ -44,19 +45,21 @@ absl::Status BuildIndexes(Connection& connection, const Segment& segment,
 
 absl::StatusOr<Segment> WriteCounts(Connection& connection, const Segment& segment,
                                     const std::stop_token& stop) {
-  const std::string table = PartitionOf(segment);
-  GATELOG_RETURN_IF_ERROR(connection.Execute(
-      absl::StrCat("INSERT INTO gatelog.count_hour SELECT ", segment.first, ", timestamp / ",
-                   kHourSeconds, ", code, sub_code, count(*) FROM ", table, " GROUP BY 2, 3, 4"),
-      stop));
   GATELOG_ASSIGN_OR_RETURN(
       const Result bounds,
-      connection.Query(absl::StrCat("UPDATE gatelog.segment SET indexed = true, timestamp_min = "
-                                    "b.t0, timestamp_max = b.t1, arrival_min = b.a0, arrival_max = "
-                                    "b.a1 FROM (SELECT min(timestamp) AS t0, max(timestamp) AS t1, "
-                                    "min(arrival_ms) AS a0, max(arrival_ms) AS a1 FROM ",
-                                    table, ") AS b WHERE first_seq = ", segment.first,
-                                    " RETURNING b.t0, b.t1, b.a0, b.a1")));
+      connection.Query(
+          absl::StrCat(
+              "WITH counted AS MATERIALIZED (SELECT timestamp / ", kHourSeconds,
+              " AS hour, code, sub_code, count(*) AS events, min(timestamp) AS t0, max(timestamp) "
+              "AS t1, min(arrival_ms) AS a0, max(arrival_ms) AS a1 FROM ",
+              PartitionOf(segment), " GROUP BY 1, 2, 3), ",
+              "written AS (INSERT INTO gatelog.count_hour SELECT ", segment.first,
+              ", hour, code, sub_code, events FROM counted) "
+              "UPDATE gatelog.segment SET indexed = true, timestamp_min = b.t0, timestamp_max = "
+              "b.t1, arrival_min = b.a0, arrival_max = b.a1 FROM (SELECT min(t0) AS t0, max(t1) AS "
+              "t1, min(a0) AS a0, max(a1) AS a1 FROM counted) AS b WHERE first_seq = ",
+              segment.first, " RETURNING b.t0, b.t1, b.a0, b.a1"),
+          {}, stop));
   Segment indexed{.first = segment.first, .end = segment.end, .indexed = true};
   indexed.bounds.timestamp_min = bounds.Integer(0, 0);
   indexed.bounds.timestamp_max = bounds.Integer(0, 1);
@@ -215,7 +218,8 @@ absl::Status CreateSegment(Connection& connection, const Segment& segment) {
 
 absl::StatusOr<Segment> IndexSegment(Connection& connection, const Segment& segment,
                                      const std::stop_token& stop) {
-  GATELOG_RETURN_IF_ERROR(connection.Execute("SET maintenance_work_mem = '128MB'"));
+  GATELOG_RETURN_IF_ERROR(
+      connection.Execute("SET maintenance_work_mem = '128MB'; SET default_statistics_target = 20"));
   GATELOG_RETURN_IF_ERROR(BuildIndexes(connection, segment, stop));
   Transaction transaction(connection);
   GATELOG_RETURN_IF_ERROR(transaction.Begin());

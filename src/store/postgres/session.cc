@@ -29,7 +29,8 @@ constexpr char kSettings[] =
     "SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; SET TimeZone = "
     "'UTC'; SET default_transaction_isolation = 'read committed'; SET "
     "default_transaction_deferrable = off; SET jit = off; "
-    "SET max_parallel_workers_per_gather = 0; SET default_tablespace = DEFAULT";
+    "SET max_parallel_workers_per_gather = 0; SET max_parallel_maintenance_workers = 0; SET "
+    "default_tablespace = DEFAULT";
 
 absl::StatusOr<std::unique_ptr<Connection>> OpenSession(const std::string& url,
                                                         const std::string& application_name) {
