@@ -178,8 +178,9 @@ class Reading {
       params.Add(static_cast<std::int64_t>(number));
       conditions.push_back(absl::StrCat(condition, params.last()));
     };
-    add("seq >= ", first);
-    add("seq <= ", last);
+    // Of a whole segment they say nothing, and planning with them takes time.
+    if (first > segment.first) add("seq >= ", first);
+    if (last + 1 < segment.end) add("seq <= ", last);
     const bool by_key = filter_.path == Path::kLog;
     if (by_key) {
       if (first > segment.first) {
@@ -195,10 +196,11 @@ class Reading {
     params.Add(static_cast<std::int64_t>(query_.limit - page.events.size()));
     GATELOG_ASSIGN_OR_RETURN(
         const Result rows,
-        connection_.Query(absl::StrCat("SELECT ", kColumns, " FROM ", table, " WHERE ",
-                                       absl::StrJoin(conditions, " AND "), " ORDER BY ", order,
-                                       " LIMIT ", params.last()),
-                          params, query_.stop));
+        connection_.Query(
+            absl::StrCat("SELECT ", kColumns, " FROM ", table, conditions.empty() ? "" : " WHERE ",
+                         absl::StrJoin(conditions, " AND "), " ORDER BY ", order, " LIMIT ",
+                         params.last()),
+            params, query_.stop));
     return TakeRows(rows, page);
   }
 
