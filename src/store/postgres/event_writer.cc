@@ -1,6 +1,7 @@
 #include "store/postgres/event_writer.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -105,8 +106,7 @@ absl::Status EventWriter::Load(std::uint64_t last_seq) {
                            ReadLogStates(connection_, anchors_));
   AnchorCache::Logs anchors;
   for (const ports::LogState& state : states) {
-    // How many are unsaved is not known: they are written with the next batch, then.
-    anchors[state.log_device] = {state.epoch, state.next, state.anchors, model::kAnchorCount};
+    anchors[state.log_device] = {state.epoch, state.next, state.anchors};
   }
   anchors_.Set(std::move(anchors));
   committed_seq_ = last_seq_ = last_seq;
@@ -174,11 +174,14 @@ void EventWriter::CollectAnchors(const ports::Batch& batch, LogUpdate& update) {
     if (known) kept = *std::move(known);
   }
   const Anchors found = AnchorsAfter(kept.anchors, batch);
-  kept.unsaved += batch.events.size() + batch.gaps.size();
-  if (OpensEpoch(batch) || found != batch.after.anchors || kept.unsaved >= model::kAnchorCount) {
+  // Each log in its turn, so that no commit writes those of all.
+  const auto turn = [&](model::EventId next) {
+    return (std::uint64_t{next} + batch.log_device) / model::kAnchorCount;
+  };
+  if (OpensEpoch(batch) || found != batch.after.anchors ||
+      turn(batch.expected_next) != turn(batch.after.next)) {
     update.saves_anchors = true;
   }
-  if (update.saves_anchors) kept.unsaved = 0;
   kept.anchors = batch.after.anchors;
   kept.epoch = batch.after.epoch;
   kept.next = batch.after.next;
@@ -196,10 +199,8 @@ absl::StatusOr<bool> EventWriter::Write(std::span<const ports::Batch> batches,
   Collect(accepted);
   GATELOG_RETURN_IF_ERROR(FindPeople(accepted));
   GATELOG_RETURN_IF_ERROR(WriteEvents(accepted));
-  for (const Accepted& one : accepted) {
-    if (OpensEpoch(*one.batch)) GATELOG_RETURN_IF_ERROR(WriteEpoch(one));
-    GATELOG_RETURN_IF_ERROR(WriteGaps(*one.batch));
-  }
+  GATELOG_RETURN_IF_ERROR(WriteEpochs(accepted));
+  GATELOG_RETURN_IF_ERROR(WriteGaps(accepted));
   GATELOG_ASSIGN_OR_RETURN(const bool fenced, WriteLogs(connection_, updates_));
   if (fenced) return true;
   return absl::AbortedError(
@@ -259,48 +260,72 @@ absl::Status EventWriter::WriteEvents(const std::vector<Accepted>& accepted) {
   return finish();
 }
 
-absl::Status EventWriter::WriteEpoch(const Accepted& accepted) {
-  const ports::Batch& batch = *accepted.batch;
-  // The epoch that ends keeps where it stood.
+absl::Status EventWriter::WriteEpochs(const std::vector<Accepted>& accepted) {
+  std::vector<model::DeviceId> devices;
+  std::array<std::vector<std::int64_t>, 7> columns;
+  for (const auto& [batch, before] : accepted) {
+    if (!OpensEpoch(*batch)) continue;
+    devices.push_back(batch->log_device);
+    const std::array<std::int64_t, columns.size()> row = {
+        batch->after.epoch,
+        batch->after.epoch_first,
+        static_cast<std::int64_t>(batch->after.generation),
+        batch->arrival.time_since_epoch().count(),
+        batch->expected_epoch,
+        before.next,
+        static_cast<std::int64_t>(before.generation)};
+    for (std::size_t i = 0; i < row.size(); ++i) columns[i].push_back(row[i]);
+  }
+  if (devices.empty()) return absl::OkStatus();
+  Params opened;
+  opened.AddOids(devices);
+  for (const std::size_t i : {0, 1, 2, 3}) opened.AddNumbers(columns[i]);
   GATELOG_RETURN_IF_ERROR(
       connection_
-          .Query("UPDATE gatelog.epoch SET next = $3, generation = $4 WHERE log_device = $1 AND "
-                 "epoch = $2",
-                 Params()
-                     .Add(batch.log_device)
-                     .Add(batch.expected_epoch)
-                     .Add(accepted.before.next)
-                     .Add(static_cast<std::int64_t>(accepted.before.generation)))
+          .Query("INSERT INTO gatelog.epoch (log_device, epoch, first, generation, opened_ms) "
+                 "SELECT * FROM unnest($1::oid[], $2::bigint[], $3::bigint[], $4::bigint[], "
+                 "$5::bigint[])",
+                 opened)
           .status());
+  // The epochs that end keep where they stood; one may have been opened just now.
+  Params ended;
+  ended.AddOids(devices);
+  for (const std::size_t i : {4, 5, 6}) ended.AddNumbers(columns[i]);
   return connection_
       .Query(
-          "INSERT INTO gatelog.epoch (log_device, epoch, first, generation, opened_ms) VALUES "
-          "($1, $2, $3, $4, $5)",
-          Params()
-              .Add(batch.log_device)
-              .Add(batch.after.epoch)
-              .Add(batch.after.epoch_first)
-              .Add(static_cast<std::int64_t>(batch.after.generation))
-              .Add(batch.arrival.time_since_epoch().count()))
+          "UPDATE gatelog.epoch AS e SET next = u.next, generation = u.generation FROM "
+          "unnest($1::oid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS u(log_device, epoch, "
+          "next, generation) WHERE e.log_device = u.log_device AND e.epoch = u.epoch",
+          ended)
       .status();
 }
 
-absl::Status EventWriter::WriteGaps(const ports::Batch& batch) {
-  for (const model::Gap& gap : batch.gaps) {
-    GATELOG_RETURN_IF_ERROR(
-        connection_
-            .Query("INSERT INTO gatelog.gap VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                   Params()
-                       .Add(gap.log_device)
-                       .Add(gap.epoch)
-                       .Add(gap.first)
-                       .Add(gap.last)
-                       .Add(static_cast<int>(gap.reason))
-                       .Add(gap.found.time_since_epoch().count())
-                       .AddBytes(gap.raw))
-            .status());
+absl::Status EventWriter::WriteGaps(const std::vector<Accepted>& accepted) {
+  std::vector<model::DeviceId> devices;
+  std::array<std::vector<std::int64_t>, 5> columns;
+  std::vector<std::string_view> raw;
+  for (const Accepted& one : accepted) {
+    for (const model::Gap& gap : one.batch->gaps) {
+      devices.push_back(gap.log_device);
+      const std::array<std::int64_t, columns.size()> row = {gap.epoch, gap.first, gap.last,
+                                                            static_cast<int>(gap.reason),
+                                                            gap.found.time_since_epoch().count()};
+      for (std::size_t i = 0; i < row.size(); ++i) columns[i].push_back(row[i]);
+      raw.push_back(gap.raw);
+    }
   }
-  return absl::OkStatus();
+  if (devices.empty()) return absl::OkStatus();
+  Params params;
+  params.AddOids(devices);
+  for (const std::vector<std::int64_t>& column : columns) params.AddNumbers(column);
+  params.AddBytesList(std::span<const std::string_view>(raw));
+  return connection_
+      .Query(
+          "INSERT INTO gatelog.gap (log_device, epoch, first, last, reason, found_ms, raw) "
+          "SELECT * FROM unnest($1::oid[], $2::bigint[], $3::bigint[], $4::bigint[], "
+          "$5::bigint[], $6::bigint[], $7::bytea[])",
+          params)
+      .status();
 }
 
 void EventWriter::OnCommitted() {

@@ -68,8 +68,8 @@ class EventWriter {
   void CollectAnchors(const ports::Batch& batch, LogUpdate& update);
   absl::Status FindPeople(const std::vector<Accepted>& accepted);
   absl::Status WriteEvents(const std::vector<Accepted>& accepted);
-  absl::Status WriteEpoch(const Accepted& accepted);
-  absl::Status WriteGaps(const ports::Batch& batch);
+  absl::Status WriteEpochs(const std::vector<Accepted>& accepted);
+  absl::Status WriteGaps(const std::vector<Accepted>& accepted);
   // The segment that the next event goes into, made if it is a new one.
   absl::StatusOr<Segment> OpenSegment();
 
