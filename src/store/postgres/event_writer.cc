@@ -222,7 +222,7 @@ absl::StatusOr<Segment> EventWriter::OpenSegment() {
   if (last_seq_ + 1 < open_.end) return open_;
   open_ = {.first = last_seq_ + 1, .end = last_seq_ + 1 + segment_events_};
   GATELOG_RETURN_IF_ERROR(CreateSegment(connection_, open_));
-  open_.tail = std::make_shared<Tail>(segment_events_);
+  open_.tail = std::make_shared<Tail>(segment_events_, tail_payload_bytes_);
   new_segments_.push_back(open_);
   return open_;
 }

@@ -30,13 +30,15 @@ inline constexpr std::int64_t kFlagErased = 4;
 // transaction changes nothing.
 class EventWriter {
  public:
-  // `segments` and `anchors` outlive the writer; a new one has `segment_events` events.
+  // `segments` and `anchors` outlive the writer; a new segment has `segment_events` events, and
+  // `tail_payload_bytes` of their payloads at most in memory.
   EventWriter(Connection& connection, Segments& segments, AnchorCache& anchors,
-              std::uint64_t segment_events)
+              std::uint64_t segment_events, std::size_t tail_payload_bytes)
       : connection_(connection),
         segments_(segments),
         anchors_(anchors),
         segment_events_(segment_events),
+        tail_payload_bytes_(tail_payload_bytes),
         people_(connection) {}
 
   // Once the tables are there, and before anything else: `last_seq` is the newest in the store.
@@ -77,6 +79,7 @@ class EventWriter {
   Segments& segments_;
   AnchorCache& anchors_;
   const std::uint64_t segment_events_;
+  const std::size_t tail_payload_bytes_;
 
   std::unordered_map<model::DeviceId, LogPosition> positions_;
   PersonTable people_;

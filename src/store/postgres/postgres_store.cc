@@ -65,7 +65,8 @@ absl::Status PostgresStore::LoadSegments(Connection& connection, std::uint64_t& 
   const std::size_t without_tail = segments.size() - std::min(segments.size(), kTailsMax);
   for (std::size_t i = without_tail; i < segments.size(); ++i) {
     if (segments[i].indexed) continue;
-    GATELOG_ASSIGN_OR_RETURN(segments[i].tail, LoadTail(connection, segments[i]));
+    GATELOG_ASSIGN_OR_RETURN(segments[i].tail,
+                             LoadTail(connection, segments[i], options_.tail_payload_bytes));
   }
   if (!segments.empty()) {
     GATELOG_ASSIGN_OR_RETURN(const std::int64_t newest,
@@ -95,7 +96,8 @@ absl::Status PostgresStore::EnsureWriter() {
   }
   std::uint64_t last_seq = 0;
   GATELOG_RETURN_IF_ERROR(LoadSegments(*session, last_seq));
-  writer_.emplace(*session, segments_, anchors_, options_.segment_events);
+  writer_.emplace(*session, segments_, anchors_, options_.segment_events,
+                  options_.tail_payload_bytes);
   if (const absl::Status loaded = writer_->Load(last_seq); !loaded.ok()) {
     writer_.reset();
     return loaded;

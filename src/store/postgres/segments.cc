@@ -163,10 +163,10 @@ absl::StatusOr<std::vector<Segment>> ReadSegments(Connection& connection) {
   return segments;
 }
 
-absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection,
-                                                     const Segment& segment) {
+absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection, const Segment& segment,
+                                                     std::size_t payload_bytes_max) {
   constexpr int kPerQuery = 16'384;
-  auto tail = std::make_shared<Tail>(segment.end - segment.first);
+  auto tail = std::make_shared<Tail>(segment.end - segment.first, payload_bytes_max);
   const std::string sql = absl::StrCat(
       "SELECT arrival_ms, log_device, epoch, id, timestamp, device, entity, temperature, "
       "coalesce(person, 0), code, sub_code, tna_key, flags, phase, payload FROM ",

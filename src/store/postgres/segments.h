@@ -71,8 +71,8 @@ class Segments {
 absl::StatusOr<std::vector<Segment>> ReadSegments(Connection& connection);
 
 // The events of a segment, as far as they are committed, for its tail.
-absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection,
-                                                     const Segment& segment);
+absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection, const Segment& segment,
+                                                     std::size_t payload_bytes_max);
 
 // Makes the partition in the transaction that is open.
 absl::Status CreateSegment(Connection& connection, const Segment& segment);
