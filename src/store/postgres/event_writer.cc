@@ -209,13 +209,23 @@ absl::StatusOr<bool> EventWriter::Write(std::span<const ports::Batch> batches,
 
 absl::Status EventWriter::FindPeople(const std::vector<Accepted>& accepted) {
   std::vector<std::string> unknown;
+  event_people_.clear();
   for (const Accepted& one : accepted) {
     for (const model::Event& event : one.batch->events) {
-      if (event.user_id.empty() || people_.Knows(event.user_id)) continue;
-      unknown.push_back(event.user_id);
+      event_people_.push_back(event.user_id.empty() ? 0 : people_.NumberOf(event.user_id));
+      if (event_people_.back() == 0 && !event.user_id.empty()) unknown.push_back(event.user_id);
     }
   }
-  return people_.Learn(std::move(unknown));
+  if (unknown.empty()) return absl::OkStatus();
+  GATELOG_RETURN_IF_ERROR(people_.Learn(std::move(unknown)));
+  auto person = event_people_.begin();
+  for (const Accepted& one : accepted) {
+    for (const model::Event& event : one.batch->events) {
+      if (*person == 0 && !event.user_id.empty()) *person = people_.NumberOf(event.user_id);
+      ++person;
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Segment> EventWriter::OpenSegment() {
@@ -232,6 +242,7 @@ absl::Status EventWriter::WriteEvents(const std::vector<Accepted>& accepted) {
   constexpr std::size_t kSentBytes = 64 * 1024;
   BinaryRows rows;
   std::optional<Segment> segment;
+  auto person = event_people_.begin();
   const auto finish = [&]() -> absl::Status {
     if (!segment) return absl::OkStatus();
     GATELOG_RETURN_IF_ERROR(connection_.SendCopy(rows.Finish()));
@@ -248,8 +259,7 @@ absl::Status EventWriter::WriteEvents(const std::vector<Accepted>& accepted) {
         rows = BinaryRows();
         tail_rows_.push_back({std::const_pointer_cast<Tail>(segment->tail), {}});
       }
-      const std::int32_t person = event.user_id.empty() ? 0 : people_.NumberOf(event.user_id);
-      const TailEvent header = TailEventOf(*one.batch, event, person);
+      const TailEvent header = TailEventOf(*one.batch, event, *person++);
       AddEventRow(++last_seq_, header, event, rows);
       tail_rows_.back().events.push_back(header);
       if (rows.bytes().size() < kSentBytes) continue;

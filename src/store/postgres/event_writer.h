@@ -90,6 +90,7 @@ class EventWriter {
   // Of the open transaction.
   std::vector<LogUpdate> updates_;
   AnchorCache::Logs new_anchors_;
+  std::vector<std::int32_t> event_people_;  // of each event in order; 0: nobody known
   std::vector<Segment> new_segments_;
   // What it adds to each segment's tail.
   struct TailRows {

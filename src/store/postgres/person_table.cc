@@ -31,7 +31,7 @@ absl::Status PersonTable::Find(std::vector<std::string>& user_ids) {
   for (int row = 0; row < known.rows(); ++row) {
     numbers_.emplace(known.Bytes(row, 1), static_cast<std::int32_t>(known.Integer(row, 0)));
   }
-  std::erase_if(user_ids, [this](const std::string& user) { return Knows(user); });
+  std::erase_if(user_ids, [this](const std::string& user) { return numbers_.contains(user); });
   return absl::OkStatus();
 }
 

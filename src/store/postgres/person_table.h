@@ -26,9 +26,11 @@ class PersonTable {
   // Before anything else.
   absl::Status Load();
 
-  bool Knows(const std::string& user_id) const { return numbers_.contains(user_id); }
-  // Of one that it knows.
-  std::int32_t NumberOf(const std::string& user_id) const { return numbers_.at(user_id); }
+  // 0: it does not know the user.
+  std::int32_t NumberOf(const std::string& user_id) const {
+    const auto found = numbers_.find(user_id);
+    return found == numbers_.end() ? 0 : found->second;
+  }
   // Finds or adds those in the transaction that is open. It must not know any of them yet; one may
   // be there twice.
   absl::Status Learn(std::vector<std::string> user_ids);
