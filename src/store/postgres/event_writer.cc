@@ -272,6 +272,7 @@ absl::Status EventWriter::WriteEvents(const std::vector<Accepted>& accepted) {
 
 absl::Status EventWriter::WriteEpochs(const std::vector<Accepted>& accepted) {
   std::vector<model::DeviceId> devices;
+  constexpr std::size_t kOfOpened = 4;  // columns; the others are of the epoch that ends
   std::array<std::vector<std::int64_t>, 7> columns;
   for (const auto& [batch, before] : accepted) {
     if (!OpensEpoch(*batch)) continue;
@@ -289,7 +290,7 @@ absl::Status EventWriter::WriteEpochs(const std::vector<Accepted>& accepted) {
   if (devices.empty()) return absl::OkStatus();
   Params opened;
   opened.AddOids(devices);
-  for (const std::size_t i : {0, 1, 2, 3}) opened.AddNumbers(columns[i]);
+  for (std::size_t i = 0; i < kOfOpened; ++i) opened.AddNumbers(columns[i]);
   GATELOG_RETURN_IF_ERROR(
       connection_
           .Query("INSERT INTO gatelog.epoch (log_device, epoch, first, generation, opened_ms) "
@@ -300,7 +301,7 @@ absl::Status EventWriter::WriteEpochs(const std::vector<Accepted>& accepted) {
   // The epochs that end keep where they stood; one may have been opened just now.
   Params ended;
   ended.AddOids(devices);
-  for (const std::size_t i : {4, 5, 6}) ended.AddNumbers(columns[i]);
+  for (std::size_t i = kOfOpened; i < columns.size(); ++i) ended.AddNumbers(columns[i]);
   return connection_
       .Query(
           "UPDATE gatelog.epoch AS e SET next = u.next, generation = u.generation FROM "
