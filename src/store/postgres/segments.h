@@ -78,8 +78,8 @@ absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection, con
 absl::Status CreateSegment(Connection& connection, const Segment& segment);
 
 // Builds the indexes of a full segment and writes what is counted of it, on a connection that is
-// not the writer's. What was cut short is begun anew the next time. Returns the segment as it is
-// then.
+// not the writer's. After it was cut short it goes on with what is missing. Returns the segment as
+// it is then.
 absl::StatusOr<Segment> IndexSegment(Connection& connection, const Segment& segment,
                                      const std::stop_token& stop);
 
