@@ -107,6 +107,7 @@ void AddCards(const std::vector<std::string>& cards, Filter& filter) {
   // The index has so much of each: a whole one may be longer than an index takes.
   constexpr std::size_t kIndexedBytes = 64;
   std::vector<std::string> beginnings;
+  beginnings.reserve(cards.size());
   for (const std::string& card : cards) beginnings.push_back(card.substr(0, kIndexedBytes));
   filter.params.AddBytesList(beginnings);
   const std::string indexed = filter.params.last();

@@ -151,6 +151,7 @@ absl::StatusOr<std::vector<Segment>> ReadSegments(Connection& connection) {
       connection.Query("SELECT first_seq, end_seq, indexed::int, timestamp_min, timestamp_max, "
                        "arrival_min, arrival_max FROM gatelog.segment ORDER BY first_seq"));
   std::vector<Segment> segments;
+  segments.reserve(static_cast<std::size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); ++row) {
     segments.push_back({.first = static_cast<std::uint64_t>(rows.Integer(row, 0)),
                         .end = static_cast<std::uint64_t>(rows.Integer(row, 1)),
