@@ -16,11 +16,11 @@ struct Index {
 };
 constexpr Index kIndexes[] = {
     {"seq", "(seq)"},
-    // The time is there for what is asked of a device within hours or days: what lies outside is
-    // passed by in the index.
+    // The time is there for what is asked within hours or days: what lies outside is passed by in
+    // the index.
     {"record", "(log_device, epoch, id, timestamp)"},
     {"person", "(person, seq) WHERE person IS NOT NULL"},
-    {"code", "(code, seq)"},
+    {"code", "(code, seq, timestamp)"},
     // The others are found as the log's own.
     {"device", "(device, seq) WHERE device <> log_device"},
     {"time", "(timestamp)"},
