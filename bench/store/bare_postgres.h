@@ -14,7 +14,7 @@ namespace gatelog::bench {
 // person, the code, the device and the time.
 class BarePostgres final : public BareStore {
  public:
-  static constexpr std::uint64_t kSegmentEvents = 1'048'576;
+  static constexpr std::uint64_t kSegmentEvents = 524'288;
 
   // In the schema `bare`, made anew, of the database; the schema goes with the object.
   explicit BarePostgres(const std::string& url);

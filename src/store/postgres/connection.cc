@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -24,6 +25,19 @@ constexpr Oid kOidType = 26;
 
 void AppendBigEndian(std::uint64_t number, std::size_t bytes, std::string& out) {
   for (std::size_t i = bytes; i > 0; --i) out.push_back(static_cast<char>(number >> (8 * (i - 1))));
+}
+
+// As above, of a number as wide as it is.
+template <typename T>
+void AppendWhole(T number, std::string& out) {
+  if constexpr (std::endian::native == std::endian::little) {
+    if constexpr (sizeof(T) == 2) number = __builtin_bswap16(number);
+    if constexpr (sizeof(T) == 4) number = __builtin_bswap32(number);
+    if constexpr (sizeof(T) == 8) number = __builtin_bswap64(number);
+  }
+  std::array<char, sizeof(T)> bytes;
+  std::memcpy(bytes.data(), &number, sizeof(T));
+  out.append(bytes.data(), bytes.size());
 }
 
 // A one-dimensional array without NULLs, before its elements.
@@ -362,8 +376,17 @@ absl::StatusOr<std::string> Connection::QueryText(const std::string& sql) {
 }
 
 absl::Status Connection::CopyIn(const std::string& sql, std::string_view rows) {
+  GATELOG_RETURN_IF_ERROR(BeginCopy(sql));
+  GATELOG_RETURN_IF_ERROR(SendCopy(rows));
+  return EndCopy();
+}
+
+absl::Status Connection::BeginCopy(const std::string& sql) {
   if (PQsendQuery(handle_, sql.c_str()) == 0) return SendError();
-  GATELOG_RETURN_IF_ERROR(Await({}).status());
+  return Await({}).status();
+}
+
+absl::Status Connection::SendCopy(std::string_view rows) {
   constexpr std::size_t kChunkBytes = 1024 * 1024;
   while (!rows.empty()) {
     const std::string_view chunk = rows.substr(0, kChunkBytes);
@@ -371,6 +394,10 @@ absl::Status Connection::CopyIn(const std::string& sql, std::string_view rows) {
     // An error that came meanwhile is told at the end.
     if (PQputCopyData(handle_, chunk.data(), static_cast<int>(chunk.size())) != 1) break;
   }
+  return absl::OkStatus();
+}
+
+absl::Status Connection::EndCopy() {
   if (PQputCopyEnd(handle_, nullptr) != 1) return SendError();
   return Await({}).status();
 }
@@ -411,34 +438,33 @@ Transaction::~Transaction() {
 
 BinaryRows::BinaryRows() : bytes_("PGCOPY\n\xFF\r\n\0\0\0\0\0\0\0\0\0", 19) {}
 
-void BinaryRows::BeginRow(int columns) {
-  AppendBigEndian(static_cast<std::uint64_t>(columns), 2, bytes_);
-}
+void BinaryRows::BeginRow(int columns) { AppendWhole(static_cast<std::uint16_t>(columns), bytes_); }
 
 void BinaryRows::AddInt16(std::int64_t value) {
-  AppendBigEndian(2, 4, bytes_);
-  AppendBigEndian(static_cast<std::uint64_t>(value), 2, bytes_);
+  constexpr std::uint32_t kSize = 2;
+  AppendWhole(kSize, bytes_);
+  AppendWhole(static_cast<std::uint16_t>(value), bytes_);
 }
 
 void BinaryRows::AddInt32(std::int64_t value) {
-  AppendBigEndian(4, 4, bytes_);
-  AppendBigEndian(static_cast<std::uint64_t>(value), 4, bytes_);
+  constexpr std::uint64_t kSize = 4;
+  AppendWhole(kSize << 32 | static_cast<std::uint32_t>(value), bytes_);
 }
 
 void BinaryRows::AddInt64(std::int64_t value) {
-  AppendBigEndian(8, 4, bytes_);
-  AppendBigEndian(static_cast<std::uint64_t>(value), 8, bytes_);
+  AppendWhole(std::uint32_t{8}, bytes_);
+  AppendWhole(static_cast<std::uint64_t>(value), bytes_);
 }
 
 void BinaryRows::AddBytes(std::string_view bytes) {
-  AppendBigEndian(bytes.size(), 4, bytes_);
+  AppendWhole(static_cast<std::uint32_t>(bytes.size()), bytes_);
   bytes_.append(bytes);
 }
 
-void BinaryRows::AddNull() { AppendBigEndian(0xFFFF'FFFF, 4, bytes_); }
+void BinaryRows::AddNull() { AppendWhole(std::uint32_t{0xFFFF'FFFF}, bytes_); }
 
 std::string_view BinaryRows::Finish() {
-  AppendBigEndian(0xFFFF, 2, bytes_);
+  AppendWhole(std::uint16_t{0xFFFF}, bytes_);
   return bytes_;
 }
 

@@ -96,6 +96,10 @@ class Connection {
   // COPY table FROM STDIN in binary form: `sql`, which may have other statements before the COPY,
   // then `rows` as BinaryRows makes them.
   absl::Status CopyIn(const std::string& sql, std::string_view rows);
+  // The same in steps, of which the second may be repeated; the last one tells what went wrong.
+  absl::Status BeginCopy(const std::string& sql);
+  absl::Status SendCopy(std::string_view rows);
+  absl::Status EndCopy();
 
   // COMMIT in two steps, between which anything may happen.
   absl::Status SendCommit();
@@ -170,6 +174,10 @@ class BinaryRows {
   void AddNull();
   // To be called once, after the last row.
   std::string_view Finish();
+
+  // What there is so far, to be sent before the rest, and then dropped.
+  std::string_view bytes() const { return bytes_; }
+  void Clear() { bytes_.clear(); }
 
  private:
   std::string bytes_;

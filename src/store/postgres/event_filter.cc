@@ -26,6 +26,15 @@ void AddOids(const char* column, const std::vector<std::uint32_t>& list, Filter&
   filter.conditions.push_back(absl::StrCat(column, " = ANY(", filter.params.last(), "::oid[])"));
 }
 
+// Told twice, so that both the index of log devices and that of their slaves can be used.
+void AddDevices(const std::vector<std::uint32_t>& list, Filter& filter) {
+  if (list.empty()) return;
+  filter.params.AddOids(list);
+  const std::string any = absl::StrCat("= ANY(", filter.params.last(), "::oid[])");
+  filter.conditions.push_back(absl::StrCat("(log_device ", any, " AND device ", any,
+                                           " OR device <> log_device AND device ", any, ")"));
+}
+
 void AddNumbers(const char* column, const std::vector<std::int64_t>& list, Filter& filter) {
   if (list.size() == 1) {
     return AddNumber(absl::StrCat(column, " =").c_str(), list[0], "bigint", filter);
@@ -98,6 +107,7 @@ void AddCards(const std::vector<std::string>& cards, Filter& filter) {
   // The index has so much of each: a whole one may be longer than an index takes.
   constexpr std::size_t kIndexedBytes = 64;
   std::vector<std::string> beginnings;
+  beginnings.reserve(cards.size());
   for (const std::string& card : cards) beginnings.push_back(card.substr(0, kIndexedBytes));
   filter.params.AddBytesList(beginnings);
   const std::string indexed = filter.params.last();
@@ -161,7 +171,7 @@ absl::StatusOr<Filter> FilterOf(Connection& connection, const ports::EventFilter
   AddTimes(wanted, filter);
   const std::size_t easy = filter.conditions.size();
   AddOids("log_device", wanted.log_devices, filter);
-  AddOids("device", wanted.devices, filter);
+  AddDevices(wanted.devices, filter);
   AddCards(wanted.cards, filter);
   AddRest(wanted, filter);
   GATELOG_RETURN_IF_ERROR(AddUsers(connection, wanted.users, stop, filter));

@@ -15,7 +15,7 @@ namespace gatelog::postgres {
 // one read may go.
 enum class Path {
   kAll,     // every event of the range in order of seq
-  kLog,     // one log's events, in the order of their keys: in every segment
+  kLog,     // one log's events, in the order of their keys: where there are indexes
   kPeople,  // some people's events: where there are indexes
   kCodes,   // events of some codes: where there are indexes
   kCards,   // events of some cards: where there are indexes

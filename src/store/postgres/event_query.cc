@@ -1,6 +1,7 @@
 #include "store/postgres/event_query.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -16,16 +17,17 @@ namespace {
 
 constexpr char kColumns[] = "seq, log_device, epoch, arrival_ms, phase, flags, payload";
 
-absl::StatusOr<ports::StoredEvent> EventOfRow(const Connection& connection, const Result& rows,
-                                              int row) {
+// An event of which all is known but what its payload tells.
+absl::StatusOr<ports::StoredEvent> EventOf(const Connection& connection, std::uint64_t seq,
+                                           const TailEvent& header) {
   ports::StoredEvent stored;
-  stored.seq = static_cast<std::uint64_t>(rows.Integer(row, 0));
-  stored.log_device = static_cast<model::DeviceId>(rows.Integer(row, 1));
-  stored.epoch = static_cast<model::Epoch>(rows.Integer(row, 2));
-  stored.arrival = Timestamp(std::chrono::milliseconds(rows.Integer(row, 3)));
-  stored.phase = static_cast<ports::Phase>(rows.Integer(row, 4));
-  stored.erased = (rows.Integer(row, 5) & kFlagErased) != 0;
-  absl::StatusOr<model::Event> event = model::ParseEvent(rows.Bytes(row, 6));
+  stored.seq = seq;
+  stored.log_device = header.log_device;
+  stored.epoch = header.epoch;
+  stored.arrival = Timestamp(std::chrono::milliseconds(header.arrival_ms));
+  stored.phase = static_cast<ports::Phase>(header.phase);
+  stored.erased = (header.flags & kFlagErased) != 0;
+  absl::StatusOr<model::Event> event = model::ParseEvent(header.payload);
   if (!event.ok()) {
     return absl::DataLossError(absl::StrCat("The store in the ", connection.name(),
                                             " is damaged (event ", stored.seq, ": ",
@@ -35,17 +37,29 @@ absl::StatusOr<ports::StoredEvent> EventOfRow(const Connection& connection, cons
   return stored;
 }
 
+absl::StatusOr<ports::StoredEvent> EventOfRow(const Connection& connection, const Result& rows,
+                                              int row) {
+  return EventOf(connection, static_cast<std::uint64_t>(rows.Integer(row, 0)),
+                 {.arrival_ms = rows.Integer(row, 3),
+                  .log_device = static_cast<model::DeviceId>(rows.Integer(row, 1)),
+                  .epoch = static_cast<model::Epoch>(rows.Integer(row, 2)),
+                  .flags = static_cast<std::uint8_t>(rows.Integer(row, 5)),
+                  .phase = static_cast<std::uint8_t>(rows.Integer(row, 4)),
+                  .payload = rows.Bytes(row, 6)});
+}
+
 // Whether a segment may have an event of the filter's times.
 bool TimesMeet(const ports::EventFilter& wanted, const Segment& segment) {
-  if (!segment.indexed) return true;
+  if (!segment.indexed && segment.tail == nullptr) return true;
+  const TimeBounds bounds = segment.indexed ? segment.bounds : segment.tail->bounds();
   const auto milliseconds = [](Timestamp time) { return time.time_since_epoch().count(); };
-  if (wanted.from_s != 0 && segment.timestamp_max < wanted.from_s) return false;
-  if (wanted.to_s != 0 && segment.timestamp_min >= wanted.to_s) return false;
+  if (wanted.from_s != 0 && bounds.timestamp_max < wanted.from_s) return false;
+  if (wanted.to_s != 0 && bounds.timestamp_min >= wanted.to_s) return false;
   if (wanted.arrival_from != Timestamp{} &&
-      segment.arrival_max < milliseconds(wanted.arrival_from)) {
+      bounds.arrival_max < milliseconds(wanted.arrival_from)) {
     return false;
   }
-  return wanted.arrival_to == Timestamp{} || segment.arrival_min < milliseconds(wanted.arrival_to);
+  return wanted.arrival_to == Timestamp{} || bounds.arrival_min < milliseconds(wanted.arrival_to);
 }
 
 // One read on its way through the segments.
@@ -95,9 +109,7 @@ class Reading {
   bool Leads(const Segment& segment) const {
     switch (filter_.path) {
       case Path::kAll:
-        return filter_.conditions.empty();
-      case Path::kLog:
-        return true;
+        return segment.indexed && filter_.conditions.empty();
       case Path::kCodes:
         return segment.indexed && filter_.exact;
       default:
@@ -107,8 +119,8 @@ class Reading {
 
   // Whether the segment's tail can tell which events match.
   bool IsInMemory(const Segment& segment) const {
-    return !segment.indexed && segment.tail != nullptr && query_.filter.cards.empty() &&
-           !filter_.conditions.empty();
+    return !segment.indexed && segment.tail != nullptr &&
+           (query_.filter.cards.empty() || segment.tail->has_payloads());
   }
 
   absl::Status SelectFound(const Segment& segment, std::uint64_t first, std::uint64_t last,
@@ -117,7 +129,23 @@ class Reading {
     const std::vector<std::size_t> places =
         segment.tail->Search({query_.filter, filter_.people}, first - segment.first,
                              last - segment.first, newest_first, query_.limit - page.events.size());
-    if (places.empty()) return absl::OkStatus();
+    page.events.reserve(page.events.size() + places.size());
+    std::vector<ports::StoredEvent> found;
+    found.reserve(places.size());
+    for (const std::size_t place : places) {
+      const TailEvent event = segment.tail->At(place);
+      if (event.payload.data() == nullptr) return SelectPlaces(segment, places, page);
+      GATELOG_ASSIGN_OR_RETURN(ports::StoredEvent stored,
+                               EventOf(connection_, segment.first + place, event));
+      found.push_back(std::move(stored));
+    }
+    std::move(found.begin(), found.end(), std::back_inserter(page.events));
+    return absl::OkStatus();
+  }
+
+  absl::Status SelectPlaces(const Segment& segment, const std::vector<std::size_t>& places,
+                            ports::EventPage& page) {
+    const bool newest_first = query_.order == ports::Order::kNewestFirst;
     std::vector<std::int64_t> seqs;
     seqs.reserve(places.size());
     for (const std::size_t place : places) {
@@ -150,8 +178,9 @@ class Reading {
       params.Add(static_cast<std::int64_t>(number));
       conditions.push_back(absl::StrCat(condition, params.last()));
     };
-    add("seq >= ", first);
-    add("seq <= ", last);
+    // Of a whole segment they say nothing, and planning with them takes time.
+    if (first > segment.first) add("seq >= ", first);
+    if (last + 1 < segment.end) add("seq <= ", last);
     const bool by_key = filter_.path == Path::kLog;
     if (by_key) {
       if (first > segment.first) {
@@ -167,10 +196,11 @@ class Reading {
     params.Add(static_cast<std::int64_t>(query_.limit - page.events.size()));
     GATELOG_ASSIGN_OR_RETURN(
         const Result rows,
-        connection_.Query(absl::StrCat("SELECT ", kColumns, " FROM ", table, " WHERE ",
-                                       absl::StrJoin(conditions, " AND "), " ORDER BY ", order,
-                                       " LIMIT ", params.last()),
-                          params, query_.stop));
+        connection_.Query(
+            absl::StrCat("SELECT ", kColumns, " FROM ", table, conditions.empty() ? "" : " WHERE ",
+                         absl::StrJoin(conditions, " AND "), " ORDER BY ", order, " LIMIT ",
+                         params.last()),
+            params, query_.stop));
     return TakeRows(rows, page);
   }
 

@@ -1,6 +1,7 @@
 #include "store/postgres/event_writer.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -10,8 +11,6 @@
 
 namespace gatelog::postgres {
 namespace {
-
-constexpr std::size_t kPeopleCachedMax = 200'000;
 
 constexpr int kEventColumns = 17;
 constexpr char kEventColumnNames[] =
@@ -68,7 +67,8 @@ TailEvent TailEventOf(const ports::Batch& batch, const model::Event& event, std:
           .tna_key = static_cast<std::uint8_t>(event.tna_key),
           .flags = FlagsOf(event),
           .phase = static_cast<std::uint8_t>(event.id < batch.live_from ? ports::Phase::kBacklog
-                                                                        : ports::Phase::kLive)};
+                                                                        : ports::Phase::kLive),
+          .payload = event.payload};
 }
 
 void AddEventRow(std::uint64_t seq, const TailEvent& header, const model::Event& event,
@@ -106,16 +106,14 @@ absl::Status EventWriter::Load(std::uint64_t last_seq) {
                            ReadLogStates(connection_, anchors_));
   AnchorCache::Logs anchors;
   for (const ports::LogState& state : states) {
-    // How many are unsaved is not known: they are written with the next batch, then.
-    anchors[state.log_device] = {state.epoch, state.next, state.anchors, model::kAnchorCount};
+    anchors[state.log_device] = {state.epoch, state.next, state.anchors};
   }
   anchors_.Set(std::move(anchors));
   committed_seq_ = last_seq_ = last_seq;
   const std::vector<Segment> segments = segments_.All();
   open_ = segments.empty() ? Segment{} : segments.back();
-  people_.clear();
   OnRolledBack();
-  return absl::OkStatus();
+  return people_.Load();
 }
 
 std::vector<EventWriter::Accepted> EventWriter::Accept(std::span<const ports::Batch> batches,
@@ -176,11 +174,14 @@ void EventWriter::CollectAnchors(const ports::Batch& batch, LogUpdate& update) {
     if (known) kept = *std::move(known);
   }
   const Anchors found = AnchorsAfter(kept.anchors, batch);
-  kept.unsaved += batch.events.size() + batch.gaps.size();
-  if (OpensEpoch(batch) || found != batch.after.anchors || kept.unsaved >= model::kAnchorCount) {
+  // Each log in its turn, so that no commit writes those of all.
+  const auto turn = [&](model::EventId next) {
+    return (std::uint64_t{next} + batch.log_device) / model::kAnchorCount;
+  };
+  if (OpensEpoch(batch) || found != batch.after.anchors ||
+      turn(batch.expected_next) != turn(batch.after.next)) {
     update.saves_anchors = true;
   }
-  if (update.saves_anchors) kept.unsaved = 0;
   kept.anchors = batch.after.anchors;
   kept.epoch = batch.after.epoch;
   kept.next = batch.after.next;
@@ -198,10 +199,8 @@ absl::StatusOr<bool> EventWriter::Write(std::span<const ports::Batch> batches,
   Collect(accepted);
   GATELOG_RETURN_IF_ERROR(FindPeople(accepted));
   GATELOG_RETURN_IF_ERROR(WriteEvents(accepted));
-  for (const Accepted& one : accepted) {
-    if (OpensEpoch(*one.batch)) GATELOG_RETURN_IF_ERROR(WriteEpoch(one));
-    GATELOG_RETURN_IF_ERROR(WriteGaps(*one.batch));
-  }
+  GATELOG_RETURN_IF_ERROR(WriteEpochs(accepted));
+  GATELOG_RETURN_IF_ERROR(WriteGaps(accepted));
   GATELOG_ASSIGN_OR_RETURN(const bool fenced, WriteLogs(connection_, updates_));
   if (fenced) return true;
   return absl::AbortedError(
@@ -210,35 +209,22 @@ absl::StatusOr<bool> EventWriter::Write(std::span<const ports::Batch> batches,
 
 absl::Status EventWriter::FindPeople(const std::vector<Accepted>& accepted) {
   std::vector<std::string> unknown;
+  event_people_.clear();
   for (const Accepted& one : accepted) {
     for (const model::Event& event : one.batch->events) {
-      if (event.user_id.empty() || people_.contains(event.user_id)) continue;
-      unknown.push_back(event.user_id);
+      event_people_.push_back(event.user_id.empty() ? 0 : people_.NumberOf(event.user_id));
+      if (event_people_.back() == 0 && !event.user_id.empty()) unknown.push_back(event.user_id);
     }
   }
   if (unknown.empty()) return absl::OkStatus();
-  std::sort(unknown.begin(), unknown.end());
-  unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
-  const auto take = [this](const Result& rows) {
-    for (int row = 0; row < rows.rows(); ++row) {
-      people_.emplace(rows.Bytes(row, 1), static_cast<std::int32_t>(rows.Integer(row, 0)));
+  GATELOG_RETURN_IF_ERROR(people_.Learn(std::move(unknown)));
+  auto person = event_people_.begin();
+  for (const Accepted& one : accepted) {
+    for (const model::Event& event : one.batch->events) {
+      if (*person == 0 && !event.user_id.empty()) *person = people_.NumberOf(event.user_id);
+      ++person;
     }
-  };
-  GATELOG_ASSIGN_OR_RETURN(
-      const Result known,
-      connection_.Query("SELECT p.id, p.user_id FROM unnest($1::bytea[]) AS u(user_id) JOIN "
-                        "gatelog.person AS p ON p.user_id = u.user_id",
-                        Params().AddBytesList(unknown)));
-  take(known);
-  std::erase_if(unknown, [this](const std::string& user) { return people_.contains(user); });
-  if (unknown.empty()) return absl::OkStatus();
-  GATELOG_ASSIGN_OR_RETURN(
-      const Result added,
-      connection_.Query("INSERT INTO gatelog.person (user_id) SELECT unnest($1::bytea[]) "
-                        "RETURNING id, user_id",
-                        Params().AddBytesList(unknown)));
-  take(added);
-  new_people_ = std::move(unknown);
+  }
   return absl::OkStatus();
 }
 
@@ -246,79 +232,111 @@ absl::StatusOr<Segment> EventWriter::OpenSegment() {
   if (last_seq_ + 1 < open_.end) return open_;
   open_ = {.first = last_seq_ + 1, .end = last_seq_ + 1 + segment_events_};
   GATELOG_RETURN_IF_ERROR(CreateSegment(connection_, open_));
-  open_.tail = std::make_shared<Tail>(segment_events_);
+  open_.tail = std::make_shared<Tail>(segment_events_, tail_payload_bytes_);
   new_segments_.push_back(open_);
   return open_;
 }
 
 absl::Status EventWriter::WriteEvents(const std::vector<Accepted>& accepted) {
+  // The server takes rows while more are made.
+  constexpr std::size_t kSentBytes = 64 * 1024;
   BinaryRows rows;
   std::optional<Segment> segment;
-  const auto flush = [&]() -> absl::Status {
+  auto person = event_people_.begin();
+  const auto finish = [&]() -> absl::Status {
     if (!segment) return absl::OkStatus();
-    return connection_.CopyIn(absl::StrCat("COPY ", PartitionOf(*segment), " (", kEventColumnNames,
-                                           ") FROM STDIN (FORMAT binary)"),
-                              rows.Finish());
+    GATELOG_RETURN_IF_ERROR(connection_.SendCopy(rows.Finish()));
+    return connection_.EndCopy();
   };
   for (const Accepted& one : accepted) {
     for (const model::Event& event : one.batch->events) {
       if (!segment || last_seq_ + 1 == segment->end) {
-        GATELOG_RETURN_IF_ERROR(flush());
+        GATELOG_RETURN_IF_ERROR(finish());
         GATELOG_ASSIGN_OR_RETURN(segment, OpenSegment());
+        GATELOG_RETURN_IF_ERROR(
+            connection_.BeginCopy(absl::StrCat("COPY ", PartitionOf(*segment), " (",
+                                               kEventColumnNames, ") FROM STDIN (FORMAT binary)")));
         rows = BinaryRows();
         tail_rows_.push_back({std::const_pointer_cast<Tail>(segment->tail), {}});
       }
-      const std::int32_t person = event.user_id.empty() ? 0 : people_.at(event.user_id);
-      const TailEvent header = TailEventOf(*one.batch, event, person);
+      const TailEvent header = TailEventOf(*one.batch, event, *person++);
       AddEventRow(++last_seq_, header, event, rows);
       tail_rows_.back().events.push_back(header);
+      if (rows.bytes().size() < kSentBytes) continue;
+      GATELOG_RETURN_IF_ERROR(connection_.SendCopy(rows.bytes()));
+      rows.Clear();
     }
   }
-  return flush();
+  return finish();
 }
 
-absl::Status EventWriter::WriteEpoch(const Accepted& accepted) {
-  const ports::Batch& batch = *accepted.batch;
-  // The epoch that ends keeps where it stood.
+absl::Status EventWriter::WriteEpochs(const std::vector<Accepted>& accepted) {
+  std::vector<model::DeviceId> devices;
+  constexpr std::size_t kOfOpened = 4;  // columns; the others are of the epoch that ends
+  std::array<std::vector<std::int64_t>, 7> columns;
+  for (const auto& [batch, before] : accepted) {
+    if (!OpensEpoch(*batch)) continue;
+    devices.push_back(batch->log_device);
+    const std::array<std::int64_t, columns.size()> row = {
+        batch->after.epoch,
+        batch->after.epoch_first,
+        static_cast<std::int64_t>(batch->after.generation),
+        batch->arrival.time_since_epoch().count(),
+        batch->expected_epoch,
+        before.next,
+        static_cast<std::int64_t>(before.generation)};
+    for (std::size_t i = 0; i < row.size(); ++i) columns[i].push_back(row[i]);
+  }
+  if (devices.empty()) return absl::OkStatus();
+  Params opened;
+  opened.AddOids(devices);
+  for (std::size_t i = 0; i < kOfOpened; ++i) opened.AddNumbers(columns[i]);
   GATELOG_RETURN_IF_ERROR(
       connection_
-          .Query("UPDATE gatelog.epoch SET next = $3, generation = $4 WHERE log_device = $1 AND "
-                 "epoch = $2",
-                 Params()
-                     .Add(batch.log_device)
-                     .Add(batch.expected_epoch)
-                     .Add(accepted.before.next)
-                     .Add(static_cast<std::int64_t>(accepted.before.generation)))
+          .Query("INSERT INTO gatelog.epoch (log_device, epoch, first, generation, opened_ms) "
+                 "SELECT * FROM unnest($1::oid[], $2::bigint[], $3::bigint[], $4::bigint[], "
+                 "$5::bigint[])",
+                 opened)
           .status());
+  // The epochs that end keep where they stood; one may have been opened just now.
+  Params ended;
+  ended.AddOids(devices);
+  for (std::size_t i = kOfOpened; i < columns.size(); ++i) ended.AddNumbers(columns[i]);
   return connection_
       .Query(
-          "INSERT INTO gatelog.epoch (log_device, epoch, first, generation, opened_ms) VALUES "
-          "($1, $2, $3, $4, $5)",
-          Params()
-              .Add(batch.log_device)
-              .Add(batch.after.epoch)
-              .Add(batch.after.epoch_first)
-              .Add(static_cast<std::int64_t>(batch.after.generation))
-              .Add(batch.arrival.time_since_epoch().count()))
+          "UPDATE gatelog.epoch AS e SET next = u.next, generation = u.generation FROM "
+          "unnest($1::oid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS u(log_device, epoch, "
+          "next, generation) WHERE e.log_device = u.log_device AND e.epoch = u.epoch",
+          ended)
       .status();
 }
 
-absl::Status EventWriter::WriteGaps(const ports::Batch& batch) {
-  for (const model::Gap& gap : batch.gaps) {
-    GATELOG_RETURN_IF_ERROR(
-        connection_
-            .Query("INSERT INTO gatelog.gap VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                   Params()
-                       .Add(gap.log_device)
-                       .Add(gap.epoch)
-                       .Add(gap.first)
-                       .Add(gap.last)
-                       .Add(static_cast<int>(gap.reason))
-                       .Add(gap.found.time_since_epoch().count())
-                       .AddBytes(gap.raw))
-            .status());
+absl::Status EventWriter::WriteGaps(const std::vector<Accepted>& accepted) {
+  std::vector<model::DeviceId> devices;
+  std::array<std::vector<std::int64_t>, 5> columns;
+  std::vector<std::string_view> raw;
+  for (const Accepted& one : accepted) {
+    for (const model::Gap& gap : one.batch->gaps) {
+      devices.push_back(gap.log_device);
+      const std::array<std::int64_t, columns.size()> row = {gap.epoch, gap.first, gap.last,
+                                                            static_cast<int>(gap.reason),
+                                                            gap.found.time_since_epoch().count()};
+      for (std::size_t i = 0; i < row.size(); ++i) columns[i].push_back(row[i]);
+      raw.push_back(gap.raw);
+    }
   }
-  return absl::OkStatus();
+  if (devices.empty()) return absl::OkStatus();
+  Params params;
+  params.AddOids(devices);
+  for (const std::vector<std::int64_t>& column : columns) params.AddNumbers(column);
+  params.AddBytesList(std::span<const std::string_view>(raw));
+  return connection_
+      .Query(
+          "INSERT INTO gatelog.gap (log_device, epoch, first, last, reason, found_ms, raw) "
+          "SELECT * FROM unnest($1::oid[], $2::bigint[], $3::bigint[], $4::bigint[], "
+          "$5::bigint[], $6::bigint[], $7::bytea[])",
+          params)
+      .status();
 }
 
 void EventWriter::OnCommitted() {
@@ -333,14 +351,12 @@ void EventWriter::OnCommitted() {
     if (rows.tail) rows.tail->Add(rows.events);
   }
   committed_seq_ = last_seq_;
-  new_people_.clear();
+  people_.OnCommitted();
   OnRolledBack();
-  if (people_.size() > kPeopleCachedMax) people_.clear();
 }
 
 void EventWriter::OnRolledBack() {
-  for (const std::string& user_id : new_people_) people_.erase(user_id);
-  new_people_.clear();
+  people_.OnRolledBack();
   new_anchors_.clear();
   updates_.clear();
   tail_rows_.clear();

@@ -12,6 +12,7 @@
 #include "ports/event_store.h"
 #include "store/postgres/connection.h"
 #include "store/postgres/log_table.h"
+#include "store/postgres/person_table.h"
 #include "store/postgres/segments.h"
 
 namespace gatelog::postgres {
@@ -29,13 +30,16 @@ inline constexpr std::int64_t kFlagErased = 4;
 // transaction changes nothing.
 class EventWriter {
  public:
-  // `segments` and `anchors` outlive the writer; a new one has `segment_events` events.
+  // `segments` and `anchors` outlive the writer; a new segment has `segment_events` events, and
+  // `tail_payload_bytes` of their payloads at most in memory.
   EventWriter(Connection& connection, Segments& segments, AnchorCache& anchors,
-              std::uint64_t segment_events)
+              std::uint64_t segment_events, std::size_t tail_payload_bytes)
       : connection_(connection),
         segments_(segments),
         anchors_(anchors),
-        segment_events_(segment_events) {}
+        segment_events_(segment_events),
+        tail_payload_bytes_(tail_payload_bytes),
+        people_(connection) {}
 
   // Once the tables are there, and before anything else: `last_seq` is the newest in the store.
   absl::Status Load(std::uint64_t last_seq);
@@ -66,8 +70,8 @@ class EventWriter {
   void CollectAnchors(const ports::Batch& batch, LogUpdate& update);
   absl::Status FindPeople(const std::vector<Accepted>& accepted);
   absl::Status WriteEvents(const std::vector<Accepted>& accepted);
-  absl::Status WriteEpoch(const Accepted& accepted);
-  absl::Status WriteGaps(const ports::Batch& batch);
+  absl::Status WriteEpochs(const std::vector<Accepted>& accepted);
+  absl::Status WriteGaps(const std::vector<Accepted>& accepted);
   // The segment that the next event goes into, made if it is a new one.
   absl::StatusOr<Segment> OpenSegment();
 
@@ -75,9 +79,10 @@ class EventWriter {
   Segments& segments_;
   AnchorCache& anchors_;
   const std::uint64_t segment_events_;
+  const std::size_t tail_payload_bytes_;
 
   std::unordered_map<model::DeviceId, LogPosition> positions_;
-  std::unordered_map<std::string, std::int32_t> people_;  // a cache, kPeopleCachedMax at most
+  PersonTable people_;
   std::uint64_t committed_seq_ = 0;
   std::uint64_t last_seq_ = 0;
   Segment open_;  // the newest
@@ -85,7 +90,7 @@ class EventWriter {
   // Of the open transaction.
   std::vector<LogUpdate> updates_;
   AnchorCache::Logs new_anchors_;
-  std::vector<std::string> new_people_;
+  std::vector<std::int32_t> event_people_;  // of each event in order; 0: nobody known
   std::vector<Segment> new_segments_;
   // What it adds to each segment's tail.
   struct TailRows {

@@ -1,5 +1,7 @@
 #include "store/postgres/image_table.h"
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -25,23 +27,35 @@ struct KnownEvent {
 };
 using KnownEvents = std::unordered_map<model::EventId, KnownEvent>;
 
-absl::StatusOr<KnownEvents> FindEvents(Connection& connection, const ports::ImageBatch& batch) {
-  std::vector<std::uint32_t> ids;
-  for (const model::Image& image : batch.images) ids.push_back(image.id);
-  for (const model::ImageAbsence& absence : batch.absences) ids.push_back(absence.id);
+// The events of `ids`, from memory or from partitions that have indexes.
+absl::StatusOr<KnownEvents> FindHeaders(Connection& connection, const TailedSegments& tailed,
+                                        const ports::ImageBatch& batch,
+                                        std::vector<std::uint32_t> ids) {
   KnownEvents events;
+  const auto [low, high] = std::minmax_element(ids.begin(), ids.end());
+  const std::unordered_set<std::uint32_t> wanted(ids.begin(), ids.end());
+  for (const TailEvent& event :
+       tailed.Find(batch.log_device, batch.epoch, *low, *high, std::size_t{*high} - *low + 1)) {
+    if (!wanted.contains(event.id)) continue;
+    KnownEvent& known = events[event.id];
+    known.event.id = event.id;
+    known.event.timestamp = event.timestamp;
+    known.event.code = event.code;
+    known.event.sub_code = event.sub_code;
+    known.event.has_image = (event.flags & kFlagHasImage) != 0;
+    known.person = event.person;
+  }
+  std::erase_if(ids, [&](std::uint32_t id) { return events.contains(id); });
   if (ids.empty()) return events;
   GATELOG_ASSIGN_OR_RETURN(
       const Result rows,
-      connection.Query(
-          "SELECT e.id, e.timestamp, e.code, e.sub_code, e.flags, e.person, "
-          "EXISTS (SELECT 1 FROM gatelog.image AS i WHERE i.log_device = e.log_device AND "
-          "i.epoch = e.epoch AND i.id = e.id::bigint)::int, "
-          "EXISTS (SELECT 1 FROM gatelog.image_absence AS a WHERE a.log_device = e.log_device AND "
-          "a.epoch = e.epoch AND a.id = e.id::bigint)::int "
-          "FROM gatelog.event AS e WHERE e.log_device = $1 AND e.epoch = $2 AND e.id = "
-          "ANY($3::oid[])",
-          Params().Add(batch.log_device).Add(batch.epoch).AddOids(ids)));
+      connection.Query("SELECT id, timestamp, code, sub_code, flags, person FROM gatelog.event "
+                       "WHERE log_device = $1 AND epoch = $2 AND id = ANY($3::oid[]) AND seq < $4",
+                       Params()
+                           .Add(batch.log_device)
+                           .Add(batch.epoch)
+                           .AddOids(ids)
+                           .Add(static_cast<std::int64_t>(tailed.first))));
   for (int row = 0; row < rows.rows(); ++row) {
     KnownEvent known;
     known.event.id = static_cast<model::EventId>(rows.Integer(row, 0));
@@ -50,9 +64,29 @@ absl::StatusOr<KnownEvents> FindEvents(Connection& connection, const ports::Imag
     known.event.sub_code = static_cast<std::uint32_t>(rows.Integer(row, 3));
     known.event.has_image = (rows.Integer(row, 4) & kFlagHasImage) != 0;
     known.person = rows.Integer(row, 5);
-    known.stored = rows.Integer(row, 6) != 0;
-    known.absent = rows.Integer(row, 7) != 0;
     events.emplace(known.event.id, known);
+  }
+  return events;
+}
+
+absl::StatusOr<KnownEvents> FindEvents(Connection& connection, const TailedSegments& tailed,
+                                       const ports::ImageBatch& batch) {
+  std::vector<std::uint32_t> ids;
+  for (const model::Image& image : batch.images) ids.push_back(image.id);
+  for (const model::ImageAbsence& absence : batch.absences) ids.push_back(absence.id);
+  if (ids.empty()) return KnownEvents();
+  GATELOG_ASSIGN_OR_RETURN(KnownEvents events, FindHeaders(connection, tailed, batch, ids));
+  GATELOG_ASSIGN_OR_RETURN(
+      const Result rows,
+      connection.Query("SELECT id, 1 FROM gatelog.image WHERE log_device = $1 AND epoch = $2 AND "
+                       "id = ANY($3::oid[]::bigint[]) UNION ALL SELECT id, 0 FROM "
+                       "gatelog.image_absence WHERE log_device = $1 AND epoch = $2 AND id = "
+                       "ANY($3::oid[]::bigint[])",
+                       Params().Add(batch.log_device).Add(batch.epoch).AddOids(ids)));
+  for (int row = 0; row < rows.rows(); ++row) {
+    const auto found = events.find(static_cast<model::EventId>(rows.Integer(row, 0)));
+    if (found == events.end()) continue;
+    (rows.Integer(row, 1) != 0 ? found->second.stored : found->second.absent) = true;
   }
   return events;
 }
@@ -113,14 +147,48 @@ absl::Status InsertAbsences(Connection& connection, const ports::ImageBatch& bat
   return absl::OkStatus();
 }
 
-// What an event whose image is not stored is told by.
-std::string SentenceOf(model::RecordKey key, const Result& row) {
-  key.epoch = static_cast<model::Epoch>(row.Integer(0, 0));
-  const bool promised = (row.Integer(0, 1) & kFlagHasImage) != 0;
-  const bool epoch_is_over = row.Integer(0, 2) != 0;
-  const std::int64_t reason = row.Integer(0, 3);
-  const bool settled = row.Integer(0, 4) != 0;
-  if (!promised) return model::EventWithoutImageSentence(key);
+// Where the event is and what it says of itself; nothing: it is not stored.
+struct Found {
+  model::Epoch epoch = 0;
+  std::int64_t flags = 0;
+};
+absl::StatusOr<std::optional<Found>> FindEvent(Connection& connection, const Segments& segments,
+                                               const model::RecordKey& key) {
+  const TailedSegments tailed = segments.Tailed();
+  const auto in_memory = tailed.Find(key.log_device, key.epoch, key.id, key.id, 1);
+  if (!in_memory.empty()) return Found{in_memory[0].epoch, in_memory[0].flags};
+  GATELOG_ASSIGN_OR_RETURN(
+      const Result row,
+      connection.Query("SELECT epoch, flags FROM gatelog.event WHERE log_device = $1 AND id = $3 "
+                       "AND ($2::bigint = 0 OR epoch = $2::bigint) AND seq < $4 ORDER BY epoch "
+                       "DESC LIMIT 1",
+                       Params()
+                           .Add(key.log_device)
+                           .Add(key.epoch)
+                           .Add(key.id)
+                           .Add(static_cast<std::int64_t>(tailed.first))));
+  if (row.rows() == 0) return std::nullopt;
+  return Found{static_cast<model::Epoch>(row.Integer(0, 0)), row.Integer(0, 1)};
+}
+
+absl::StatusOr<std::string> WhyNotStored(Connection& connection, const Segments& segments,
+                                         model::RecordKey key) {
+  GATELOG_ASSIGN_OR_RETURN(const std::optional<Found> event, FindEvent(connection, segments, key));
+  if (!event) return model::NoSuchEventSentence(key);
+  key.epoch = event->epoch;
+  if ((event->flags & kFlagHasImage) == 0) return model::EventWithoutImageSentence(key);
+  GATELOG_ASSIGN_OR_RETURN(
+      const Result row,
+      connection.Query(
+          "SELECT ($2 < s.epoch)::int, coalesce(a.reason, 0)::int, "
+          "($2 = s.epoch AND $3 < s.image_next)::int FROM gatelog.log_state AS s "
+          "LEFT JOIN gatelog.image_absence AS a ON a.log_device = s.log_device AND a.epoch = "
+          "$2::bigint AND a.id = $3::bigint WHERE s.log_device = $1",
+          Params().Add(key.log_device).Add(key.epoch).Add(key.id)));
+  if (row.rows() == 0) return model::NoSuchEventSentence(key);
+  const bool epoch_is_over = row.Integer(0, 0) != 0;
+  const std::int64_t reason = row.Integer(0, 1);
+  const bool settled = row.Integer(0, 2) != 0;
   if (reason != 0) {
     return model::ImageAbsentSentence(key, static_cast<ImageAbsenceReason>(reason));
   }
@@ -128,26 +196,10 @@ std::string SentenceOf(model::RecordKey key, const Result& row) {
   return settled ? model::ImagePrunedSentence(key) : model::ImageAwaitedSentence(key);
 }
 
-absl::StatusOr<std::string> WhyNotStored(Connection& connection, const model::RecordKey& key) {
-  GATELOG_ASSIGN_OR_RETURN(
-      const Result row,
-      connection.Query(
-          "SELECT e.epoch, e.flags, (e.epoch < s.epoch)::int, coalesce(a.reason, 0)::int, "
-          "(e.epoch = s.epoch AND e.id::bigint < s.image_next)::int "
-          "FROM gatelog.event AS e JOIN gatelog.log_state AS s ON s.log_device = e.log_device "
-          "LEFT JOIN gatelog.image_absence AS a ON a.log_device = e.log_device AND a.epoch = "
-          "e.epoch AND a.id = e.id::bigint "
-          "WHERE e.log_device = $1 AND e.id = $3 AND ($2::bigint = 0 OR e.epoch = $2::bigint) "
-          "ORDER BY e.epoch DESC LIMIT 1",
-          Params().Add(key.log_device).Add(key.epoch).Add(key.id)));
-  if (row.rows() == 0) return model::NoSuchEventSentence(key);
-  return SentenceOf(key, row);
-}
-
 }  // namespace
 
-absl::Status WriteImageBatch(Connection& connection, const ports::ImageBatch& batch,
-                             absl::Status& refusal) {
+absl::Status WriteImageBatch(Connection& connection, const Segments& segments,
+                             const ports::ImageBatch& batch, absl::Status& refusal) {
   refusal = ports::CheckImageBatch(batch);
   if (!refusal.ok()) return absl::OkStatus();
   GATELOG_ASSIGN_OR_RETURN(
@@ -162,7 +214,7 @@ absl::Status WriteImageBatch(Connection& connection, const ports::ImageBatch& ba
                      batch.epoch, ", next ID ", batch.expected_image_next, "."));
     return absl::OkStatus();
   }
-  GATELOG_ASSIGN_OR_RETURN(KnownEvents events, FindEvents(connection, batch));
+  GATELOG_ASSIGN_OR_RETURN(KnownEvents events, FindEvents(connection, segments.Tailed(), batch));
   ImageChange change;
   GATELOG_RETURN_IF_ERROR(InsertImages(connection, batch, events, change));
   GATELOG_RETURN_IF_ERROR(InsertAbsences(connection, batch, events, change));
@@ -180,6 +232,7 @@ absl::Status WriteImageBatch(Connection& connection, const ports::ImageBatch& ba
 }
 
 absl::StatusOr<std::pair<model::RecordKey, model::Image>> FindImage(Connection& connection,
+                                                                    const Segments& segments,
                                                                     const model::RecordKey& key) {
   GATELOG_ASSIGN_OR_RETURN(
       const Result row,
@@ -188,7 +241,7 @@ absl::StatusOr<std::pair<model::RecordKey, model::Image>> FindImage(Connection& 
           "= $1 AND id = $3 AND ($2::bigint = 0 OR epoch = $2::bigint) ORDER BY epoch DESC LIMIT 1",
           Params().Add(key.log_device).Add(key.epoch).Add(key.id)));
   if (row.rows() == 0) {
-    GATELOG_ASSIGN_OR_RETURN(const std::string why, WhyNotStored(connection, key));
+    GATELOG_ASSIGN_OR_RETURN(const std::string why, WhyNotStored(connection, segments, key));
     return absl::NotFoundError(why);
   }
   model::RecordKey found = key;

@@ -7,6 +7,7 @@
 #include "model/event.h"
 #include "ports/event_store.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/segments.h"
 
 namespace gatelog::postgres {
 
@@ -16,11 +17,12 @@ namespace gatelog::postgres {
 
 // Writes what the batch found, in the transaction that is open. In `refusal`: why the batch was
 // refused, then nothing was written. Returns an error if the transaction as a whole has failed.
-absl::Status WriteImageBatch(Connection& connection, const ports::ImageBatch& batch,
-                             absl::Status& refusal);
+absl::Status WriteImageBatch(Connection& connection, const Segments& segments,
+                             const ports::ImageBatch& batch, absl::Status& refusal);
 
 // As ports::EventStore::ReadImage.
 absl::StatusOr<std::pair<model::RecordKey, model::Image>> FindImage(Connection& connection,
+                                                                    const Segments& segments,
                                                                     const model::RecordKey& key);
 
 }  // namespace gatelog::postgres

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -79,6 +80,30 @@ Params ColumnsOf(const std::vector<const LogUpdate*>& updates) {
   return params;
 }
 
+// Whether an update only adds events to a log: most do.
+bool OnlyAdvances(const LogUpdate& update) {
+  return update.before.epoch != 0 && !update.opened && update.gaps == 0 &&
+         update.images_absent == 0 && update.images_wanted == update.images_unsettled &&
+         update.after->generation == update.before.generation;
+}
+
+Params AdvancesOf(const std::vector<const LogUpdate*>& updates) {
+  std::vector<std::uint32_t> devices;
+  std::array<std::vector<std::int64_t>, 5> columns;
+  for (const LogUpdate* update : updates) {
+    devices.push_back(update->after->log_device);
+    columns[0].push_back(update->before.epoch);
+    columns[1].push_back(update->before.next);
+    columns[2].push_back(update->after->next);
+    columns[3].push_back(static_cast<std::int64_t>(update->events));
+    columns[4].push_back(static_cast<std::int64_t>(update->images_wanted));
+  }
+  Params params;
+  params.AddOids(devices);
+  for (const std::vector<std::int64_t>& column : columns) params.AddNumbers(column);
+  return params;
+}
+
 std::string UnnestedColumns() {
   std::string sql = "unnest($1::oid[]";
   for (int i = 0; i < kNumbers; ++i) absl::StrAppend(&sql, ", $", i + 2, "::bigint[]");
@@ -124,18 +149,32 @@ absl::Status CatchUp(Connection& connection, std::unordered_map<model::DeviceId,
   GATELOG_RETURN_IF_ERROR(connection.Execute(
       "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL "
       "enable_mergejoin = off"));
+  const auto add = [&](const Result& events) {
+    for (int row = 0; row < events.rows(); ++row) {
+      const absl::StatusOr<model::Event> event = model::ParseEvent(events.Bytes(row, 1));
+      if (!event.ok()) continue;  // whoever reads the event says so
+      all[static_cast<model::DeviceId>(events.Integer(row, 0))].push_back(model::AnchorOf(*event));
+    }
+  };
+  constexpr char kEvents[] =
+      "SELECT a.log_device, e.payload FROM gatelog.log_anchor AS a JOIN gatelog.log_state AS s "
+      "ON s.log_device = a.log_device AND s.epoch = a.epoch AND s.next > a.next CROSS JOIN LATERAL "
+      "(SELECT payload FROM gatelog.event AS v WHERE v.log_device = a.log_device AND v.epoch = "
+      "a.epoch AND v.id >= a.next::oid AND v.seq ";
   GATELOG_ASSIGN_OR_RETURN(
-      const Result events,
-      connection.Query(
-          "SELECT a.log_device, e.payload FROM gatelog.log_anchor AS a JOIN gatelog.log_state AS s "
-          "ON s.log_device = a.log_device AND s.epoch = a.epoch AND s.next > a.next CROSS JOIN "
-          "LATERAL (SELECT payload FROM gatelog.event AS v WHERE v.log_device = a.log_device AND "
-          "v.epoch = a.epoch AND v.id >= a.next::oid) AS e"));
-  for (int row = 0; row < events.rows(); ++row) {
-    const absl::StatusOr<model::Event> event = model::ParseEvent(events.Bytes(row, 1));
-    if (!event.ok()) continue;  // whoever reads the event says so
-    all[static_cast<model::DeviceId>(events.Integer(row, 0))].push_back(model::AnchorOf(*event));
-  }
+      const std::int64_t unindexed,
+      connection.QueryInteger("SELECT coalesce((SELECT min(first_seq) FROM gatelog.segment WHERE "
+                              "NOT indexed), 9223372036854775807)"));
+  GATELOG_ASSIGN_OR_RETURN(const Result indexed_events,
+                           connection.Query(absl::StrCat(kEvents, "< ", unindexed, ") AS e")));
+  add(indexed_events);
+  // What has no indexes is read from end to end once, for all logs together.
+  GATELOG_RETURN_IF_ERROR(connection.Execute(
+      "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_nestloop = "
+      "off"));
+  GATELOG_ASSIGN_OR_RETURN(const Result other_events,
+                           connection.Query(absl::StrCat(kEvents, ">= ", unindexed, ") AS e")));
+  add(other_events);
   GATELOG_ASSIGN_OR_RETURN(
       const Result gaps,
       connection.Query("SELECT g.log_device, g.first, g.raw FROM gatelog.log_anchor AS a JOIN "
@@ -204,14 +243,26 @@ absl::StatusOr<bool> WriteLogs(Connection& connection, std::span<const LogUpdate
       "SELECT log_device, epoch, epoch_first, generation, next, epoch_first, events, "
       "images_wanted, 0, images_absent, images_unsettled, gaps, missing FROM ",
       UnnestedColumns(), " ON CONFLICT DO NOTHING");
+  static const std::string advance =
+      "UPDATE gatelog.log_state AS s SET next = u.next, events = s.events + u.events, "
+      "images_wanted = s.images_wanted + u.images, images_unsettled = s.images_unsettled + "
+      "u.images FROM unnest($1::oid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], "
+      "$6::bigint[]) AS u(log_device, before_epoch, before_next, next, events, images) "
+      "WHERE s.log_device = u.log_device AND s.epoch = u.before_epoch AND s.next = u.before_next";
+  std::vector<const LogUpdate*> advanced;
   std::vector<const LogUpdate*> known;
   std::vector<const LogUpdate*> added;
   for (const LogUpdate& update : updates) {
-    (update.before.epoch == 0 ? added : known).push_back(&update);
+    auto& kind = OnlyAdvances(update) ? advanced : update.before.epoch != 0 ? known : added;
+    kind.push_back(&update);
   }
-  for (const auto& [sql, rows] : {std::pair(&update_known, &known), {&insert_new, &added}}) {
+  const std::array<std::tuple<const std::string*, decltype(advanced)*, decltype(&AdvancesOf)>, 3>
+      statements = {{{&advance, &advanced, AdvancesOf},
+                     {&update_known, &known, ColumnsOf},
+                     {&insert_new, &added, ColumnsOf}}};
+  for (const auto& [sql, rows, params_of] : statements) {
     if (rows->empty()) continue;
-    GATELOG_ASSIGN_OR_RETURN(const Result result, connection.Query(*sql, ColumnsOf(*rows)));
+    GATELOG_ASSIGN_OR_RETURN(const Result result, connection.Query(*sql, params_of(*rows)));
     if (result.changed() != static_cast<std::int64_t>(rows->size())) return false;
   }
   GATELOG_RETURN_IF_ERROR(WriteAnchors(connection, updates));

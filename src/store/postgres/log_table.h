@@ -47,7 +47,7 @@ using Anchors = std::vector<model::Anchor>;
 
 // The anchors of a log after the events and unreadable records that a batch adds to those before,
 // as a collector keeps them. What they say of a log can be found again from its records, so they
-// are written only now and then: when they are not what this gives, and every kAnchorCount records.
+// are written only now and then: when they are not what this gives, and every kAnchorCount IDs.
 Anchors AnchorsAfter(const Anchors& before, const ports::Batch& batch);
 
 // The anchors of logs, as of where they stand, so that nobody looks them up. Any thread.
@@ -57,7 +57,6 @@ class AnchorCache {
     model::Epoch epoch = 0;
     model::EventId next = 0;
     Anchors anchors = {};
-    std::size_t unsaved = 0;  // records that came since they were written
   };
   using Logs = std::unordered_map<model::DeviceId, Kept>;
 

@@ -65,7 +65,8 @@ absl::Status PostgresStore::LoadSegments(Connection& connection, std::uint64_t& 
   const std::size_t without_tail = segments.size() - std::min(segments.size(), kTailsMax);
   for (std::size_t i = without_tail; i < segments.size(); ++i) {
     if (segments[i].indexed) continue;
-    GATELOG_ASSIGN_OR_RETURN(segments[i].tail, LoadTail(connection, segments[i]));
+    GATELOG_ASSIGN_OR_RETURN(segments[i].tail,
+                             LoadTail(connection, segments[i], options_.tail_payload_bytes));
   }
   if (!segments.empty()) {
     GATELOG_ASSIGN_OR_RETURN(const std::int64_t newest,
@@ -95,7 +96,8 @@ absl::Status PostgresStore::EnsureWriter() {
   }
   std::uint64_t last_seq = 0;
   GATELOG_RETURN_IF_ERROR(LoadSegments(*session, last_seq));
-  writer_.emplace(*session, segments_, anchors_, options_.segment_events);
+  writer_.emplace(*session, segments_, anchors_, options_.segment_events,
+                  options_.tail_payload_bytes);
   if (const absl::Status loaded = writer_->Load(last_seq); !loaded.ok()) {
     writer_.reset();
     return loaded;
@@ -195,7 +197,7 @@ absl::StatusOr<std::vector<absl::Status>> PostgresStore::CommitImages(
   const auto work = [&]() -> absl::StatusOr<bool> {
     results.assign(batches.size(), absl::OkStatus());
     for (std::size_t i = 0; i < batches.size(); ++i) {
-      GATELOG_RETURN_IF_ERROR(WriteImageBatch(*session_, batches[i], results[i]));
+      GATELOG_RETURN_IF_ERROR(WriteImageBatch(*session_, segments_, batches[i], results[i]));
     }
     return AnyOk(results);
   };
@@ -295,7 +297,7 @@ absl::StatusOr<std::vector<model::Gap>> PostgresStore::ReadGaps(
 absl::StatusOr<std::pair<model::RecordKey, model::Image>> PostgresStore::ReadImage(
     const model::RecordKey& key) {
   return readers_.Run<std::pair<model::RecordKey, model::Image>>(
-      [&](Connection& connection) { return FindImage(connection, key); });
+      [&](Connection& connection) { return FindImage(connection, segments_, key); });
 }
 
 absl::StatusOr<std::vector<ports::LogTotals>> PostgresStore::ReadTotals() {

@@ -31,13 +31,14 @@ namespace gatelog::postgres {
 // longer the caller learns that nobody knows yet, and the fence tells it later.
 class PostgresStore final : public ports::EventStore {
  public:
-  static constexpr std::uint64_t kSegmentEvents = 1'048'576;
+  static constexpr std::uint64_t kSegmentEvents = 524'288;
   static constexpr std::chrono::milliseconds kResolveWait{2'000};
 
   struct Options {
-    std::string url;
+    std::string url = {};
     int readers = 4;  // sessions for reads, 1 to kReadersMax
     std::uint64_t segment_events = kSegmentEvents;
+    std::size_t tail_payload_bytes = Tail::kPayloadBytesMax;
     const Clock* clock = nullptr;  // outlives the store; null: the system's
     // Called with the writer's session before COMMIT is sent, and between that and its answer.
     std::function<void(Connection&)> before_commit_for_test = {};

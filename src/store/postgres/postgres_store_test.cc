@@ -8,11 +8,13 @@
 
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <random>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "store/postgres/log_table.h"
+#include "store/postgres/person_table.h"
 #include "store/postgres/postgres_registry.h"
 #include "store/postgres/schema.h"
 #include "tests/support/postgres_server.h"
@@ -73,6 +75,26 @@ class PostgresStoreTest : public ::testing::Test {
     }
     EXPECT_EQ(seq, events);
     EXPECT_EQ(store.last_seq(), events);
+  }
+
+  static void AwaitIndexes(PostgresStore& store) {
+    const auto limit = std::chrono::steady_clock::now() + kLimit;
+    while (store.segments_to_index() > 0) {
+      ASSERT_LT(std::chrono::steady_clock::now(), limit);
+      std::this_thread::yield();
+    }
+  }
+  static std::uint64_t CountedByHour(PostgresStore& store) {
+    const auto rows = store.Count({.by_code = true, .by_span_s = 3'600});
+    EXPECT_TRUE(rows.ok()) << rows.status();
+    std::uint64_t counted = 0;
+    for (const ports::EventCount& row : *rows) counted += row.events;
+    return counted;
+  }
+  std::int64_t Number(const std::string& sql) {
+    const auto session = Connection::Open({.url = url_});
+    EXPECT_TRUE(session.ok()) << session.status();
+    return (*session)->QueryInteger(sql).value_or(-1);
   }
 
   PostgresServer& server_ = PostgresServer::Shared();
@@ -310,17 +332,111 @@ TEST_F(PostgresStoreTest, AnchorsAreFoundAgainFromTheRecords) {
 TEST_F(PostgresStoreTest, FullSegmentsAreIndexedAndReadAsBefore) {
   const auto store = Open({.url = url_, .segment_events = 500});
   for (int i = 0; i < 13; ++i) ASSERT_TRUE(Commit(*store, Next(*store).AddSome(123).Make()).ok());
-  const auto limit = std::chrono::steady_clock::now() + kLimit;
-  while (store->segments_to_index() > 0) {
-    ASSERT_LT(std::chrono::steady_clock::now(), limit);
-    std::this_thread::yield();
-  }
+  AwaitIndexes(*store);
   ExpectWhole(*store, 13 * 123);
-  const auto by_hour = store->Count({.by_code = true, .by_span_s = 3'600});
-  ASSERT_TRUE(by_hour.ok()) << by_hour.status();
-  std::uint64_t counted = 0;
-  for (const ports::EventCount& row : *by_hour) counted += row.events;
-  EXPECT_EQ(counted, 13u * 123);
+  EXPECT_EQ(CountedByHour(*store), 13u * 123);
+}
+
+TEST_F(PostgresStoreTest, WhatWasCutShortAtTheCloseIsDoneByTheNextLife) {
+  auto store = Open({.segment_events = 500});
+  for (int i = 0; i < 13; ++i) ASSERT_TRUE(Commit(*store, Next(*store).AddSome(123).Make()).ok());
+  AwaitIndexes(*store);
+  store.reset();
+  // As if the process had been killed in the middle of one, and before the next.
+  server_.Execute(url_,
+                  "UPDATE gatelog.segment SET indexed = false, timestamp_min = NULL WHERE "
+                  "first_seq > 500; DELETE FROM gatelog.count_hour WHERE segment > 500; DROP INDEX "
+                  "gatelog.event_501_code, gatelog.event_1001_seq, gatelog.event_1001_record, "
+                  "gatelog.event_1001_person, gatelog.event_1001_code, gatelog.event_1001_device, "
+                  "gatelog.event_1001_time, gatelog.event_1001_card");
+  store = Open({.segment_events = 500});
+  ExpectWhole(*store, 13 * 123);
+  AwaitIndexes(*store);
+  ExpectWhole(*store, 13 * 123);
+  EXPECT_EQ(CountedByHour(*store), 13u * 123);
+  EXPECT_EQ(Number("SELECT count(*) FROM pg_indexes WHERE schemaname = 'gatelog' AND tablename IN "
+                   "('event_1', 'event_501', 'event_1001')"),
+            3 * 7);
+  EXPECT_EQ(Number("SELECT count(*) FROM pg_indexes WHERE tablename = 'event_1501'"), 0);
+}
+
+TEST_F(PostgresStoreTest, PayloadsBeyondWhatMemoryMayHoldAreReadFromTheTable) {
+  PostgresStore::Options options{.segment_events = 500, .tail_payload_bytes = 0};
+  auto store = Open(options);
+  ASSERT_TRUE(Commit(*store, Next(*store).AddSome(450).Make()).ok());
+  for (int life = 0; life < 2; ++life) {
+    ExpectWhole(*store, 450);
+    const auto page = store->Read({.filter = {.log_devices = {kDoor}},
+                                   .order = ports::Order::kNewestFirst,
+                                   .before_seq = 100,
+                                   .limit = 7});
+    ASSERT_TRUE(page.ok()) << page.status();
+    ASSERT_THAT(page->events, SizeIs(7));
+    EXPECT_EQ(page->events[0].seq, 99u);
+    EXPECT_EQ(page->events[6].seq, 93u);
+    const auto by_card = store->Read({.filter = {.cards = {"nobody's"}}});
+    ASSERT_TRUE(by_card.ok()) << by_card.status();
+    EXPECT_THAT(by_card->events, SizeIs(0));
+    store.reset();
+    store = Open(options);
+  }
+}
+
+TEST_F(PostgresStoreTest, AStoreOfVersion1IsBroughtUp) {
+  auto store = Open({.segment_events = 500});
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(Commit(*store, Next(*store).AddSome(123).Make()).ok());
+  AwaitIndexes(*store);
+  store.reset();
+  // As version 1 made what is different.
+  server_.Execute(url_,
+                  "ALTER TABLE gatelog.event_501 ADD PRIMARY KEY (seq), ADD UNIQUE (log_device, "
+                  "epoch, id); ALTER TABLE gatelog.person ALTER id ADD GENERATED ALWAYS AS "
+                  "IDENTITY; UPDATE gatelog.meta SET value = 1 WHERE key = 'schema_version'");
+  store = Open({.segment_events = 500});
+  EXPECT_EQ(Number("SELECT value FROM gatelog.meta WHERE key = 'schema_version'"), kSchemaVersion);
+  EXPECT_EQ(Number("SELECT count(*) FROM pg_indexes WHERE tablename = 'event_501'"), 0);
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(Commit(*store, Next(*store).AddSome(123).Make()).ok());
+  model::Event event;
+  event.timestamp = 1'700'000'000;
+  event.user_id = "met after it";
+  ASSERT_TRUE(Commit(*store, Next(*store).Add(std::move(event)).Make()).ok());
+  EXPECT_THAT(store->Read({.filter = {.users = {"met after it"}}})->events, SizeIs(1));
+  EXPECT_EQ(CountedByHour(*store), 12u * 123 + 1);
+}
+
+// More people than the writer remembers.
+TEST_F(PostgresStoreTest, PeopleKeepTheirNumbers) {
+  Open().reset();
+  const auto session = Connection::Open({.url = url_});
+  ASSERT_TRUE(session.ok()) << session.status();
+  constexpr std::size_t kCached = 3;
+  std::map<std::string, std::int32_t> numbers;
+  for (int life = 0; life < 2; ++life) {
+    PersonTable people(**session, kCached);
+    ASSERT_TRUE(people.Load().ok());
+    for (int i = 0; i < 12; ++i) {
+      std::vector<std::string> wanted;
+      for (const int user : {i, i * 5 % 12}) {
+        if (people.NumberOf(std::to_string(user)) == 0) wanted.push_back(std::to_string(user));
+      }
+      Transaction transaction(**session);
+      ASSERT_TRUE(transaction.Begin().ok());
+      ASSERT_TRUE(people.Learn(wanted).ok());
+      if (life == 0 && i == 7) {
+        people.OnRolledBack();
+        continue;
+      }
+      for (const std::string& user : wanted) {
+        const auto [known, added] = numbers.emplace(user, people.NumberOf(user));
+        EXPECT_EQ(known->second, people.NumberOf(user)) << user;
+      }
+      ASSERT_TRUE(transaction.Commit().ok());
+      people.OnCommitted();
+    }
+  }
+  EXPECT_THAT(numbers, SizeIs(12));
+  EXPECT_EQ(Number("SELECT count(DISTINCT user_id) * 100 + count(*) FROM gatelog.person"),
+            12 * 100 + 12);
 }
 
 // Its server is its own: it is killed.

@@ -199,9 +199,25 @@ absl::Status CreateVersion1(Connection& connection, const Clock& clock) {
       clock.Now().time_since_epoch().count(), "), ('schema_version', 0)"));
 }
 
+// Segments that are not full had two unique indexes, built with every row; people's numbers came
+// from a sequence.
+absl::Status CreateVersion2(Connection& connection, const Clock&) {
+  GATELOG_RETURN_IF_ERROR(connection.Execute("ALTER TABLE gatelog.person ALTER id DROP IDENTITY"));
+  GATELOG_ASSIGN_OR_RETURN(
+      const Result rows,
+      connection.Query("SELECT first_seq FROM gatelog.segment WHERE NOT indexed ORDER BY 1"));
+  for (int row = 0; row < rows.rows(); ++row) {
+    const std::string name = absl::StrCat("event_", rows.Integer(row, 0));
+    GATELOG_RETURN_IF_ERROR(connection.Execute(
+        absl::StrCat("ALTER TABLE gatelog.", name, " DROP CONSTRAINT IF EXISTS ", name,
+                     "_pkey, DROP CONSTRAINT IF EXISTS ", name, "_log_device_epoch_id_key")));
+  }
+  return absl::OkStatus();
+}
+
 // kMigrations[n] leads from version n to n + 1.
 using Migration = absl::Status (*)(Connection&, const Clock&);
-constexpr Migration kMigrations[] = {CreateVersion1};
+constexpr Migration kMigrations[] = {CreateVersion1, CreateVersion2};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 absl::StatusOr<bool> Holds(Connection& connection, const std::string& condition) {

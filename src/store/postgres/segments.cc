@@ -7,6 +7,68 @@
 #include "base/status_macros.h"
 
 namespace gatelog::postgres {
+namespace {
+
+// Of a partition; its number follows each name.
+struct Index {
+  const char* name;
+  const char* columns;
+};
+constexpr Index kIndexes[] = {
+    {"seq", "(seq)"},
+    // The time is there for what is asked within hours or days: what lies outside is passed by in
+    // the index.
+    {"record", "(log_device, epoch, id, timestamp)"},
+    {"person", "(person, seq) WHERE person IS NOT NULL"},
+    {"code", "(code, seq, timestamp)"},
+    // The others are found as the log's own.
+    {"device", "(device, seq) WHERE device <> log_device"},
+    {"time", "(timestamp)"},
+    {"card", "(substring(card for 64)) WHERE card <> ''"},
+};
+
+// Each in a transaction of its own, so that none writes much at once for which commits would wait.
+// Nobody writes the partition any more, so the locks that building takes hold nobody up.
+absl::Status BuildIndexes(Connection& connection, const Segment& segment,
+                          const std::stop_token& stop) {
+  for (const Index& index : kIndexes) {
+    const std::string columns = index.columns;
+    const std::size_t end_of_columns = std::min(columns.find(" WHERE"), columns.size());
+    GATELOG_RETURN_IF_ERROR(connection.Execute(
+        absl::StrCat("CREATE INDEX IF NOT EXISTS event_", segment.first, "_", index.name, " ON ",
+                     PartitionOf(segment), " ", columns.substr(0, end_of_columns),
+                     " WITH (fillfactor = 100)", columns.substr(end_of_columns)),
+        stop));
+  }
+  return connection.Execute(absl::StrCat("ANALYZE ", PartitionOf(segment)), stop);
+}
+
+absl::StatusOr<Segment> WriteCounts(Connection& connection, const Segment& segment,
+                                    const std::stop_token& stop) {
+  GATELOG_ASSIGN_OR_RETURN(
+      const Result bounds,
+      connection.Query(
+          absl::StrCat(
+              "WITH counted AS MATERIALIZED (SELECT timestamp / ", kHourSeconds,
+              " AS hour, code, sub_code, count(*) AS events, min(timestamp) AS t0, max(timestamp) "
+              "AS t1, min(arrival_ms) AS a0, max(arrival_ms) AS a1 FROM ",
+              PartitionOf(segment), " GROUP BY 1, 2, 3), ",
+              "written AS (INSERT INTO gatelog.count_hour SELECT ", segment.first,
+              ", hour, code, sub_code, events FROM counted) "
+              "UPDATE gatelog.segment SET indexed = true, timestamp_min = b.t0, timestamp_max = "
+              "b.t1, arrival_min = b.a0, arrival_max = b.a1 FROM (SELECT min(t0) AS t0, max(t1) AS "
+              "t1, min(a0) AS a0, max(a1) AS a1 FROM counted) AS b WHERE first_seq = ",
+              segment.first, " RETURNING b.t0, b.t1, b.a0, b.a1"),
+          {}, stop));
+  Segment indexed{.first = segment.first, .end = segment.end, .indexed = true};
+  indexed.bounds.timestamp_min = bounds.Integer(0, 0);
+  indexed.bounds.timestamp_max = bounds.Integer(0, 1);
+  indexed.bounds.arrival_min = bounds.Integer(0, 2);
+  indexed.bounds.arrival_max = bounds.Integer(0, 3);
+  return indexed;
+}
+
+}  // namespace
 
 std::string PartitionOf(const Segment& segment) {
   return absl::StrCat("gatelog.event_", segment.first);
@@ -22,6 +84,37 @@ std::vector<Segment> Segments::Between(std::uint64_t first, std::uint64_t last) 
   std::vector<Segment> found;
   for (const Segment& segment : segments_) {
     if (segment.end > first && segment.first <= last) found.push_back(segment);
+  }
+  return found;
+}
+
+TailedSegments Segments::Tailed() const {
+  MutexLock lock(mutex_);
+  TailedSegments tailed;
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
+    if (segment->tail == nullptr) break;
+    tailed.first = segment->first;
+    tailed.segments.push_back(*segment);
+  }
+  return tailed;
+}
+
+std::vector<TailEvent> TailedSegments::Find(model::DeviceId log_device, model::Epoch epoch,
+                                            model::EventId first_id, model::EventId last_id,
+                                            std::size_t limit) const {
+  ports::EventFilter filter{.log_devices = {log_device}};
+  if (epoch != 0) filter.epoch = epoch;
+  filter.first_id = first_id;
+  filter.last_id = last_id;
+  std::vector<TailEvent> found;
+  for (const Segment& segment : segments) {
+    constexpr bool kNewestFirst = true;
+    for (const std::size_t place :
+         segment.tail->Search({filter, {}}, 0, segment.end - segment.first - 1, kNewestFirst,
+                              limit - found.size())) {
+      found.push_back(segment.tail->At(place));
+    }
+    if (found.size() == limit) break;
   }
   return found;
 }
@@ -58,33 +151,35 @@ absl::StatusOr<std::vector<Segment>> ReadSegments(Connection& connection) {
       connection.Query("SELECT first_seq, end_seq, indexed::int, timestamp_min, timestamp_max, "
                        "arrival_min, arrival_max FROM gatelog.segment ORDER BY first_seq"));
   std::vector<Segment> segments;
+  segments.reserve(static_cast<std::size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); ++row) {
     segments.push_back({.first = static_cast<std::uint64_t>(rows.Integer(row, 0)),
                         .end = static_cast<std::uint64_t>(rows.Integer(row, 1)),
                         .indexed = rows.Integer(row, 2) != 0,
-                        .timestamp_min = rows.Integer(row, 3),
-                        .timestamp_max = rows.Integer(row, 4),
-                        .arrival_min = rows.Integer(row, 5),
-                        .arrival_max = rows.Integer(row, 6)});
+                        .bounds = {.timestamp_min = rows.Integer(row, 3),
+                                   .timestamp_max = rows.Integer(row, 4),
+                                   .arrival_min = rows.Integer(row, 5),
+                                   .arrival_max = rows.Integer(row, 6)}});
   }
   return segments;
 }
 
-absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection,
-                                                     const Segment& segment) {
-  constexpr std::uint64_t kPerQuery = 65'536;
-  auto tail = std::make_shared<Tail>(segment.end - segment.first);
+absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection, const Segment& segment,
+                                                     std::size_t payload_bytes_max) {
+  constexpr int kPerQuery = 16'384;
+  auto tail = std::make_shared<Tail>(segment.end - segment.first, payload_bytes_max);
   const std::string sql = absl::StrCat(
       "SELECT arrival_ms, log_device, epoch, id, timestamp, device, entity, temperature, "
-      "coalesce(person, 0), code, sub_code, tna_key, flags, phase FROM ",
-      PartitionOf(segment), " WHERE seq >= $1::bigint AND seq < $2::bigint ORDER BY seq");
+      "coalesce(person, 0), code, sub_code, tna_key, flags, phase, payload FROM ",
+      PartitionOf(segment), " ORDER BY seq");
+  Transaction transaction(connection);
+  GATELOG_RETURN_IF_ERROR(transaction.Begin("READ ONLY"));
+  GATELOG_RETURN_IF_ERROR(connection.Execute(absl::StrCat(
+      "SET LOCAL work_mem = '128MB'; DECLARE tail BINARY NO SCROLL CURSOR FOR ", sql)));
+  const std::string fetch = absl::StrCat("FETCH ", kPerQuery, " FROM tail");
   std::vector<TailEvent> events;
-  for (std::uint64_t from = segment.first; from < segment.end; from += kPerQuery) {
-    const std::uint64_t to = std::min(from + kPerQuery, segment.end);
-    GATELOG_ASSIGN_OR_RETURN(
-        const Result rows,
-        connection.Query(
-            sql, Params().Add(static_cast<std::int64_t>(from)).Add(static_cast<std::int64_t>(to))));
+  while (true) {
+    GATELOG_ASSIGN_OR_RETURN(const Result rows, connection.Query(fetch));
     events.clear();
     for (int row = 0; row < rows.rows(); ++row) {
       const auto number = [&](int column) {
@@ -103,7 +198,8 @@ absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection,
                         .sub_code = static_cast<std::uint8_t>(number(10)),
                         .tna_key = static_cast<std::uint8_t>(number(11)),
                         .flags = static_cast<std::uint8_t>(number(12)),
-                        .phase = static_cast<std::uint8_t>(number(13))});
+                        .phase = static_cast<std::uint8_t>(number(13)),
+                        .payload = rows.Bytes(row, 14)});
     }
     if (events.empty()) break;
     tail->Add(events);
@@ -115,8 +211,7 @@ absl::Status CreateSegment(Connection& connection, const Segment& segment) {
   const std::string table = PartitionOf(segment);
   // Attached, not created as a partition: that would wait for everybody who reads the others.
   return connection.Execute(absl::StrCat(
-      "CREATE TABLE ", table,
-      " (LIKE gatelog.event, PRIMARY KEY (seq), UNIQUE (log_device, epoch, id));",
+      "CREATE TABLE ", table, " (LIKE gatelog.event);",
       "ALTER TABLE gatelog.event ATTACH PARTITION ", table, " FOR VALUES FROM (", segment.first,
       ") TO (", segment.end, "); INSERT INTO gatelog.segment (first_seq, end_seq) VALUES (",
       segment.first, ", ", segment.end, ")"));
@@ -124,42 +219,20 @@ absl::Status CreateSegment(Connection& connection, const Segment& segment) {
 
 absl::StatusOr<Segment> IndexSegment(Connection& connection, const Segment& segment,
                                      const std::stop_token& stop) {
-  const std::string table = PartitionOf(segment);
-  const std::string on = absl::StrCat(" ON ", table, " ");
+  GATELOG_RETURN_IF_ERROR(
+      connection.Execute("SET maintenance_work_mem = '128MB'; SET default_statistics_target = 20"));
+  GATELOG_RETURN_IF_ERROR(BuildIndexes(connection, segment, stop));
   Transaction transaction(connection);
   GATELOG_RETURN_IF_ERROR(transaction.Begin());
-  GATELOG_RETURN_IF_ERROR(connection.Execute(absl::StrCat(
-      "SELECT 1 FROM gatelog.segment WHERE first_seq = ", segment.first, " FOR UPDATE")));
+  GATELOG_RETURN_IF_ERROR(connection.Execute(
+      absl::StrCat("SET LOCAL work_mem = '32MB'; SELECT 1 FROM gatelog.segment WHERE first_seq = ",
+                   segment.first, " FOR UPDATE")));
   GATELOG_ASSIGN_OR_RETURN(const std::vector<Segment> known, ReadSegments(connection));
   for (const Segment& one : known) {
     if (one.first == segment.first && one.indexed) return one;  // by an earlier life
   }
-  // Nobody writes this partition any more, so the locks that building takes hold nobody up.
-  GATELOG_RETURN_IF_ERROR(connection.Execute(
-      absl::StrCat("SET LOCAL maintenance_work_mem = '128MB'; SET LOCAL work_mem = '32MB';",
-                   "CREATE INDEX", on, "(person, seq) WHERE person IS NOT NULL;", "CREATE INDEX",
-                   on, "(code, seq);", "CREATE INDEX", on, "(device, seq);", "CREATE INDEX", on,
-                   "(timestamp);", "CREATE INDEX", on, "(substring(card for 64)) WHERE card <> '';",
-                   "ANALYZE ", table),
-      stop));
-  GATELOG_RETURN_IF_ERROR(connection.Execute(
-      absl::StrCat("INSERT INTO gatelog.count_hour SELECT ", segment.first, ", timestamp / ",
-                   kHourSeconds, ", code, sub_code, count(*) FROM ", table, " GROUP BY 2, 3, 4"),
-      stop));
-  GATELOG_ASSIGN_OR_RETURN(
-      const Result bounds,
-      connection.Query(absl::StrCat("UPDATE gatelog.segment SET indexed = true, timestamp_min = "
-                                    "b.t0, timestamp_max = b.t1, arrival_min = b.a0, arrival_max = "
-                                    "b.a1 FROM (SELECT min(timestamp) AS t0, max(timestamp) AS t1, "
-                                    "min(arrival_ms) AS a0, max(arrival_ms) AS a1 FROM ",
-                                    table, ") AS b WHERE first_seq = ", segment.first,
-                                    " RETURNING b.t0, b.t1, b.a0, b.a1")));
+  GATELOG_ASSIGN_OR_RETURN(Segment indexed, WriteCounts(connection, segment, stop));
   GATELOG_RETURN_IF_ERROR(transaction.Commit());
-  Segment indexed{.first = segment.first, .end = segment.end, .indexed = true};
-  indexed.timestamp_min = bounds.Integer(0, 0);
-  indexed.timestamp_max = bounds.Integer(0, 1);
-  indexed.arrival_min = bounds.Integer(0, 2);
-  indexed.arrival_max = bounds.Integer(0, 3);
   return indexed;
 }
 

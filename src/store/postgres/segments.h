@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,26 +18,34 @@
 namespace gatelog::postgres {
 
 // A stretch of events by seq that is one partition of the table event. The newest one is open:
-// events go into it, and it has no indexes but those that keep and find records by their keys. Once
-// it is full the others are built, and its counts by the hour written.
+// events go into it, and it has no indexes. Once it is full they are built, and its counts by the
+// hour written.
 struct Segment {
   std::uint64_t first = 1;
   std::uint64_t end = 1;  // exclusive
   bool indexed = false;
-  // Of an indexed one: what all its events lie between, inclusive.
-  std::int64_t timestamp_min = 0;
-  std::int64_t timestamp_max = 0;
-  std::int64_t arrival_min = 0;
-  std::int64_t arrival_max = 0;
+  TimeBounds bounds = {};  // of an indexed one
   // Of one that is not: its events in memory, as far as they are committed. Null: not there.
   std::shared_ptr<const Tail> tail = nullptr;
 };
 
 std::string PartitionOf(const Segment& segment);
 
-// How many segments have a tail, 50 MB each when full. Were building indexes so slow that more
+// How many segments have a tail, some 50 MB each when full. Were building indexes so slow that more
 // wait, the oldest ones' events are scanned instead.
-inline constexpr std::size_t kTailsMax = 8;
+inline constexpr std::size_t kTailsMax = 4;
+
+// The newest segments, as far as all from one on have a tail.
+struct TailedSegments {
+  std::uint64_t first = std::numeric_limits<std::int64_t>::max();  // where they begin
+  std::vector<Segment> segments = {};                              // newest first
+
+  // A log's events with IDs from `first_id` to `last_id`, newest first, `limit` at most. Epoch 0:
+  // of any.
+  std::vector<TailEvent> Find(model::DeviceId log_device, model::Epoch epoch,
+                              model::EventId first_id, model::EventId last_id,
+                              std::size_t limit) const;
+};
 
 // What the reads know of the segments. Any thread.
 class Segments {
@@ -46,6 +55,7 @@ class Segments {
   // Those with an event in [first, last].
   std::vector<Segment> Between(std::uint64_t first, std::uint64_t last) const
       GATELOG_EXCLUDES(mutex_);
+  TailedSegments Tailed() const GATELOG_EXCLUDES(mutex_);
   // The oldest full one without indexes; nothing: there is none.
   std::optional<Segment> NextToIndex(std::uint64_t last_seq) const GATELOG_EXCLUDES(mutex_);
 
@@ -61,14 +71,15 @@ class Segments {
 absl::StatusOr<std::vector<Segment>> ReadSegments(Connection& connection);
 
 // The events of a segment, as far as they are committed, for its tail.
-absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection,
-                                                     const Segment& segment);
+absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection, const Segment& segment,
+                                                     std::size_t payload_bytes_max);
 
 // Makes the partition in the transaction that is open.
 absl::Status CreateSegment(Connection& connection, const Segment& segment);
 
-// Builds the indexes of a full segment and writes what is counted of it, in one transaction, on a
-// connection that is not the writer's. Returns the segment as it is then.
+// Builds the indexes of a full segment and writes what is counted of it, on a connection that is
+// not the writer's. After it was cut short it goes on with what is missing. Returns the segment as
+// it is then.
 absl::StatusOr<Segment> IndexSegment(Connection& connection, const Segment& segment,
                                      const std::stop_token& stop);
 

@@ -29,7 +29,8 @@ constexpr char kSettings[] =
     "SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; SET TimeZone = "
     "'UTC'; SET default_transaction_isolation = 'read committed'; SET "
     "default_transaction_deferrable = off; SET jit = off; "
-    "SET max_parallel_workers_per_gather = 0; SET default_tablespace = DEFAULT";
+    "SET max_parallel_workers_per_gather = 0; SET max_parallel_maintenance_workers = 0; SET "
+    "default_tablespace = DEFAULT";
 
 absl::StatusOr<std::unique_ptr<Connection>> OpenSession(const std::string& url,
                                                         const std::string& application_name) {
@@ -135,10 +136,12 @@ absl::StatusOr<std::unique_ptr<Connection>> OpenSideSession(const std::string& u
 absl::StatusOr<std::unique_ptr<Connection>> OpenReaderSession(const std::string& url) {
   GATELOG_ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection,
                            OpenSession(url, "gatelog reader"));
+  // What an index leads to is taken to be in memory or on a disk without heads: events come in the
+  // order in which they are asked for, instead of being collected and sorted.
   GATELOG_RETURN_IF_ERROR(connection->Execute(
       absl::StrCat(kSettings,
                    "; SET default_transaction_read_only = on; SET plan_cache_mode = "
-                   "force_custom_plan")));
+                   "force_custom_plan; SET random_page_cost = 1.1")));
   return connection;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace gatelog::postgres {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 constexpr std::size_t kBlock = 64;
 constexpr std::uint8_t kHasImage = 1;
 constexpr std::uint8_t kChangedOnDevice = 2;
+constexpr std::size_t kChunkBytes = 1024 * 1024;
 
 template <typename T>
 std::unique_ptr<T[]> MakeColumn(std::size_t capacity) {
@@ -42,8 +44,9 @@ bool CodeFits(const std::vector<ports::CodeChoice>& choices, std::uint32_t code,
 
 }  // namespace
 
-Tail::Tail(std::size_t capacity)
+Tail::Tail(std::size_t capacity, std::size_t payload_bytes_max)
     : capacity_(capacity),
+      payload_bytes_max_(payload_bytes_max),
       arrival_ms_(MakeColumn<std::int64_t>(capacity)),
       log_device_(MakeColumn<std::uint32_t>(capacity)),
       epoch_(MakeColumn<std::uint32_t>(capacity)),
@@ -57,7 +60,22 @@ Tail::Tail(std::size_t capacity)
       sub_code_(MakeColumn<std::uint8_t>(capacity)),
       tna_key_(MakeColumn<std::uint8_t>(capacity)),
       flags_(MakeColumn<std::uint8_t>(capacity)),
-      phase_(MakeColumn<std::uint8_t>(capacity)) {}
+      phase_(MakeColumn<std::uint8_t>(capacity)),
+      payload_(MakeColumn<const char*>(capacity)),
+      payload_size_(MakeColumn<std::uint16_t>(capacity)) {}
+
+const char* Tail::KeepPayload(std::string_view payload) {
+  if (payload.size() > std::numeric_limits<std::uint16_t>::max()) return nullptr;
+  if (chunks_.empty() || payload.size() > chunk_left_) {
+    if ((chunks_.size() + 1) * kChunkBytes > payload_bytes_max_) return nullptr;
+    chunks_.push_back(std::make_unique_for_overwrite<char[]>(kChunkBytes));
+    chunk_left_ = kChunkBytes;
+  }
+  char* const at = chunks_.back().get() + (kChunkBytes - chunk_left_);
+  std::memcpy(at, payload.data(), payload.size());
+  chunk_left_ -= payload.size();
+  return at;
+}
 
 void Tail::Add(std::span<const TailEvent> events) {
   std::size_t place = size_.load(std::memory_order_relaxed);
@@ -77,6 +95,9 @@ void Tail::Add(std::span<const TailEvent> events) {
     tna_key_[place] = event.tna_key;
     flags_[place] = event.flags;
     phase_[place] = event.phase;
+    payload_[place] = KeepPayload(event.payload);
+    payload_size_[place] = static_cast<std::uint16_t>(event.payload.size());
+    if (payload_[place] == nullptr) has_payloads_.store(false, std::memory_order_release);
     ++place;
   }
   size_.store(place, std::memory_order_release);
@@ -91,12 +112,46 @@ void Tail::Add(std::span<const TailEvent> events) {
       last = key;
     }
     ++*count;
+    bounds_.timestamp_min = std::min<std::int64_t>(bounds_.timestamp_min, event.timestamp);
+    bounds_.timestamp_max = std::max<std::int64_t>(bounds_.timestamp_max, event.timestamp);
+    bounds_.arrival_min = std::min(bounds_.arrival_min, event.arrival_ms);
+    bounds_.arrival_max = std::max(bounds_.arrival_max, event.arrival_ms);
   }
+}
+
+TimeBounds Tail::bounds() const {
+  MutexLock lock(mutex_);
+  return bounds_;
+}
+
+TailEvent Tail::At(std::size_t place) const {
+  TailEvent event{.arrival_ms = arrival_ms_[place],
+                  .log_device = log_device_[place],
+                  .epoch = epoch_[place],
+                  .id = id_[place],
+                  .timestamp = timestamp_[place],
+                  .device = device_[place],
+                  .entity = entity_[place],
+                  .temperature = temperature_[place],
+                  .person = static_cast<std::int32_t>(person_[place]),
+                  .code = static_cast<std::uint16_t>(code_[place]),
+                  .sub_code = sub_code_[place],
+                  .tna_key = tna_key_[place],
+                  .flags = flags_[place],
+                  .phase = phase_[place]};
+  if (payload_[place] != nullptr) event.payload = {payload_[place], payload_size_[place]};
+  return event;
 }
 
 HourCounts Tail::hours() const {
   MutexLock lock(mutex_);
   return hours_;
+}
+
+bool Tail::HasCard(const std::vector<std::string>& cards, std::size_t place) const {
+  if (payload_[place] == nullptr) return false;
+  const std::string_view card = model::CardNumber({payload_[place], payload_size_[place]});
+  return !card.empty() && IsAnyOf(cards, card);
 }
 
 bool Tail::Matches(const TailFilter& filter, std::size_t place) const {
@@ -119,7 +174,8 @@ bool Tail::Matches(const TailFilter& filter, std::size_t place) const {
          (!measured || temperature != 0) && temperature >= wanted.temperature_from &&
          (wanted.temperature_to == 0 || temperature <= wanted.temperature_to) &&
          (!wanted.has_image || (flags_[place] & kHasImage) != 0) &&
-         (!wanted.changed_on_device || (flags_[place] & kChangedOnDevice) != 0);
+         (!wanted.changed_on_device || (flags_[place] & kChangedOnDevice) != 0) &&
+         (wanted.cards.empty() || HasCard(wanted.cards, place));
 }
 
 std::vector<std::size_t> Tail::Search(const TailFilter& filter, std::size_t first, std::size_t last,
