@@ -17,7 +17,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # designated initialisers. clang looks for both without inventing them.
   list(APPEND GATELOG_WARNINGS -Wno-restrict -Wno-maybe-uninitialized -Wno-uninitialized)
   # Once the standard library is precompiled it suspects that, too.
-  list(APPEND GATELOG_WARNINGS -Wno-array-bounds -Wno-stringop-overflow)
+  list(APPEND GATELOG_WARNINGS -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
