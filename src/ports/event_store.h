@@ -156,8 +156,8 @@ struct EventQuery {
   std::uint64_t after_seq = 0;   // exclusive lower bound
   std::uint64_t before_seq = 0;  // exclusive upper bound; 0: none
   std::uint32_t limit = 1000;    // 1 to kQueryLimitMax
-  // Of each event the payload alone, as it is stored and not looked into, for who passes bytes on:
-  // the other fields of `event` may be unset.
+  // Of each event the payload alone, for who passes bytes on: it is a message with an ID, and the
+  // other fields of `event` may be unset.
   bool payload_alone = false;
   std::stop_token stop = {};  // when it is requested the read ends soon, with kCancelled
 };

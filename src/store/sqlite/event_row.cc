@@ -32,11 +32,13 @@ absl::StatusOr<ports::StoredEvent> EventOfRow(const Database& database, const St
   stored.arrival = Timestamp(std::chrono::milliseconds(row.Integer(kArrivalColumn)));
   stored.phase = static_cast<ports::Phase>(row.Integer(kPhaseColumn));
   stored.erased = (row.Integer(kFlagsColumn) & kFlagErased) != 0;
-  if (payload_alone) {
-    stored.event.payload.assign(row.Bytes(kPayloadColumn));
+  // Passed on, bytes that are no message would spoil the answer that they are in.
+  const std::string_view payload = row.Bytes(kPayloadColumn);
+  if (payload_alone && model::ParseEventId(payload) != 0) {
+    stored.event.payload.assign(payload);
     return stored;
   }
-  absl::StatusOr<model::Event> event = model::ParseEvent(row.Bytes(kPayloadColumn));
+  absl::StatusOr<model::Event> event = model::ParseEvent(payload);
   if (!event.ok()) {
     return absl::DataLossError(absl::StrCat(database.path(), " is damaged (event ", stored.seq,
                                             ": ", event.status().message(),

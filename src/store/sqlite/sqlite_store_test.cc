@@ -450,5 +450,21 @@ TEST_F(SqliteStoreTest, KilledAtAnyMomentItKeepsWhatItAcknowledged) {
   }
 }
 
+TEST_F(SqliteStoreTest, ADamagedRecordIsNamedAndNotPassedOn) {
+  const auto store = Open();
+  ASSERT_TRUE(Commit(*store, NextBatch(*store, 20)).ok());
+  {
+    auto database = Database::Open({.path = file()});
+    ASSERT_TRUE(database.ok()) << database.status();
+    ASSERT_TRUE((*database)->Execute("UPDATE event SET payload = x'0aff' WHERE seq = 9").ok());
+  }
+  for (const bool payload_alone : {false, true}) {
+    const absl::Status read = store->Read({.limit = 100, .payload_alone = payload_alone}).status();
+    EXPECT_EQ(read.code(), absl::StatusCode::kDataLoss) << read;
+    EXPECT_NE(read.message().find("(event 9: "), absl::string_view::npos) << read;
+    EXPECT_EQ(store->Read({.limit = 8, .payload_alone = payload_alone})->events.size(), 8u);
+  }
+}
+
 }  // namespace
 }  // namespace gatelog::store
