@@ -120,18 +120,17 @@ class Store:
     def was_pruned(self, what, block):
         return any(first <= block <= last for first, last in self.pruned[what])
 
-    # The rows of the newest prune are deleted in steps, from the oldest on.
+    # The rows of the newest prune are deleted in steps, from the oldest on; of events, whole blocks.
     def may_be_left(self, what, block):
         first, last = max(self.pruned[what], key=lambda one: one[1])
         return first <= block <= last
 
     def events_are_gone(self, block, first, count):
-        lowest, left = self.one("SELECT min(seq), count(*) FROM event WHERE seq BETWEEN ? AND ?", first, first + count - 1)
+        left = self.one("SELECT count(*) FROM event WHERE seq BETWEEN ? AND ?", first, first + count - 1)[0]
         if left or self.event_left:
-            require(self.may_be_left(1, block) and left == first + count - lowest and (not self.event_left or left == count),
-                    f"events of block {block}, which were pruned")
+            require(self.may_be_left(1, block) and left == count, f"{left} events of block {block} are there, which were pruned")
             self.event_left = True
-        return left < count
+        return not left
 
     # Events
 

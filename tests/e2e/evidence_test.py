@@ -103,6 +103,28 @@ class EvidenceTest(EndToEndTest):
             "DELETE FROM seal WHERE number = 1": "seal 1 is missing",
             "DELETE FROM erased": "erase",
         }
+        self.expect_found(changes)
+
+    def test_what_is_added_to_what_was_pruned_is_found(self):
+        self.fill()
+        self.wait_images()
+        wait_for(lambda: sqlite3.connect(self.database()).execute("SELECT max(block) >= (SELECT max(number) FROM block WHERE events > 0 "
+                                                                  "OR entries > 0) FROM seal").fetchone()[0], "a seal")
+        self.gw.cli("store", "prune", "--events-before", "2100-01-01", "--yes")
+        wait_for(lambda: sqlite3.connect(self.database()).execute("SELECT count(*) FROM event").fetchone()[0] == 0, "the rows to go")
+        self.gw.stop()
+        self.verify()
+        event = ("WITH b AS (SELECT first_seq + events - 1 AS last FROM block WHERE events > 1 ORDER BY number DESC LIMIT 1) "
+                 "INSERT INTO event SELECT last, 541000001, 1, 400, 1795420800, 541000001, 4864, 0, NULL, 0, 0, 0, 0, "
+                 "1795440320876, 1, x'', 0 FROM b")
+        self.expect_found({event: "go together"})
+
+    def wait_images(self):
+        wait_for(lambda: sqlite3.connect(self.database()).execute(
+            "SELECT sum(images_wanted = images + images_absent) = count(*) FROM log_state").fetchone()[0], "all images")
+
+    def expect_found(self, changes):
+        """Each change of a copy of the store that is named, in words of gatelog's finding, by both checkers."""
         for change, words in changes.items():
             with self.subTest(change):
                 copy = pathlib.Path(self.folder) / "copy.db"

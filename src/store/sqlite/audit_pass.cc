@@ -13,6 +13,7 @@ namespace gatelog::store {
 using evidence::Finding;
 
 absl::Status AuditPass::LoadPrunes() {
+  event_left_ = false;  // more may have been deleted since the piece before
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
       database_.Prepare("SELECT block, n, mark, body FROM entry INDEXED BY entry_rare WHERE kind "
@@ -101,8 +102,8 @@ absl::Status AuditPass::CheckNextBlock() {
   suspect_mark_.clear();
   GATELOG_RETURN_IF_ERROR(CheckEntries(row.block));
   if (pruned) {
-    GATELOG_ASSIGN_OR_RETURN(const std::uint64_t left, CountLeftEvents(row.block));
-    pruned = left < row.block.events;
+    GATELOG_ASSIGN_OR_RETURN(const bool left, EventsAreLeft(row.block));
+    pruned = !left;
   }
   if (pruned) {
     ledger_.TakePruned();

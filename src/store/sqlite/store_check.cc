@@ -55,6 +55,8 @@ class Check {
   absl::Status CheckEpochs();
   // The first and the last event.
   absl::Status CheckEnds();
+  // Of pruned events, that those that are left begin where a block does.
+  absl::Status CheckRest(std::uint64_t lowest) const;
   absl::Status CheckOrder();
   absl::Status CheckLists();
   absl::Status CheckTotals();
@@ -174,11 +176,27 @@ absl::Status Check::CheckEnds() {
   const auto first = static_cast<std::int64_t>(pruned_.first_seq);
   const auto last = static_cast<std::int64_t>(report_.last_seq);
   // Of what is pruned, the newest rows may still be there.
-  const bool begins = pruned_.events_block == 0 ? lowest == 1 : lowest <= first;
+  const bool begins = pruned_.events_block == 0 ? lowest == 1 : lowest >= 1 && lowest <= first;
   const bool none = lowest == 0 && highest == 0;
-  if (none ? first == last + 1 : begins && highest == last) return absl::OkStatus();
+  if (none && first == last + 1) return absl::OkStatus();
+  if (!none && begins && highest == last) {
+    return lowest < first ? CheckRest(static_cast<std::uint64_t>(lowest)) : absl::OkStatus();
+  }
   return Fault(absl::StrCat("the events are numbered from ", lowest, " to ", highest,
                             "; there should be ", first, " to ", last));
+}
+
+absl::Status Check::CheckRest(std::uint64_t lowest) const {
+  GATELOG_ASSIGN_OR_RETURN(const std::uint64_t block,
+                           BlockOfEvent(database_, lowest, 1, pruned_.events_block));
+  GATELOG_ASSIGN_OR_RETURN(const std::uint64_t begin, FirstSeqOf(database_, block));
+  if (begin == lowest) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      database_.path(), " holds events of block ", block, " from seq ", lowest,
+      " on, which were pruned and go together: somebody added them, or an older gatelog was "
+      "stopped "
+      "while it deleted them. Keep a copy of it, start the gateway once, which deletes them, and "
+      "check again."));
 }
 
 absl::Status Check::CheckOrder() {
