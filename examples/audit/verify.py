@@ -97,7 +97,7 @@ class Store:
         self.db.execute("BEGIN")  # one moment
         self.salt = self.db.execute("SELECT value FROM secret WHERE name = 'salt'").fetchone()[0]
         self.epochs, self.changed = {}, set()  # (log device, epoch): what the chain says of it
-        self.gaps = self.images = self.absences = self.events = 0
+        self.gaps = self.images = self.absences = self.events = 0  # the images that are there
         self.erasures, self.pruned = {}, {1: [], 2: [], 3: []}
         self.people_seq, self.people_pruned = 1, {}  # the first event that may tell of a person; by block: from which block on
         for block, body in self.db.execute("SELECT block, body FROM entry WHERE kind = 7 ORDER BY block, n"):
@@ -249,7 +249,6 @@ class Store:
         for _ in range(b.n(4)):
             image_id, timestamp, code, commitment = b.n(4), b.n(4), b.n(4), b.bytes(32)
             account["images"] += 1
-            self.images += 0 if pruned else 1
             key = (device, epoch, image_id)
             row = self.one("SELECT i.timestamp, i.code, i.payload, i.person, p.salt FROM image i LEFT JOIN person p ON p.id = i.person "
                            "WHERE i.log_device = ? AND i.epoch = ? AND i.id = ?", *key)
@@ -257,6 +256,7 @@ class Store:
                 gone = self.one("SELECT 1 FROM erased_image WHERE log_device = ? AND epoch = ? AND id = ?", *key)
                 require(gone or pruned, f"image {key} is missing")
                 continue
+            self.images += 1
             require(not (pruned and not self.may_be_left(2, block)) and row[:2] == (timestamp, code), f"image {key}")
             salt = self.salt if row[3] is None else row[4]
             require(sha(b"\x07", salt or b"", *(u(4, part) for part in key), row[2]) == commitment, f"image {key}: the picture")
@@ -315,13 +315,13 @@ class Store:
     # The tables as a whole
 
     def check_tables(self):
-        for sql, most, what in (("SELECT max(seq) FROM event", self.last, "event"), ("SELECT max(block) FROM entry", self.blocks, "entry"),
-                                ("SELECT max(number) FROM seal", self.sealed, "seal"), ("SELECT max(seal) FROM seal_manifest", self.sealed, "manifest")):
-            require((self.one(sql)[0] or 0) <= most, f"{what} beyond the chain")
+        for column, table, most in (("seq", "event", self.last), ("block", "entry", self.blocks), ("number", "seal", self.sealed),
+                                    ("seal", "seal_manifest", self.sealed)):
+            lowest, highest = self.one(f"SELECT min({column}), max({column}) FROM {table}")
+            require(lowest is None or 1 <= lowest <= highest <= most, f"{table}: a row outside of the chain")
         for table, count in (("gap", self.gaps), ("image_absence", self.absences), ("epoch", len(self.epochs)), ("secret", 1), ("meta", 2)):
             require(self.one(f"SELECT count(*) FROM {table}")[0] == count, f"the number of rows in {table}")
-        images = self.one("SELECT (SELECT count(*) FROM image), (SELECT count(*) FROM erased_image)")
-        require(sum(images) == self.images or self.pruned[2], "the number of images")
+        require(self.one("SELECT count(*) FROM image")[0] == self.images, "the number of images")
         require(dict(self.db.execute("SELECT key, value FROM meta")) ==
                 {"incarnation": int.from_bytes(u(8, self.incarnation), "big", signed=True), "created_ms": self.created}, "meta")
         self.check_erased()

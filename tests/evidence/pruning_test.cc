@@ -243,6 +243,26 @@ TEST_F(PruningTest, AnImageThatCameLaterOutlivesItsEvent) {
   ExpectSound("they went with the next segment");
 }
 
+TEST_F(PruningTest, AnErasedImageMakesNoRoomForAnotherOne) {
+  Commit({Next(kDoor).AddSome(30).Make()});
+  CommitImages(kDoor, 3);
+  Seal();
+  clock_.Move(days(10));
+  const Timestamp between = clock_.Now();
+  CommitImages(kDoor, 30);
+  Seal();
+  EXPECT_GT(Forget("user-7").images, 0u);
+  EXPECT_GT(Prune({.images_before = between}).images, 0u);
+  ExpectSound("pruned");
+  Close();
+  const auto database = *Database::Open({.path = file()});
+  ASSERT_TRUE(database
+                  ->Execute("INSERT INTO image SELECT log_device, epoch, 29, timestamp, code, "
+                            "payload, NULL FROM image LIMIT 1")
+                  .ok());
+  EXPECT_THAT(std::string(Audit().status().message()), HasSubstr("images"));
+}
+
 TEST_F(PruningTest, ForgettingAndPruningGoTogether) {
   Fill();
   Commit({Next(kDoor).AddSome(700).Make()});

@@ -103,8 +103,7 @@ class AuditPass {
   std::vector<Blocks> events_pruned_;
   std::vector<Blocks> images_pruned_;
   std::uint64_t people_seq_ = 1;  // events before it tell of nobody
-  std::uint64_t images_pruned_count_ = 0;
-  std::uint64_t images_left_count_ = 0;  // of those, rows that are still to be deleted
+  std::uint64_t images_found_ = 0;  // when they were looked at
   // The first thing whose mark is not right; whether it is itself wrong shows in the block's head.
   std::string suspect_event_;
   std::string suspect_entry_;
