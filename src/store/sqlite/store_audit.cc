@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "store/sqlite/audit_pass.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/schema_check.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace gatelog::store {
@@ -26,6 +27,12 @@ absl::Status CheckVersion(Database& database) {
                    version < kSchemaVersion ? "; start gatelogd of this version on it once"
                                             : "; use the gatelog of the version that wrote it",
                    "."));
+}
+
+// What other programs read through, or what would act on what is written.
+absl::Status CheckSchema(Database& database) {
+  GATELOG_ASSIGN_OR_RETURN(const std::string wrong, FindForeignSchema(database));
+  return wrong.empty() ? absl::OkStatus() : evidence::Finding(wrong);
 }
 
 // One piece. True: everything is checked, the tables as a whole too.
@@ -62,6 +69,7 @@ absl::StatusOr<AuditReport> AuditStore(const AuditOptions& options) {
       const std::unique_ptr<Database> database,
       Database::Open({.path = options.path, .read_only = true, .immutable = alone}));
   GATELOG_RETURN_IF_ERROR(CheckVersion(*database));
+  GATELOG_RETURN_IF_ERROR(CheckSchema(*database));
   AuditPass pass(*database, options);
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool done, CheckPiece(*database, pass, options));

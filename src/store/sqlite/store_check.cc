@@ -22,6 +22,7 @@
 #include "store/sqlite/record_check.h"
 #include "store/sqlite/record_lookup.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/schema_check.h"
 #include "store/sqlite/segments.h"
 
 namespace gatelog::store {
@@ -49,6 +50,8 @@ class Check {
   template <typename Describe>
   absl::Status FaultIfAny(std::string_view sql, Describe describe);
 
+  // Tables, indexes, views and triggers.
+  absl::Status CheckSchema();
   // What the blocks say is there.
   absl::Status LoadBounds();
   absl::Status CheckRecords();
@@ -77,6 +80,11 @@ absl::Status Check::FaultIfAny(std::string_view sql, Describe describe) {
   GATELOG_ASSIGN_OR_RETURN(Statement select, database_.Prepare(sql));
   GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
   return row ? Fault(describe(select)) : absl::OkStatus();
+}
+
+absl::Status Check::CheckSchema() {
+  GATELOG_ASSIGN_OR_RETURN(const std::string fault, FindForeignSchema(database_));
+  return fault.empty() ? absl::OkStatus() : Fault(fault);
 }
 
 absl::Status Check::LoadBounds() {
@@ -334,6 +342,7 @@ absl::StatusOr<ports::StoreReport> Check::Run() {
   GATELOG_RETURN_IF_ERROR(CheckSchemaVersion(database_));
   GATELOG_RETURN_IF_ERROR(Begin("pages and indexes", 0));
   GATELOG_RETURN_IF_ERROR(database_.CheckPages("integrity_check"));
+  GATELOG_RETURN_IF_ERROR(CheckSchema());
   GATELOG_RETURN_IF_ERROR(LoadBounds());
   GATELOG_ASSIGN_OR_RETURN(report_.incarnation, ReadIncarnation(database_));
   GATELOG_RETURN_IF_ERROR(CheckEnds());
