@@ -2,7 +2,8 @@
 """Checks a gatelog store against its chain of evidence, without gatelog.
 
 docs/formats/seal.md specifies every byte that is computed here. Python's standard library alone, and `openssl` for the
-signatures. Says "ok" and what it counted, or the first thing that is not as it was committed (exit 1).
+signatures. Says "ok" and what it counted, or the first thing that is not as it was committed (exit status 1), or
+that the file cannot be read (2).
 
   verify.py STORE.db [--key seal.pub] [--heads FILE]
 """
@@ -10,6 +11,7 @@ signatures. Says "ok" and what it counted, or the first thing that is not as it 
 import argparse
 import base64
 import hashlib
+import pathlib
 import re
 import sqlite3
 import struct
@@ -20,6 +22,7 @@ import tempfile
 PERSONAL = (4, 11, 12)  # user ID, temperature, card data; and every field above 15
 KINDS = {1: "store", 2: "epoch", 3: "gap", 4: "images", 5: "generation", 6: "cleared", 7: "prune", 8: "erasure", 9: "restore"}
 PERIOD_MS = 30 * 24 * 3600 * 1000  # as long as a person's salt is used for new events
+APPLICATION_ID = 0x676C6F67  # of the file
 SPKI = bytes.fromhex("302a300506032b6570032100")  # what stands before an Ed25519 key in its DER form
 
 
@@ -93,8 +96,10 @@ class Body:
 
 class Store:
     def __init__(self, path):
-        self.db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        self.db = sqlite3.connect(pathlib.Path(path).absolute().as_uri() + "?mode=ro", uri=True)
         self.db.execute("BEGIN")  # one moment
+        if self.one("PRAGMA application_id")[0] != APPLICATION_ID:
+            raise OSError("it is no gatelog store")
         self.salt = self.db.execute("SELECT value FROM secret WHERE name = 'salt'").fetchone()[0]
         self.epochs, self.changed = {}, set()  # (log device, epoch): what the chain says of it
         self.gaps = self.images = self.absences = self.events = 0  # the images that are there
@@ -406,6 +411,18 @@ def main():
     parser.add_argument("--key", help="public key of the seals, PEM")
     parser.add_argument("--heads", help="heads that were kept elsewhere")
     options = parser.parse_args()
+    try:
+        check(options)
+    except (sqlite3.Error, OSError) as error:
+        print(f"{options.store} cannot be checked: {error}", file=sys.stderr)
+        return 2
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, struct.error) as error:
+        print(f"not as it was committed: a value cannot be taken apart ({error!r})", file=sys.stderr)
+        return 1
+    return 0
+
+
+def check(options):
     store = Store(options.store)
     store.check_blocks(read_keys(options.key) if options.key else [])
     store.check_tables()

@@ -39,7 +39,7 @@ class EvidenceTest(EndToEndTest):
         finally:
             database.close()  # or the gateway would leave its write-ahead log
 
-    def verify(self, path=None, check=True):
+    def verify(self, path=None, check=True, statuses=(0, 1)):
         """Both checkers; they must agree."""
         path = path or self.database()
         key = self.gw.data_dir / "cert" / "seal.pub"
@@ -47,7 +47,7 @@ class EvidenceTest(EndToEndTest):
         theirs = subprocess.run(["/usr/bin/python3", CHECKER, path, "--key", key, "--heads", self.heads],
                                 capture_output=True, text=True, check=False)
         self.assertEqual(ours.returncode == 0, theirs.returncode == 0, f"{ours.stderr}\n{theirs.stdout}{theirs.stderr}")
-        self.assertIn(ours.returncode, (0, 1))
+        self.assertIn(ours.returncode, statuses)
         self.assertNotIn("Traceback", theirs.stderr)
         if check:
             self.assertEqual(0, ours.returncode, ours.stderr)
@@ -162,6 +162,23 @@ class EvidenceTest(EndToEndTest):
                 self.assertEqual(1, found.returncode)
                 self.assertIn("is not as it was committed", found.stderr)
                 self.assertIn(words, found.stderr)
+
+    def test_a_file_that_is_no_store_is_no_finding(self):
+        self.gw = self.start()
+        self.gw.stop()
+        damaged = bytearray(self.database().read_bytes())
+        damaged[100:4096] = bytes(3996)
+        for name, content in (("text", b"root:x:0:0:root:/root:/bin/bash\n" * 40), ("empty", b""), ("damaged", damaged), ("missing", None)):
+            with self.subTest(name):
+                path = pathlib.Path(self.folder) / f"{name}.db"
+                if content is not None:
+                    path.write_bytes(content)
+                found = self.verify(path, check=False, statuses=(1, 2))
+                self.assertIn(str(path), found.stderr)
+                self.assertNotIn("committed", found.stderr)
+                self.assertNotIn("..", found.stderr)
+                checker = subprocess.run(["/usr/bin/python3", CHECKER, path], capture_output=True, text=True, check=False)
+                self.assertEqual((2, 1), (checker.returncode, len(checker.stderr.splitlines())), checker.stderr)
 
     def test_backups_and_restored_stores_verify(self):
         self.fill()
