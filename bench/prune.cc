@@ -1,11 +1,11 @@
 // How long a step of retention keeps commits waiting.
 //
-//   prune [EVENTS]     default: 1,000,000
+//   prune [EVENTS [EVENTS_PER_COMMIT]]     default: 1,000,000 and 1,000
 //
-// Load: that of bench/site_load.h, in commits of 1,000 events that arrive in the course of 90 days,
-// so of several periods of salts; a seal after every tenth. Then everything is a year old, and
-// first what it tells of people is taken, then the events. Prints how many steps that was, how long
-// all of them took, and the longest ones: each is one transaction.
+// Load: that of bench/site_load.h, in commits of as many events that arrive in the course of 90
+// days, so of several periods of salts; a seal after every tenth. Then everything is a year old,
+// and first what it tells of people is taken, then the events. Prints how many steps that was, how
+// long all of them took, and the longest ones: each is one transaction.
 
 #include <algorithm>
 #include <chrono>
@@ -22,15 +22,16 @@
 namespace gatelog {
 namespace {
 
-constexpr int kEventsPerCommit = 1'000;
 constexpr int kCommitsPerSeal = 10;
 constexpr std::chrono::days kSpan{90};
 constexpr std::chrono::days kAge{365};
 
 class Bench {
  public:
-  explicit Bench(int events)
-      : events_(events), load_(bench::SiteLoad::Order::kLive, static_cast<std::uint64_t>(events)) {
+  Bench(int events, int events_per_commit)
+      : events_(events),
+        events_per_commit_(events_per_commit),
+        load_(bench::SiteLoad::Order::kLive, static_cast<std::uint64_t>(events)) {
     auto opened = store::SqliteStore::Open({.directory = directory_.path(), .clock = &clock_});
     if (!opened.ok()) std::abort();
     store_ = *std::move(opened);
@@ -38,9 +39,9 @@ class Bench {
 
   void Fill() {
     const Timestamp first = clock_.Now();
-    const int commits = (events_ + kEventsPerCommit - 1) / kEventsPerCommit;
+    const int commits = (events_ + events_per_commit_ - 1) / events_per_commit_;
     for (int i = 0; i < commits; ++i) {
-      std::vector<ports::Batch> batches = load_.Next(kEventsPerCommit);
+      std::vector<ports::Batch> batches = load_.Next(events_per_commit_);
       for (ports::Batch& batch : batches) {
         batch.arrival = first + std::chrono::milliseconds(kSpan) * i / commits;
       }
@@ -83,6 +84,7 @@ class Bench {
 
  private:
   const int events_;
+  const int events_per_commit_;
   testing::TempDirectory directory_;
   testing::MovedClock clock_;
   const evidence::SealKey key_ = evidence::SealKey::Make();
@@ -92,11 +94,12 @@ class Bench {
 
 int Main(int argc, char** argv) {
   const int events = argc > 1 ? std::atoi(argv[1]) : 1'000'000;
-  if (events < 1) {
-    std::fprintf(stderr, "prune [EVENTS], at least 1\n");
+  const int events_per_commit = argc > 2 ? std::atoi(argv[2]) : 1'000;
+  if (events < 1 || events_per_commit < 1) {
+    std::fprintf(stderr, "prune [EVENTS [EVENTS_PER_COMMIT]], each at least 1\n");
     return 2;
   }
-  Bench(events).Run();
+  Bench(events, events_per_commit).Run();
   return 0;
 }
 

@@ -2,7 +2,8 @@
 """Checks a gatelog store against its chain of evidence, without gatelog.
 
 docs/formats/seal.md specifies every byte that is computed here. Python's standard library alone, and `openssl` for the
-signatures. Says "ok" and what it counted, or the first thing that is not as it was committed (exit 1).
+signatures. Says "ok" and what it counted, or the first thing that is not as it was committed (exit status 1), or
+that the file cannot be read (2).
 
   verify.py STORE.db [--key seal.pub] [--heads FILE]
 """
@@ -10,6 +11,7 @@ signatures. Says "ok" and what it counted, or the first thing that is not as it 
 import argparse
 import base64
 import hashlib
+import pathlib
 import re
 import sqlite3
 import struct
@@ -20,6 +22,7 @@ import tempfile
 PERSONAL = (4, 11, 12)  # user ID, temperature, card data; and every field above 15
 KINDS = {1: "store", 2: "epoch", 3: "gap", 4: "images", 5: "generation", 6: "cleared", 7: "prune", 8: "erasure", 9: "restore"}
 PERIOD_MS = 30 * 24 * 3600 * 1000  # as long as a person's salt is used for new events
+APPLICATION_ID = 0x676C6F67  # of the file
 SPKI = bytes.fromhex("302a300506032b6570032100")  # what stands before an Ed25519 key in its DER form
 
 
@@ -93,11 +96,13 @@ class Body:
 
 class Store:
     def __init__(self, path):
-        self.db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        self.db = sqlite3.connect(pathlib.Path(path).absolute().as_uri() + "?mode=ro", uri=True)
         self.db.execute("BEGIN")  # one moment
+        if self.one("PRAGMA application_id")[0] != APPLICATION_ID:
+            raise OSError("it is no gatelog store")
         self.salt = self.db.execute("SELECT value FROM secret WHERE name = 'salt'").fetchone()[0]
         self.epochs, self.changed = {}, set()  # (log device, epoch): what the chain says of it
-        self.gaps = self.images = self.absences = self.events = 0
+        self.gaps = self.images = self.absences = self.events = 0  # the images that are there
         self.erasures, self.pruned = {}, {1: [], 2: [], 3: []}
         self.people_seq, self.people_pruned = 1, {}  # the first event that may tell of a person; by block: from which block on
         for block, body in self.db.execute("SELECT block, body FROM entry WHERE kind = 7 ORDER BY block, n"):
@@ -120,18 +125,17 @@ class Store:
     def was_pruned(self, what, block):
         return any(first <= block <= last for first, last in self.pruned[what])
 
-    # The rows of the newest prune are deleted in steps, from the oldest on.
+    # The rows of the newest prune are deleted in steps, from the oldest on; of events, whole blocks.
     def may_be_left(self, what, block):
         first, last = max(self.pruned[what], key=lambda one: one[1])
         return first <= block <= last
 
     def events_are_gone(self, block, first, count):
-        lowest, left = self.one("SELECT min(seq), count(*) FROM event WHERE seq BETWEEN ? AND ?", first, first + count - 1)
+        left = self.one("SELECT count(*) FROM event WHERE seq BETWEEN ? AND ?", first, first + count - 1)[0]
         if left or self.event_left:
-            require(self.may_be_left(1, block) and left == first + count - lowest and (not self.event_left or left == count),
-                    f"events of block {block}, which were pruned")
+            require(self.may_be_left(1, block) and left == count, f"{left} events of block {block} are there, which were pruned")
             self.event_left = True
-        return left < count
+        return not left
 
     # Events
 
@@ -250,7 +254,6 @@ class Store:
         for _ in range(b.n(4)):
             image_id, timestamp, code, commitment = b.n(4), b.n(4), b.n(4), b.bytes(32)
             account["images"] += 1
-            self.images += 0 if pruned else 1
             key = (device, epoch, image_id)
             row = self.one("SELECT i.timestamp, i.code, i.payload, i.person, p.salt FROM image i LEFT JOIN person p ON p.id = i.person "
                            "WHERE i.log_device = ? AND i.epoch = ? AND i.id = ?", *key)
@@ -258,6 +261,7 @@ class Store:
                 gone = self.one("SELECT 1 FROM erased_image WHERE log_device = ? AND epoch = ? AND id = ?", *key)
                 require(gone or pruned, f"image {key} is missing")
                 continue
+            self.images += 1
             require(not (pruned and not self.may_be_left(2, block)) and row[:2] == (timestamp, code), f"image {key}")
             salt = self.salt if row[3] is None else row[4]
             require(sha(b"\x07", salt or b"", *(u(4, part) for part in key), row[2]) == commitment, f"image {key}: the picture")
@@ -316,13 +320,13 @@ class Store:
     # The tables as a whole
 
     def check_tables(self):
-        for sql, most, what in (("SELECT max(seq) FROM event", self.last, "event"), ("SELECT max(block) FROM entry", self.blocks, "entry"),
-                                ("SELECT max(number) FROM seal", self.sealed, "seal"), ("SELECT max(seal) FROM seal_manifest", self.sealed, "manifest")):
-            require((self.one(sql)[0] or 0) <= most, f"{what} beyond the chain")
+        for column, table, most in (("seq", "event", self.last), ("block", "entry", self.blocks), ("number", "seal", self.sealed),
+                                    ("seal", "seal_manifest", self.sealed)):
+            lowest, highest = self.one(f"SELECT min({column}), max({column}) FROM {table}")
+            require(lowest is None or 1 <= lowest <= highest <= most, f"{table}: a row outside of the chain")
         for table, count in (("gap", self.gaps), ("image_absence", self.absences), ("epoch", len(self.epochs)), ("secret", 1), ("meta", 2)):
             require(self.one(f"SELECT count(*) FROM {table}")[0] == count, f"the number of rows in {table}")
-        images = self.one("SELECT (SELECT count(*) FROM image), (SELECT count(*) FROM erased_image)")
-        require(sum(images) == self.images or self.pruned[2], "the number of images")
+        require(self.one("SELECT count(*) FROM image")[0] == self.images, "the number of images")
         require(dict(self.db.execute("SELECT key, value FROM meta")) ==
                 {"incarnation": int.from_bytes(u(8, self.incarnation), "big", signed=True), "created_ms": self.created}, "meta")
         self.check_erased()
@@ -407,6 +411,18 @@ def main():
     parser.add_argument("--key", help="public key of the seals, PEM")
     parser.add_argument("--heads", help="heads that were kept elsewhere")
     options = parser.parse_args()
+    try:
+        check(options)
+    except (sqlite3.Error, OSError) as error:
+        print(f"{options.store} cannot be checked: {error}", file=sys.stderr)
+        return 2
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, struct.error) as error:
+        print(f"not as it was committed: a value cannot be taken apart ({error!r})", file=sys.stderr)
+        return 1
+    return 0
+
+
+def check(options):
     store = Store(options.store)
     store.check_blocks(read_keys(options.key) if options.key else [])
     store.check_tables()

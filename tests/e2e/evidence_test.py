@@ -33,7 +33,14 @@ class EvidenceTest(EndToEndTest):
     def database(self):
         return self.gw.data_dir / "gatelog.db"
 
-    def verify(self, path=None, check=True):
+    def query(self, sql):
+        database = sqlite3.connect(self.database())
+        try:
+            return database.execute(sql).fetchone()
+        finally:
+            database.close()  # or the gateway would leave its write-ahead log
+
+    def verify(self, path=None, check=True, statuses=(0, 1)):
         """Both checkers; they must agree."""
         path = path or self.database()
         key = self.gw.data_dir / "cert" / "seal.pub"
@@ -41,7 +48,7 @@ class EvidenceTest(EndToEndTest):
         theirs = subprocess.run(["/usr/bin/python3", CHECKER, path, "--key", key, "--heads", self.heads],
                                 capture_output=True, text=True, check=False)
         self.assertEqual(ours.returncode == 0, theirs.returncode == 0, f"{ours.stderr}\n{theirs.stdout}{theirs.stderr}")
-        self.assertIn(ours.returncode, (0, 1))
+        self.assertIn(ours.returncode, statuses)
         self.assertNotIn("Traceback", theirs.stderr)
         if check:
             self.assertEqual(0, ours.returncode, ours.stderr)
@@ -113,7 +120,47 @@ class EvidenceTest(EndToEndTest):
             "DELETE FROM seal_manifest WHERE seal = (SELECT max(number) FROM seal)": "manifest",
             "DELETE FROM seal WHERE number = 1": "seal 1 is missing",
             "DELETE FROM erased": "erase",
+            "INSERT INTO seal_manifest SELECT 0, log_device, epoch, first, next, events, gaps, missing FROM seal_manifest WHERE seal = 2":
+                "manifest of seal 0",
+            "INSERT INTO seal SELECT 0, time_ms, block, head, previous, manifest, key, signature FROM seal WHERE number = 1": "seal 0",
+            "INSERT INTO block SELECT 0, time_ms, 0, 0, 0, events_digest, head FROM block WHERE number = 1": "block 0",
         }
+        for number in (0, -1, -5):
+            changes[f"INSERT INTO entry VALUES ({number}, 0, 3, 0, x'00')"] = f"entry of block {number}"
+            changes[f"INSERT INTO event SELECT {number}, log_device, epoch, id, timestamp, device, code, sub_code, person, entity, tna_key, flags, "
+                    "temperature, arrival_ms, phase, payload, mark FROM event WHERE seq = 5"] = f"event seq {number} is in no block"
+        self.expect_found(changes)
+
+    def test_what_is_added_to_what_was_pruned_is_found(self):
+        self.fill()
+        self.wait_images()
+        wait_for(lambda: self.query("SELECT max(block) >= (SELECT max(number) FROM block) FROM seal")[0], "a seal")
+        self.gw.cli("store", "prune", "--events-before", "2100-01-01", "--yes")
+        wait_for(lambda: self.query("SELECT count(*) FROM event") == (0,), "the rows to go")
+        self.gw.stop()
+        self.verify()
+        event = ("WITH b AS (SELECT first_seq + events - 1 AS last FROM block WHERE events > 1 ORDER BY number DESC LIMIT 1) "
+                 "INSERT INTO event SELECT last, 541000001, 1, 400, 1795420800, 541000001, 4864, 0, NULL, 0, 0, 0, 0, "
+                 "1795440320876, 1, x'', 0 FROM b")
+        image = "INSERT INTO image SELECT log_device, epoch, first, 1795420800, 4864, x'00', NULL FROM epoch LIMIT 1"
+        self.expect_found({event: "go together", image: "image"})
+
+    def test_an_image_that_is_added_after_a_prune_of_images_is_found(self):
+        self.fill()
+        self.wait_images()
+        user = self.query("SELECT p.user_id FROM image AS i JOIN person AS p ON p.id = i.person LIMIT 1")[0]
+        self.gw.cli("store", "forget", user, "--yes")  # so that the number of images alone tells nothing
+        self.gw.cli("store", "prune", "--images-before", "2100-01-01", "--yes")
+        self.gw.stop()
+        self.verify()
+        image = "INSERT INTO image SELECT log_device, epoch, id, timestamp, code, x'1234', NULL FROM event WHERE flags & 5 = 0 LIMIT 1"
+        self.expect_found({image: "images"})
+
+    def wait_images(self):
+        wait_for(lambda: self.query("SELECT sum(images_wanted = images + images_absent) = count(*) FROM log_state")[0], "all images")
+
+    def expect_found(self, changes):
+        """Each change of a copy of the store that is named, in words of gatelog's finding, by both checkers."""
         for change, words in changes.items():
             with self.subTest(change):
                 copy = pathlib.Path(self.folder) / "copy.db"
@@ -126,6 +173,23 @@ class EvidenceTest(EndToEndTest):
                 self.assertEqual(1, found.returncode)
                 self.assertIn("is not as it was committed", found.stderr)
                 self.assertIn(words, found.stderr)
+
+    def test_a_file_that_is_no_store_is_no_finding(self):
+        self.gw = self.start()
+        self.gw.stop()
+        damaged = bytearray(self.database().read_bytes())
+        damaged[100:4096] = bytes(3996)
+        for name, content in (("text", b"root:x:0:0:root:/root:/bin/bash\n" * 40), ("empty", b""), ("damaged", damaged), ("missing", None)):
+            with self.subTest(name):
+                path = pathlib.Path(self.folder) / f"{name}.db"
+                if content is not None:
+                    path.write_bytes(content)
+                found = self.verify(path, check=False, statuses=(1, 2))
+                self.assertIn(str(path), found.stderr)
+                self.assertNotIn("committed", found.stderr)
+                self.assertNotIn("..", found.stderr)
+                checker = subprocess.run(["/usr/bin/python3", CHECKER, path], capture_output=True, text=True, check=False)
+                self.assertEqual((2, 1), (checker.returncode, len(checker.stderr.splitlines())), checker.stderr)
 
     def test_backups_and_restored_stores_verify(self):
         self.fill()

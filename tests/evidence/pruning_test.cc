@@ -3,8 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "store/sqlite/segments.h"
+#include "store/sqlite/store_restore.h"
 #include "tests/evidence/pruned_store.h"
 
 namespace gatelog::store {
@@ -52,7 +55,8 @@ TEST_F(PruningTest, WhatIsOldGoesAndTheRestVerifies) {
 
 TEST_F(PruningTest, AProcessMayEndBetweenAnyTwoSteps) {
   Fill();
-  Commit({Next(kDoor).AddSome(1'700).Make()});
+  Commit({Next(kDoor).AddSome(700).Make()});
+  for (int i = 0; i < 4; ++i) Commit({Next(kDoor).AddSome(250).Make()});
   Seal();
   clock_.Move(days(10));
   const Timestamp between = clock_.Now();
@@ -72,25 +76,101 @@ TEST_F(PruningTest, AProcessMayEndBetweenAnyTwoSteps) {
       << "whom nothing tells of any more, is gone";
 }
 
-TEST_F(PruningTest, WhatIsLeftOverIsNeverShownAndCannotBeChanged) {
-  Commit({Next(kDoor).AddSome(800).Make()});
+TEST_F(PruningTest, WhatIsLeftOverIsWholeBlocksAndNeverShown) {
+  // 600 alone are more than a step otherwise takes; then 250 twice fit, and 10 are left.
+  for (const int events : {600, 250, 250, 10}) Commit({Next(kDoor).AddSome(events).Make()});
   Seal();
   clock_.Move(days(10));
   const Timestamp between = clock_.Now();
   AddLater();
   Step(EventsBefore(between));
-  EXPECT_EQ(store_->first_seq(), 801u);
-  EXPECT_EQ(Rows("event"), 809);
-  EXPECT_EQ(store_->Read({})->events.front().seq, 801u);
+  EXPECT_EQ(store_->first_seq(), 1'111u);
+  EXPECT_EQ(Rows("event"), 1'119);
+  EXPECT_EQ(store_->Read({})->events.front().seq, 1'111u);
   EXPECT_EQ(store_->Read({.filter = {.log_devices = {kDoor}}})->events.size(), 5u);
   EXPECT_EQ(store_->Read({.order = ports::Order::kNewestFirst})->events.size(), 9u);
-  Step(EventsBefore(between));
+  for (const int left : {519, 19, 9}) {
+    ExpectSound("while rows are left");
+    EXPECT_TRUE(Step(EventsBefore(between)).more);
+    EXPECT_EQ(Rows("event"), left);
+  }
+  ExpectSound("afterwards");
+}
+
+// A store with kEvents events in two blocks that are pruned, and 9 that are not.
+class LeftRowsTest : public PruningTest {
+ protected:
+  static constexpr int kEvents = 1'000;
+  void SetUp() override {
+    Commit({Next(kDoor).AddSome(kEvents - 300).Make()});
+    Commit({Next(kDoor).AddSome(300).Make()});
+    Seal();
+    clock_.Move(days(10));
+    before_ = clock_.Now();
+    AddLater();
+    Step(EventsBefore(*before_));  // the entry alone
+  }
+  std::string Found() { return std::string(Audit().status().message()); }
+  absl::Status Checked() { return CheckStoreFile(file(), nullptr).status(); }
+  void Execute(const std::string& sql) {
+    const auto database = *Database::Open({.path = file()});
+    ASSERT_TRUE(database->Execute(sql).ok());
+  }
+  // As forged as it can be without knowing what was there.
+  void AddEvents(int first, int last) {
+    Execute(absl::StrCat(
+        "WITH RECURSIVE n(seq) AS (SELECT ", first, " UNION ALL SELECT seq + 1 FROM n WHERE seq < ",
+        last,
+        ") INSERT INTO event SELECT n.seq, log_device, epoch, n.seq, timestamp, device, "
+        "code, sub_code, NULL, entity, tna_key, flags, temperature, arrival_ms, phase, "
+        "payload, mark FROM n, (SELECT * FROM event WHERE log_device = 541000001 ORDER BY seq DESC "
+        "LIMIT 1)"));
+  }
+  std::optional<Timestamp> before_;
+};
+
+TEST_F(LeftRowsTest, NoneCanBeChanged) {
   Close();
-  const auto database = *Database::Open({.path = file()});
-  ASSERT_TRUE(database->Execute("UPDATE event SET arrival_ms = 1 WHERE seq = 700").ok());
-  // A block that is not whole any more has no digest to be held against; its rows' marks are.
-  ASSERT_TRUE(database->Execute("DELETE FROM event WHERE seq = 750").ok());
-  EXPECT_THAT(std::string(Audit().status().message()), HasSubstr("pruned"));
+  Execute("UPDATE event SET arrival_ms = 1 WHERE seq = 900");
+  EXPECT_THAT(Found(), HasSubstr("event seq 900"));
+  Execute("DELETE FROM event WHERE seq = 900");
+  EXPECT_THAT(Found(), HasSubstr("block 3 were pruned, which go together"));
+}
+
+TEST_F(LeftRowsTest, NoneCanBeAdded) {
+  Prune(EventsBefore(*before_));
+  Close();
+  EXPECT_TRUE(Checked().ok()) << Checked();
+  AddEvents(kEvents, kEvents);
+  EXPECT_THAT(Found(), HasSubstr("event seq 1000: it is there, though the 300 events of block 3"));
+  EXPECT_THAT(std::string(Checked().message()), HasSubstr("block 3 from seq 1000"));
+  AddEvents(kEvents - 298, kEvents - 1);
+  EXPECT_THAT(Found(), HasSubstr("event seq 702: it is there, though the 300 events of block 3"));
+  AddEvents(kEvents - 299, kEvents - 299);
+  EXPECT_THAT(Found(), HasSubstr("event seq 701")) << "all of the block, and false";
+}
+
+TEST_F(LeftRowsTest, APartOfABlockThatAnOlderVersionLeftGoesFirst) {
+  Close();
+  Execute("DELETE FROM event WHERE seq <= 400");
+  EXPECT_THAT(Found(), HasSubstr("start the gateway once"));
+  EXPECT_THAT(std::string(Checked().message()), HasSubstr("start the gateway once"));
+  Open();
+  EXPECT_TRUE(Step({}).more);
+  EXPECT_EQ(Rows("event"), 309);
+  ExpectSound("after the first step");
+}
+
+TEST_F(LeftRowsTest, NoneAreRestored) {
+  Close();
+  Execute("DELETE FROM event WHERE seq <= 500; PRAGMA wal_checkpoint(TRUNCATE)");
+  const testing::TempDirectory other;
+  const auto restored = RestoreStore(file(), other.path(), false, nullptr);
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  const std::string path = other.path() + "/gatelog.db";
+  EXPECT_TRUE(Audit(path).ok()) << Audit(path).status();
+  const auto database = *Database::Open({.path = path, .read_only = true});
+  EXPECT_EQ(*database->QueryInteger("SELECT count(*) FROM event"), 9);
 }
 
 TEST_F(PruningTest, OnlyWhatIsSealedAndOldGoes) {
@@ -161,6 +241,26 @@ TEST_F(PruningTest, AnImageThatCameLaterOutlivesItsEvent) {
   clock_.Move(days(10));
   EXPECT_EQ(Prune(EventsBefore(clock_.Now())).images, 3u);
   ExpectSound("they went with the next segment");
+}
+
+TEST_F(PruningTest, AnErasedImageMakesNoRoomForAnotherOne) {
+  Commit({Next(kDoor).AddSome(30).Make()});
+  CommitImages(kDoor, 3);
+  Seal();
+  clock_.Move(days(10));
+  const Timestamp between = clock_.Now();
+  CommitImages(kDoor, 30);
+  Seal();
+  EXPECT_GT(Forget("user-7").images, 0u);
+  EXPECT_GT(Prune({.images_before = between}).images, 0u);
+  ExpectSound("pruned");
+  Close();
+  const auto database = *Database::Open({.path = file()});
+  ASSERT_TRUE(database
+                  ->Execute("INSERT INTO image SELECT log_device, epoch, 29, timestamp, code, "
+                            "payload, NULL FROM image LIMIT 1")
+                  .ok());
+  EXPECT_THAT(std::string(Audit().status().message()), HasSubstr("images"));
 }
 
 TEST_F(PruningTest, ForgettingAndPruningGoTogether) {

@@ -4,6 +4,8 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "store/sqlite/store_check.h"
+#include "store/sqlite/store_restore.h"
 #include "tests/evidence/sealed_store.h"
 #include "tests/support/older_store.h"
 
@@ -222,6 +224,48 @@ TEST_F(StoreAuditTest, AnOlderStoreIsPutUnderTheChain) {
   EXPECT_EQ(report->blocks, 4u);
   Commit({Next(kDoor).AddSome(5).Make()});
   EXPECT_TRUE(Audit().ok()) << Audit().status();
+}
+
+TEST_F(StoreAuditTest, WhatIsDefinedOtherwiseIsNamed) {
+  Fill();
+  Close();
+  const struct {
+    const char* sql;
+    const char* named;
+  } changes[] = {
+      {"CREATE TRIGGER quiet AFTER INSERT ON event BEGIN DELETE FROM event WHERE seq = new.seq; "
+       "END",
+       "the trigger quiet is no part of a store"},
+      {"CREATE TABLE notes (text TEXT PRIMARY KEY)", "the table notes is no part of a store"},
+      {"ALTER TABLE gap ADD COLUMN note TEXT",
+       "the table gap is not defined as gatelog defines it"},
+      {"CREATE INDEX other ON event (id)", "the index other is no part of a store"},
+      {"DROP INDEX image_person", "the index image_person is missing"},
+      {"DROP VIEW gaps", "the view gaps is missing"},
+      {"DROP VIEW logs; CREATE TABLE logs (log_device INTEGER)",
+       "the table logs is not defined as gatelog defines it"},
+      {"PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = sql || ' WHERE e.seq <> 7' "
+       "WHERE name = 'events'",
+       "the view events is not defined as gatelog defines it"},
+      {"PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, 'live', 'li  ve') "
+       "WHERE name = 'events'",
+       "the view events is not defined as gatelog defines it"}};
+  for (const auto& [sql, named] : changes) {
+    const std::string copy = directory_.path() + "/copy.db";
+    std::filesystem::copy_file(file(), copy, std::filesystem::copy_options::overwrite_existing);
+    {
+      const auto database = *Database::Open({.path = copy});
+      ASSERT_TRUE(database->Execute("PRAGMA journal_mode = DELETE").ok());
+      ASSERT_TRUE(database->Execute(sql).ok()) << sql;
+    }
+    const absl::Status found = Audit(copy).status();
+    EXPECT_EQ(found.code(), absl::StatusCode::kDataLoss) << sql;
+    EXPECT_EQ(std::string(found.message()), named);
+    EXPECT_THAT(std::string(CheckStoreFile(copy, nullptr).status().message()), HasSubstr(named));
+    const testing::TempDirectory other;
+    const absl::Status restored = RestoreStore(copy, other.path(), false, nullptr).status();
+    EXPECT_THAT(std::string(restored.message()), HasSubstr(named));
+  }
 }
 
 // What is added behind the gateway's back is not taken up as if it had been there before the chain.

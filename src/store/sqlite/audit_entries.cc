@@ -127,7 +127,6 @@ absl::Status AuditPass::CompareImages(const evidence::ImagesEntry& images) {
   for (const evidence::ImagesEntry::Absence& absence : images.absences) {
     GATELOG_RETURN_IF_ERROR(CompareAbsence({images.log_device, images.epoch, absence.id}, absence));
   }
-  if (Contains(images_pruned_, report_.blocks + 1)) images_pruned_count_ += images.images.size();
   return absl::OkStatus();
 }
 
@@ -168,7 +167,7 @@ absl::Status AuditPass::CompareImage(const model::RecordKey& key,
   if (found && pruned && !may_be_left)
     return Finding(absl::StrCat(name, ": it is there, though it was pruned"));
   if (pruned && !found) return absl::OkStatus();
-  if (pruned) ++images_left_count_;
+  if (found) ++images_found_;
   if (!found) {
     GATELOG_ASSIGN_OR_RETURN(
         Statement erased, database_.Prepare("SELECT 1 FROM erased_image WHERE log_device = ?1 AND "

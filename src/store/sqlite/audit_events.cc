@@ -104,26 +104,32 @@ bool PlaceFits(const Statement& row, const evidence::EventPlace& place) {
 
 }  // namespace
 
-absl::StatusOr<std::uint64_t> AuditPass::CountLeftEvents(const evidence::Block& block) {
+absl::StatusOr<bool> AuditPass::EventsAreLeft(const evidence::Block& block) {
   GATELOG_ASSIGN_OR_RETURN(Statement select,
-                           database_.Prepare("SELECT min(seq), max(seq), count(*) FROM event NOT "
-                                             "INDEXED WHERE seq >= ?1 AND seq < ?1 + ?2"));
+                           database_.Prepare("SELECT min(seq), count(*) FROM event NOT INDEXED "
+                                             "WHERE seq >= ?1 AND seq < ?1 + ?2"));
   select.Bind(1, static_cast<std::int64_t>(block.first_seq));
   select.Bind(2, block.events);
   GATELOG_RETURN_IF_ERROR(select.Step().status());
-  const auto left = static_cast<std::uint64_t>(select.Integer(2));
-  const auto end = static_cast<std::int64_t>(block.first_seq + block.events);
-  if (left == 0 && !event_left_) return left;
-  const bool from_the_end =
-      left > 0 && select.Integer(1) == end - 1 && select.Integer(0) == end - select.Integer(2);
-  const bool in_order = from_the_end && (!event_left_ || left == block.events);
-  if (!in_order || !MayBeLeft(events_pruned_, block.number)) {
-    return Finding(absl::StrCat("event seq ", left > 0 ? select.Integer(0) : end - 1, ": it is ",
-                                left > 0 ? "there" : "missing", ", though the events of block ",
-                                block.number, " were pruned", left > 0 ? "" : " in their order"));
+  const auto left = static_cast<std::uint64_t>(select.Integer(1));
+  if (left == 0) {
+    if (!event_left_) return false;
+    return Finding(absl::StrCat("event seq ", block.first_seq, ": it is missing, though the events",
+                                " of block ", block.number, " were pruned in their order"));
+  }
+  if (!MayBeLeft(events_pruned_, block.number)) {
+    return Finding(absl::StrCat("event seq ", select.Integer(0), ": it is there, though the events",
+                                " of block ", block.number, " were pruned"));
+  }
+  if (left < block.events) {
+    return Finding(absl::StrCat("event seq ", select.Integer(0), ": it is there, though the ",
+                                block.events, " events of block ", block.number,
+                                " were pruned, which go together (an older gatelog that was "
+                                "stopped while it pruned may have left it: then start the gateway "
+                                "once, which deletes it, and verify again)"));
   }
   event_left_ = true;
-  return left;
+  return true;
 }
 
 absl::Status AuditPass::CheckEvents(const evidence::Block& block) {

@@ -1,6 +1,7 @@
 #include "store/sqlite/audit_pass.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
@@ -13,6 +14,7 @@ namespace gatelog::store {
 using evidence::Finding;
 
 absl::Status AuditPass::LoadPrunes() {
+  event_left_ = false;  // more may have been deleted since the piece before
   GATELOG_ASSIGN_OR_RETURN(
       Statement select,
       database_.Prepare("SELECT block, n, mark, body FROM entry INDEXED BY entry_rare WHERE kind "
@@ -86,7 +88,9 @@ absl::StatusOr<AuditPass::BlockRow> AuditPass::ReadBlock(std::uint64_t number) {
 absl::Status AuditPass::CheckNextBlock() {
   const std::uint64_t number = report_.blocks + 1;
   if (store_salt_.empty()) {
-    GATELOG_ASSIGN_OR_RETURN(store_salt_, ReadStoreSalt(database_));
+    absl::StatusOr<std::string> salt = ReadStoreSalt(database_);
+    if (absl::IsDataLoss(salt.status())) return Finding("the store's salt is missing, or is none");
+    GATELOG_ASSIGN_OR_RETURN(store_salt_, std::move(salt));
   }
   GATELOG_ASSIGN_OR_RETURN(const BlockRow row, ReadBlock(number));
   const std::uint64_t expected_seq = report_.events + report_.pruned_events + 1;
@@ -101,8 +105,8 @@ absl::Status AuditPass::CheckNextBlock() {
   suspect_mark_.clear();
   GATELOG_RETURN_IF_ERROR(CheckEntries(row.block));
   if (pruned) {
-    GATELOG_ASSIGN_OR_RETURN(const std::uint64_t left, CountLeftEvents(row.block));
-    pruned = left < row.block.events;
+    GATELOG_ASSIGN_OR_RETURN(const bool left, EventsAreLeft(row.block));
+    pruned = !left;
   }
   if (pruned) {
     ledger_.TakePruned();

@@ -59,8 +59,9 @@ class AuditPass {
 
   // audit_events.cc
   absl::Status CheckEvents(const evidence::Block& block);
-  // Of a block that is pruned: how many of its events are still to be deleted, from its end.
-  absl::StatusOr<std::uint64_t> CountLeftEvents(const evidence::Block& block);
+  // Of a block that is pruned: whether its events are still to be deleted, which are then all
+  // there.
+  absl::StatusOr<bool> EventsAreLeft(const evidence::Block& block);
   absl::Status CheckEvent(const Statement& row, std::uint64_t seq);
   // What is wrong with an event whose leaf is another one, as far as it can be told.
   std::string WhatIsWrong(const Statement& row, const evidence::EventPlace& place) const;
@@ -97,13 +98,12 @@ class AuditPass {
   evidence::Leaves leaves_;
   model::SplitEvent split_;
   std::string store_salt_;
-  bool event_left_ = false;          // a pruned block had events left; those after it are whole
+  bool event_left_ = false;          // in this piece: so have the pruned blocks that follow
   std::uint64_t prunes_loaded_ = 0;  // the last block whose prunes are known
   std::vector<Blocks> events_pruned_;
   std::vector<Blocks> images_pruned_;
   std::uint64_t people_seq_ = 1;  // events before it tell of nobody
-  std::uint64_t images_pruned_count_ = 0;
-  std::uint64_t images_left_count_ = 0;  // of those, rows that are still to be deleted
+  std::uint64_t images_found_ = 0;  // when they were looked at
   // The first thing whose mark is not right; whether it is itself wrong shows in the block's head.
   std::string suspect_event_;
   std::string suspect_entry_;

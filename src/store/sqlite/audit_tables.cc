@@ -195,15 +195,17 @@ absl::Status AuditPass::CheckCounts() {
   }
   GATELOG_ASSIGN_OR_RETURN(const std::int64_t images,
                            database_.QueryInteger("SELECT count(*) FROM image"));
-  // An image that was erased and then pruned is in both counts, and one that is still to be deleted
-  // is counted though it is pruned. Some may have been pruned after they were looked at.
   GATELOG_ASSIGN_OR_RETURN(const std::int64_t erased_here,
                            database_.QueryInteger("SELECT count(*) FROM erased_image"));
-  const std::int64_t most = Number(ledger_.images() - images_pruned_count_ + images_left_count_);
-  const bool right = images_pruned_.empty() ? images + erased_here == most : images <= most;
+  // Where some are pruned an erased one may be, too. And some may have been pruned after they were
+  // looked at.
+  const bool any_pruned = !images_pruned_.empty();
+  const bool right = any_pruned ? images <= Number(images_found_)
+                                : images + erased_here == Number(ledger_.images());
   if (right) return absl::OkStatus();
-  return Finding(absl::StrCat("there are ", images, " images and ", erased_here,
-                              " erased ones; the chain knows ", most));
+  return Finding(absl::StrCat(
+      "there are ", images, " images and ", erased_here, " erased ones; the chain knows ",
+      any_pruned ? images_found_ : ledger_.images(), any_pruned ? " that are not pruned" : ""));
 }
 
 absl::Status AuditPass::CheckEpochs() {

@@ -16,7 +16,8 @@ namespace {
 
 using evidence::Pruned;
 
-// Rows that one transaction deletes: so few that a commit behind it hardly waits.
+// Rows that one transaction deletes: so few that a commit behind it hardly waits. Events go in
+// whole blocks, so it is more where one block has more: as many as one commit writes.
 constexpr std::uint64_t kEventsPerStep = 500;
 constexpr std::uint64_t kImagesPerStep = 64;
 constexpr std::uint64_t kImageEntriesPerStep = 1'000;  // looked through
@@ -286,38 +287,58 @@ absl::StatusOr<Pruner::Deleted> Pruner::DeleteSome() {
   return deleted;
 }
 
+absl::StatusOr<std::uint64_t> Pruner::EndOfStep(std::uint64_t oldest) const {
+  GATELOG_ASSIGN_OR_RETURN(const std::uint64_t first,
+                           BlockOfEvent(database_, oldest, 1, through_.events_block));
+  GATELOG_ASSIGN_OR_RETURN(Statement select,
+                           database_.Prepare("SELECT first_seq + events FROM block WHERE number "
+                                             "BETWEEN ?1 AND ?2 ORDER BY number"));
+  select.Bind(1, static_cast<std::int64_t>(first));
+  select.Bind(2, static_cast<std::int64_t>(through_.events_block));
+  std::uint64_t end = oldest;
+  while (true) {
+    GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) return end;
+    const auto next = static_cast<std::uint64_t>(select.Integer(0));
+    if (end > oldest && next - oldest > kEventsPerStep) return end;
+    end = next;
+  }
+}
+
+// What is left of a block is then all of it, so that it verifies; a part of one is not ours, or was
+// left by a version that deleted rows one by one, and goes with the first step.
 absl::Status Pruner::DeleteEvents(Deleted& deleted, std::unordered_set<std::int64_t>& people) {
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t lowest,
+                           database_.QueryInteger("SELECT min(seq) FROM event"));
+  const auto oldest = static_cast<std::uint64_t>(std::max<std::int64_t>(lowest, 1));
+  GATELOG_ASSIGN_OR_RETURN(const std::uint64_t end, EndOfStep(oldest));
   GATELOG_ASSIGN_OR_RETURN(
       Statement remove,
-      database_.Prepare("DELETE FROM event WHERE seq IN (SELECT seq FROM event NOT INDEXED WHERE "
-                        "seq < ?1 ORDER BY seq LIMIT ?2) RETURNING person, length(payload), "
-                        "log_device, epoch, id, timestamp, code, sub_code, entity, seq"));
-  remove.Bind(1, static_cast<std::int64_t>(through_.first_seq));
-  remove.Bind(2, static_cast<std::int64_t>(kEventsPerStep));
+      database_.Prepare("DELETE FROM event WHERE seq < ?1 RETURNING person, length(payload), "
+                        "log_device, epoch, id, timestamp, code, sub_code, entity"));
+  remove.Bind(1, static_cast<std::int64_t>(end));
   std::vector<PrunedRecord> records;
-  std::int64_t newest = 0;
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool row, remove.Step());
     if (!row) break;
     if (!remove.IsNull(0)) people.insert(remove.Integer(0));
     deleted.bytes += static_cast<std::uint64_t>(remove.Integer(1)) + kEventBytes;
-    newest = std::max(newest, remove.Integer(9));
     records.push_back(PrunedRecordOf(remove));
   }
-  events_left_ = records.size() == kEventsPerStep;
+  events_left_ = end < through_.first_seq;
   GATELOG_RETURN_IF_ERROR(WritePrunedRecords(database_, records));
-  return DeleteErased(newest);
+  return DeleteErased(oldest, end);
 }
 
 // Of each event that retention made tell of nobody a row is left, which would otherwise outlive it.
 // Those of a user who was forgotten stay: only all of them together are what the entry says.
-absl::Status Pruner::DeleteErased(std::int64_t newest) {
+absl::Status Pruner::DeleteErased(std::uint64_t from, std::uint64_t end) {
   GATELOG_ASSIGN_OR_RETURN(
       Statement remove,
-      database_.Prepare("DELETE FROM erased WHERE seq BETWEEN ?1 AND ?2 AND EXISTS (SELECT 1 FROM "
+      database_.Prepare("DELETE FROM erased WHERE seq >= ?1 AND seq < ?2 AND EXISTS (SELECT 1 FROM "
                         "entry AS e WHERE e.block = erased.block AND e.kind = ?3)"));
-  remove.Bind(1, newest - static_cast<std::int64_t>(kEventsPerStep));
-  remove.Bind(2, newest);
+  remove.Bind(1, static_cast<std::int64_t>(from));
+  remove.Bind(2, static_cast<std::int64_t>(end));
   remove.Bind(3, static_cast<int>(evidence::EntryKind::kPrune));
   return remove.Run();
 }

@@ -64,13 +64,16 @@ class Pruner {
     std::uint64_t bytes = 0;
     std::vector<std::string> people = {};  // whose row of the table `person` went with them
   };
-  // Some rows of what is gone, in the open transaction.
+  // Some rows of what is gone, in the open transaction: of events those of whole blocks, so that at
+  // every moment all rows of a block are there or none.
   absl::StatusOr<Deleted> DeleteSome();
 
  private:
   absl::Status FindImagesLeft();
   absl::Status DeleteEvents(Deleted& deleted, std::unordered_set<std::int64_t>& people);
-  absl::Status DeleteErased(std::int64_t newest);
+  // Which events a step deletes that begins at this one: those before the seq that is returned.
+  absl::StatusOr<std::uint64_t> EndOfStep(std::uint64_t oldest) const;
+  absl::Status DeleteErased(std::uint64_t from, std::uint64_t end);
   absl::Status DeleteImages(Deleted& deleted, std::unordered_set<std::int64_t>& people);
   absl::Status DeletePeople(std::unordered_set<std::int64_t> people, Deleted& deleted);
 

@@ -4,10 +4,11 @@
 #include <memory>
 #include <system_error>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/match.h"
 #include "base/status_macros.h"
 #include "store/sqlite/audit_pass.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/schema_check.h"
 #include "store/sqlite/sqlite_database.h"
 
 namespace gatelog::store {
@@ -16,16 +17,10 @@ namespace {
 constexpr std::uint64_t kEventsPerPiece = 100'000;  // read in one moment
 constexpr std::uint64_t kBlocksPerPiece = 20'000;
 
-absl::Status CheckVersion(Database& database) {
-  GATELOG_ASSIGN_OR_RETURN(const std::int64_t version,
-                           database.QueryInteger("PRAGMA user_version"));
-  if (version == kSchemaVersion) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(database.path(), " has version ", version, " of the tables, this program knows ",
-                   kSchemaVersion,
-                   version < kSchemaVersion ? "; start gatelogd of this version on it once"
-                                            : "; use the gatelog of the version that wrote it",
-                   "."));
+// What other programs read through, or what would act on what is written.
+absl::Status CheckSchema(Database& database) {
+  GATELOG_ASSIGN_OR_RETURN(const std::string wrong, FindForeignSchema(database));
+  return wrong.empty() ? absl::OkStatus() : evidence::Finding(wrong);
 }
 
 // One piece. True: everything is checked, the tables as a whole too.
@@ -52,21 +47,32 @@ absl::StatusOr<bool> CheckPiece(Database& database, AuditPass& pass, const Audit
   return true;
 }
 
-}  // namespace
-
-absl::StatusOr<AuditReport> AuditStore(const AuditOptions& options) {
+absl::StatusOr<AuditReport> Audit(const AuditOptions& options) {
   // Without a write-ahead log nobody has the file open, and nothing need be written beside it.
   std::error_code ignored;
   const bool alone = !std::filesystem::exists(options.path + "-wal", ignored);
   GATELOG_ASSIGN_OR_RETURN(
       const std::unique_ptr<Database> database,
       Database::Open({.path = options.path, .read_only = true, .immutable = alone}));
-  GATELOG_RETURN_IF_ERROR(CheckVersion(*database));
+  GATELOG_RETURN_IF_ERROR(CheckSchemaVersion(*database));
+  GATELOG_RETURN_IF_ERROR(CheckSchema(*database));
   AuditPass pass(*database, options);
   while (true) {
     GATELOG_ASSIGN_OR_RETURN(const bool done, CheckPiece(*database, pass, options));
     if (done) return pass.report();
   }
+}
+
+}  // namespace
+
+absl::StatusOr<AuditReport> AuditStore(const AuditOptions& options) {
+  absl::StatusOr<AuditReport> report = Audit(options);
+  // A file that cannot be read says nothing about what was committed. Sentences about it begin with
+  // its name, findings never do.
+  const bool unreadable = absl::IsDataLoss(report.status()) &&
+                          absl::StartsWith(report.status().message(), options.path);
+  if (!unreadable) return report;
+  return absl::FailedPreconditionError(report.status().message());
 }
 
 }  // namespace gatelog::store

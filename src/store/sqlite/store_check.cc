@@ -22,6 +22,7 @@
 #include "store/sqlite/record_check.h"
 #include "store/sqlite/record_lookup.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/schema_check.h"
 #include "store/sqlite/segments.h"
 
 namespace gatelog::store {
@@ -49,12 +50,16 @@ class Check {
   template <typename Describe>
   absl::Status FaultIfAny(std::string_view sql, Describe describe);
 
+  // Tables, indexes, views and triggers.
+  absl::Status CheckSchema();
   // What the blocks say is there.
   absl::Status LoadBounds();
   absl::Status CheckRecords();
   absl::Status CheckEpochs();
   // The first and the last event.
   absl::Status CheckEnds();
+  // Of pruned events, that those that are left begin where a block does.
+  absl::Status CheckRest(std::uint64_t lowest) const;
   absl::Status CheckOrder();
   absl::Status CheckLists();
   absl::Status CheckTotals();
@@ -75,6 +80,11 @@ absl::Status Check::FaultIfAny(std::string_view sql, Describe describe) {
   GATELOG_ASSIGN_OR_RETURN(Statement select, database_.Prepare(sql));
   GATELOG_ASSIGN_OR_RETURN(const bool row, select.Step());
   return row ? Fault(describe(select)) : absl::OkStatus();
+}
+
+absl::Status Check::CheckSchema() {
+  GATELOG_ASSIGN_OR_RETURN(const std::string fault, FindForeignSchema(database_));
+  return fault.empty() ? absl::OkStatus() : Fault(fault);
 }
 
 absl::Status Check::LoadBounds() {
@@ -174,11 +184,27 @@ absl::Status Check::CheckEnds() {
   const auto first = static_cast<std::int64_t>(pruned_.first_seq);
   const auto last = static_cast<std::int64_t>(report_.last_seq);
   // Of what is pruned, the newest rows may still be there.
-  const bool begins = pruned_.events_block == 0 ? lowest == 1 : lowest <= first;
+  const bool begins = pruned_.events_block == 0 ? lowest == 1 : lowest >= 1 && lowest <= first;
   const bool none = lowest == 0 && highest == 0;
-  if (none ? first == last + 1 : begins && highest == last) return absl::OkStatus();
+  if (none && first == last + 1) return absl::OkStatus();
+  if (!none && begins && highest == last) {
+    return lowest < first ? CheckRest(static_cast<std::uint64_t>(lowest)) : absl::OkStatus();
+  }
   return Fault(absl::StrCat("the events are numbered from ", lowest, " to ", highest,
                             "; there should be ", first, " to ", last));
+}
+
+absl::Status Check::CheckRest(std::uint64_t lowest) const {
+  GATELOG_ASSIGN_OR_RETURN(const std::uint64_t block,
+                           BlockOfEvent(database_, lowest, 1, pruned_.events_block));
+  GATELOG_ASSIGN_OR_RETURN(const std::uint64_t begin, FirstSeqOf(database_, block));
+  if (begin == lowest) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      database_.path(), " holds events of block ", block, " from seq ", lowest,
+      " on, which were pruned and go together: somebody added them, or an older gatelog was "
+      "stopped "
+      "while it deleted them. Keep a copy of it, start the gateway once, which deletes them, and "
+      "check again."));
 }
 
 absl::Status Check::CheckOrder() {
@@ -316,6 +342,7 @@ absl::StatusOr<ports::StoreReport> Check::Run() {
   GATELOG_RETURN_IF_ERROR(CheckSchemaVersion(database_));
   GATELOG_RETURN_IF_ERROR(Begin("pages and indexes", 0));
   GATELOG_RETURN_IF_ERROR(database_.CheckPages("integrity_check"));
+  GATELOG_RETURN_IF_ERROR(CheckSchema());
   GATELOG_RETURN_IF_ERROR(LoadBounds());
   GATELOG_ASSIGN_OR_RETURN(report_.incarnation, ReadIncarnation(database_));
   GATELOG_RETURN_IF_ERROR(CheckEnds());

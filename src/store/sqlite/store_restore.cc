@@ -15,6 +15,8 @@
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "store/sqlite/data_directory.h"
+#include "store/sqlite/event_index.h"
+#include "store/sqlite/pruner.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/sqlite_database.h"
 #include "store/sqlite/store_check.h"
@@ -72,15 +74,37 @@ absl::Status CopyBackup(const std::string& backup, const std::string& target) {
   return absl::OkStatus();
 }
 
+// A backup may be of a moment in which rows that are pruned were still being deleted. Those that it
+// holds are, as at a start; an older version has left parts of blocks, which do not verify.
+absl::Status DeletePrunedRows(Database& database) {
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::int64_t last,
+      database.QueryInteger(
+          "SELECT first_seq + events - 1 FROM block ORDER BY number DESC LIMIT 1"));
+  EventIndex index(IndexShape{});
+  GATELOG_RETURN_IF_ERROR(index.Load(database, static_cast<std::uint64_t>(last)));
+  Pruner pruner(database, index);
+  GATELOG_RETURN_IF_ERROR(pruner.Load());
+  while (pruner.rows_left()) {
+    GATELOG_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database));
+    GATELOG_RETURN_IF_ERROR(pruner.DeleteSome().status());
+    GATELOG_RETURN_IF_ERROR(transaction.Commit());
+    index.OnCommitted();
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ports::StoreReport> MakeNewIncarnation(const std::string& path,
                                                       const ports::CheckProgress& progress) {
   GATELOG_ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open({.path = path}));
-  GATELOG_RETURN_IF_ERROR(database->Execute("PRAGMA journal_mode = DELETE"));
+  GATELOG_RETURN_IF_ERROR(
+      database->Execute("PRAGMA journal_mode = DELETE; PRAGMA secure_delete = ON"));
   // An empty database would become an empty store.
   GATELOG_ASSIGN_OR_RETURN(const std::int64_t version,
                            database->QueryInteger("PRAGMA user_version"));
   if (version == 0) GATELOG_RETURN_IF_ERROR(CheckSchemaVersion(*database));
   GATELOG_RETURN_IF_ERROR(MigrateSchema(*database));
+  GATELOG_RETURN_IF_ERROR(DeletePrunedRows(*database));
   GATELOG_RETURN_IF_ERROR(ChangeIncarnation(*database));
   return CheckStore(*database, progress);
 }
