@@ -1,0 +1,33 @@
+"""What the command line refuses and how it says so: a sentence, an exit code, and nothing done."""
+
+import unittest
+
+from harness import EndToEndTest
+
+FOREIGN_CURSOR = "7c8d106f116fe78d-10"
+
+
+class CommandLineTest(EndToEndTest):
+    def setUp(self):
+        super().setUp()
+        self.gw = self.gateway()
+
+    def refused(self, code, words, *arguments, **options):
+        """The command ends with this code, one sentence with `words` in it, and no data."""
+        done = self.gw.cli(*arguments, check=False, **options)
+        self.assertEqual((code, ""), (done.returncode, done.stdout), done.stderr)
+        self.assert_sentence(done.stderr)
+        self.assertIn(words, done.stderr)
+        return done
+
+    def test_a_stream_that_the_gateway_refuses_ends_with_its_sentence(self):
+        cursor = self.folder / "cursor"
+        self.refused(1, "T&A key", "event", "tail", "-f", "--cursor", cursor, "--tna", 17)
+        self.assertFalse(cursor.exists())
+        cursor.write_text(FOREIGN_CURSOR)
+        self.refused(1, "cursor", "event", "tail", "-f", "--cursor", cursor, "-o", "jsonl")
+        self.assertEqual(FOREIGN_CURSOR, cursor.read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
