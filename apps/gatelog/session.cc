@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "apps/gatelog/failure.h"
-#include "apps/gatelog/time_zones.h"
 #include "base/status_macros.h"
 
 namespace gatelog::cli {
@@ -39,6 +38,11 @@ absl::StatusOr<std::string> Session::zone_name() const {
   std::string name = LocalZoneName();
   if (name.empty()) return UsageError("The local zone has no name here. Add --zone or --utc.");
   return name;
+}
+
+NamedZone Session::named_zone() const {
+  const absl::StatusOr<std::string> name = zone_name();
+  return {zone_, name.ok() ? *name : std::string(zone_.name())};
 }
 
 std::string Session::TimeTitle(const std::string& title) const {

@@ -12,6 +12,7 @@
 #include "apps/gatelog/connection.h"
 #include "apps/gatelog/interrupt.h"
 #include "apps/gatelog/output.h"
+#include "apps/gatelog/time_zones.h"
 
 namespace gatelog::cli {
 
@@ -44,6 +45,9 @@ class Session {
   // The zone's IANA name, which the gateway knows it by as well; an error if the local one has none
   // that can be told.
   absl::StatusOr<std::string> zone_name() const;
+  // The zone with a name for people: where the local one has none that can be told, what it calls
+  // itself.
+  NamedZone named_zone() const;
   // A heading of times: "TIME", or "TIME (UTC)" where a zone was chosen.
   std::string TimeTitle(const std::string& title) const;
 
