@@ -41,7 +41,7 @@ class Session {
   Sink& out() { return out_; }
   Format format() const { return format_; }
   // Of the times that are shown and typed: --zone, --utc, or the local one.
-  const absl::TimeZone& zone() const { return zone_; }
+  const absl::TimeZone& zone() const { return zone_.zone; }
   // The zone's IANA name, which the gateway knows it by as well; an error if the local one has none
   // that can be told.
   absl::StatusOr<std::string> zone_name() const;
@@ -65,7 +65,7 @@ class Session {
   Sink& out_;
   Format format_ = Format::kTable;
   bool colour_ = false;
-  absl::TimeZone zone_ = absl::LocalTimeZone();
+  NamedZone zone_;  // without a name if the local one's cannot be told
   std::unique_ptr<Connection> connection_;
 };
 

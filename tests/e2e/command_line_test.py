@@ -28,6 +28,12 @@ class CommandLineTest(EndToEndTest):
         self.refused(1, "cursor", "event", "tail", "-f", "--cursor", cursor, "-o", "jsonl")
         self.assertEqual(FOREIGN_CURSOR, cursor.read_text())
 
+    def test_a_zone_that_is_none_is_refused(self):
+        for zone in ("UTC+5", "<+03>-3", "Europe/Berlni"):
+            self.refused(2, "--zone", "event", "count", "--by", "hour", env={"TZ": zone})
+            self.refused(2, "--zone", "event", "export", env={"TZ": zone})
+        self.gw.cli("event", "count", "--by", "hour", "--utc", env={"TZ": "UTC+5"})
+
 
 if __name__ == "__main__":
     unittest.main()
