@@ -9,24 +9,24 @@ namespace gatelog::cli {
 
 absl::StatusOr<v1::PruneRequest> BuildPruneRequest(const PruneWords& words, absl::Time now,
                                                    absl::TimeZone zone) {
-  const auto milliseconds = [&](const std::string& text) -> absl::StatusOr<std::int64_t> {
+  const auto milliseconds = [&](const TimeText& text) -> absl::StatusOr<std::int64_t> {
     constexpr std::int64_t kMillisecondsPerSecond = 1'000;
-    GATELOG_ASSIGN_OR_RETURN(const std::int64_t seconds, ParseTimeWords(text, now, zone));
-    return seconds * kMillisecondsPerSecond;
+    GATELOG_ASSIGN_OR_RETURN(const TimeBounds bounds, ParseTimeBounds({}, text, "", now, zone));
+    return bounds.to_s * kMillisecondsPerSecond;
   };
   v1::PruneRequest request;
   if (words.events_days) request.set_events_days(*words.events_days);
   if (words.images_days) request.set_images_days(*words.images_days);
   if (words.people_days) request.set_people_days(*words.people_days);
-  if (!words.events_before.empty()) {
+  if (words.events_before) {
     GATELOG_ASSIGN_OR_RETURN(const std::int64_t before, milliseconds(words.events_before));
     request.set_events_before_ms(before);
   }
-  if (!words.images_before.empty()) {
+  if (words.images_before) {
     GATELOG_ASSIGN_OR_RETURN(const std::int64_t before, milliseconds(words.images_before));
     request.set_images_before_ms(before);
   }
-  if (!words.people_before.empty()) {
+  if (words.people_before) {
     GATELOG_ASSIGN_OR_RETURN(const std::int64_t before, milliseconds(words.people_before));
     request.set_people_before_ms(before);
   }

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "apps/gatelog/time_options.h"
 #include "apps/gatelog/time_zones.h"
 #include "gatelog/v1/store.pb.h"
 
@@ -16,9 +17,9 @@ struct PruneWords {
   std::optional<std::uint32_t> events_days;
   std::optional<std::uint32_t> images_days;
   std::optional<std::uint32_t> people_days;
-  std::string events_before;
-  std::string images_before;
-  std::string people_before;
+  TimeText events_before;
+  TimeText images_before;
+  TimeText people_before;
 };
 
 // What the gateway is asked for; times without an offset are meant in `zone`. Errors are sentences

@@ -65,20 +65,19 @@ void AddStorePrune(CLI::App& noun, Session& session) {
   CLI::Option* events_days =
       prune->add_option("--events-days", words.events_days, "keep events so long; 0: for ever");
   events_days->check(CLI::Range(std::uint32_t{0}, kDaysMax));
-  prune->add_option("--events-before", words.events_before, "events that arrived before go")
+  AddTimeOption(*prune, "--events-before", words.events_before, "events that arrived before go")
       ->excludes(events_days);
   CLI::Option* images_days =
       prune->add_option("--images-days", words.images_days, "keep images so long; 0: for ever");
   images_days->check(CLI::Range(std::uint32_t{0}, kDaysMax));
-  prune->add_option("--images-before", words.images_before, "images that arrived before go")
+  AddTimeOption(*prune, "--images-before", words.images_before, "images that arrived before go")
       ->excludes(images_days);
   CLI::Option* people_days = prune->add_option(
       "--people-days", words.people_days,
       "let events tell of people so long, and keep images no longer; 0: for ever");
   people_days->check(CLI::Range(std::uint32_t{0}, kDaysMax));
-  prune
-      ->add_option("--people-before", words.people_before,
-                   "what events that arrived before tell of people goes, and images do")
+  AddTimeOption(*prune, "--people-before", words.people_before,
+                "what events that arrived before tell of people goes, and images do")
       ->excludes(people_days);
   prune->add_flag("--dry-run", options->dry_run, "say what would go, and change nothing");
   prune->callback([&session, options] {

@@ -34,6 +34,15 @@ class CommandLineTest(EndToEndTest):
             self.refused(2, "--zone", "event", "export", env={"TZ": zone})
         self.gw.cli("event", "count", "--by", "hour", "--utc", env={"TZ": "UTC+5"})
 
+    def test_a_time_that_is_none_is_no_missing_limit(self):
+        for command in (("event", "count", "--since"), ("event", "count", "--arrived-until"), ("gap", "list", "--since"),
+                        ("store", "prune", "--yes", "--events-before")):
+            self.refused(2, "no time", *command, "")
+        for command in (("event", "count"), ("gap", "list")):
+            self.refused(2, "1970", *command, "--until", "1970-01-01T00:00:00Z")
+            self.refused(2, "1970", *command, "--since", "1969-01-01")
+            self.refused(2, "earlier", *command, "--since", "now", "--until", "yesterday")
+
 
 if __name__ == "__main__":
     unittest.main()
