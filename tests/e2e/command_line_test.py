@@ -43,6 +43,16 @@ class CommandLineTest(EndToEndTest):
             self.refused(2, "1970", *command, "--since", "1969-01-01")
             self.refused(2, "earlier", *command, "--since", "now", "--until", "yesterday")
 
+    def test_a_store_in_use_is_not_read_as_a_file(self):
+        for place in (("--data-dir", self.gw.data_dir), (self.gw.data_dir / "gatelog.db",)):
+            self.refused(1, "in use by another gatelogd", "store", "check", *place)
+        self.gw.cli("store", "check")
+        self.gw.stop()
+        self.gw.cli("store", "check", "--data-dir", self.gw.data_dir)
+        before = sorted((path.name, path.stat().st_mtime_ns) for path in self.gw.data_dir.iterdir())
+        self.gw.cli("store", "check", "--data-dir", self.gw.data_dir)
+        self.assertEqual(before, sorted((path.name, path.stat().st_mtime_ns) for path in self.gw.data_dir.iterdir()))
+
 
 if __name__ == "__main__":
     unittest.main()
