@@ -53,6 +53,12 @@ class CommandLineTest(EndToEndTest):
         self.gw.cli("store", "check", "--data-dir", self.gw.data_dir)
         self.assertEqual(before, sorted((path.name, path.stat().st_mtime_ns) for path in self.gw.data_dir.iterdir()))
 
+    def test_what_is_no_backup_is_called_by_its_name(self):
+        wrong = self.folder / "holiday.jpg"
+        wrong.write_bytes(b"no database " * 1000)
+        done = self.refused(1, str(wrong), "store", "restore", wrong, "--data-dir", self.folder / "new")
+        self.assertNotIn(".restoring", done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
