@@ -22,7 +22,7 @@ class CommandLineTest(EndToEndTest):
 
     def test_a_stream_that_the_gateway_refuses_ends_with_its_sentence(self):
         cursor = self.folder / "cursor"
-        self.refused(1, "T&A key", "event", "tail", "-f", "--cursor", cursor, "--tna", 17)
+        self.refused(2, "T&A key", "event", "tail", "-f", "--cursor", cursor, "--tna", 17)
         self.assertFalse(cursor.exists())
         cursor.write_text(FOREIGN_CURSOR)
         self.refused(1, "cursor", "event", "tail", "-f", "--cursor", cursor, "-o", "jsonl")
@@ -42,6 +42,12 @@ class CommandLineTest(EndToEndTest):
             self.refused(2, "1970", *command, "--until", "1970-01-01T00:00:00Z")
             self.refused(2, "1970", *command, "--since", "1969-01-01")
             self.refused(2, "earlier", *command, "--since", "now", "--until", "yesterday")
+
+    def test_what_the_gateway_does_not_take_is_wrong_usage(self):
+        self.refused(2, "T&A key", "event", "query", "--tna", 17)
+        self.refused(2, "both", "event", "count", "--by", "hour,day", "--utc")
+        self.refused(2, "'foo' is no command of 'gatelog', which knows device, event", "foo", "--bar")
+        self.refused(2, "'foo' is no command of 'gatelog event', which knows query", "event", "foo")
 
     def test_a_store_in_use_is_not_read_as_a_file(self):
         for place in (("--data-dir", self.gw.data_dir), (self.gw.data_dir / "gatelog.db",)):
