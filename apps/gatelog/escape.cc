@@ -113,7 +113,7 @@ std::string CsvField(std::string_view text) {
   const bool formula =
       !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos;
   if (formula) field.insert(0, "'");
-  if (field.find_first_of("\",") == std::string::npos) return field;
+  if (field.find_first_of("\",;") == std::string::npos) return field;
   std::string quoted = "\"";
   for (const char c : field) {
     if (c == '"') quoted += '"';

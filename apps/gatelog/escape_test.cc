@@ -54,6 +54,8 @@ TEST(EscapeTest, CsvHoldsNoFormulas) {
   EXPECT_EQ(CsvField("\t=1"), "'\\t=1");
   EXPECT_EQ(CsvField("=HYPERLINK(\"x\",\"y\")"), "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\"");
   EXPECT_EQ(CsvField("a=b"), "a=b");
+  EXPECT_EQ(CsvField("x;=1+1"), "\"x;=1+1\"") << "where ; separates";
+  EXPECT_EQ(CsvField("x\t=1+1"), "x\\t=1+1") << "where a TAB separates";
 }
 
 TEST(EscapeTest, JsonHasNoRawControls) {

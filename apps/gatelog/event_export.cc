@@ -10,7 +10,6 @@
 #include "apps/gatelog/export_view.h"
 #include "apps/gatelog/failure.h"
 #include "apps/gatelog/progress_line.h"
-#include "apps/gatelog/time_zones.h"
 #include "base/status_macros.h"
 
 namespace gatelog::cli {
@@ -36,13 +35,10 @@ class Export {
          const ExportOptions& options, Sink& sink)
       : session_(session),
         options_(options),
-        zone_{session.zone(), session.utc ? "UTC" : session.zone_text},
+        zone_(session.named_zone()),
         format_(session.format() == Format::kTable ? Format::kCsv : session.format()),
         pages_(session, gateway, filter, false, 0),
-        writer_(options.punches ? PunchLayout() : ExportLayout(), {format_, false, false}, sink) {
-    if (zone_.name.empty()) zone_.name = LocalZoneName();
-    if (zone_.name.empty()) zone_.name = zone_.zone.name();
-  }
+        writer_(options.punches ? PunchLayout() : ExportLayout(), {format_, false, false}, sink) {}
 
   // `last_seq` is the newest event's when it began: how far it is shows by that.
   absl::Status Run(std::uint64_t last_seq) {
@@ -92,7 +88,7 @@ class Export {
 
   Session& session_;
   const ExportOptions& options_;
-  ExportZone zone_;
+  const NamedZone zone_;
   const Format format_;
   EventPages pages_;
   RecordWriter writer_;

@@ -135,7 +135,8 @@ absl::Status Tail::FollowOnce(std::uint64_t count) {
   began_ = began_ || status.ok();
   v1::FollowResponse batch;
   while (status.ok() && stream->Read(&batch)) status = ShowBatch(batch);
-  context.TryCancel();
+  // Only what ends here is cancelled: a stream that has ended says why, and would say CANCELLED.
+  if (!status.ok()) context.TryCancel();
   const grpc::Status end = stream->Finish();
   if (!status.ok()) return status;
   // A gateway that stops ends its streams with UNAVAILABLE; a new one goes on.

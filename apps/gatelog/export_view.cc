@@ -60,7 +60,7 @@ Layout ExportLayout() {
                    "phase",       "erased"});
 }
 
-Record ExportRecord(const v1::StoredEvent& stored, const ExportZone& zone) {
+Record ExportRecord(const v1::StoredEvent& stored, const NamedZone& zone) {
   EventLog event;
   const bool readable = event.ParseFromString(stored.event());
   Record record;
@@ -92,7 +92,7 @@ Record ExportRecord(const v1::StoredEvent& stored, const ExportZone& zone) {
   return record;
 }
 
-Record ExportObject(const v1::StoredEvent& stored, const ExportZone& zone) {
+Record ExportObject(const v1::StoredEvent& stored, const NamedZone& zone) {
   Record record = StoredEventRecord(stored, zone.zone);
   EventLog event;
   if (event.ParseFromString(stored.event())) {
@@ -111,7 +111,7 @@ Layout PunchLayout() {
                    "log_device_id", "epoch", "event_id"});
 }
 
-std::optional<Record> PunchRecord(const v1::StoredEvent& stored, const ExportZone& zone) {
+std::optional<Record> PunchRecord(const v1::StoredEvent& stored, const NamedZone& zone) {
   EventLog event;
   if (!event.ParseFromString(stored.event()) || event.userid().empty()) return std::nullopt;
   const absl::Time time = absl::FromUnixSeconds(event.timestamp());

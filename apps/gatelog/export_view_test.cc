@@ -50,7 +50,7 @@ class ExportViewTest : public testing::Test {
   }
 
   gsdk::event::EventLog event_;
-  const ExportZone zone_{absl::FixedTimeZone(3'600), "Europe/Berlin"};
+  const NamedZone zone_{absl::FixedTimeZone(3'600), "Europe/Berlin"};
 };
 
 // Other programs rely on these columns.

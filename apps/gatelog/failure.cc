@@ -78,6 +78,8 @@ absl::Status FromCall(const grpc::Status& status, const std::string& gateway, in
       if (status.error_message() != "Deadline Exceeded") break;
       return Failed(absl::StrCat("No answer within ", timeout_s,
                                  " s. Try again, or give it longer with --timeout SECONDS."));
+    case grpc::StatusCode::INVALID_ARGUMENT:
+      return UsageError(Sentence(status.error_message(), "The gateway does not take that."));
     case grpc::StatusCode::UNIMPLEMENTED:
       return Failed(Sentence(status.error_message(),
                              "This gateway does not serve that call; its version may be older "

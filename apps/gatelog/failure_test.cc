@@ -19,6 +19,14 @@ TEST(FailureTest, AServersSentenceIsPassedOn) {
   EXPECT_EQ(ExitCodeOf(status), kExitFailed);
 }
 
+TEST(FailureTest, WhatTheServerDoesNotTakeIsWrongUsage) {
+  const absl::Status status = Call(grpc::StatusCode::INVALID_ARGUMENT, "17 is no T&A key");
+  EXPECT_EQ(status.message(), "17 is no T&A key.");
+  EXPECT_EQ(ExitCodeOf(status), kExitUsage);
+  EXPECT_EQ(ExitCodeOf(Call(grpc::StatusCode::OUT_OF_RANGE, "The cursor is too old.")),
+            kExitFailed);
+}
+
 TEST(FailureTest, ADeviceThatIsAwayIsNoUnreachableGateway) {
   const absl::Status status =
       Call(grpc::StatusCode::UNAVAILABLE, "Device 541000001 is not connected.");

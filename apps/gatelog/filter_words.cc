@@ -12,7 +12,6 @@
 #include "absl/strings/str_join.h"
 #include "apps/gatelog/code_words.h"
 #include "apps/gatelog/failure.h"
-#include "apps/gatelog/time_words.h"
 #include "base/status_macros.h"
 
 namespace gatelog::cli {
@@ -65,39 +64,19 @@ absl::Status TakeCodes(const FilterWords& words, v1::Filter& filter) {
   return absl::OkStatus();
 }
 
-// Sets what was typed; `unit` is milliseconds or seconds in a second.
-absl::Status TakeTimes(const std::string& since, const std::string& until, const char* options,
-                       absl::Time now, absl::TimeZone zone, std::int64_t unit, std::int64_t& from,
-                       std::int64_t& to) {
-  if (!since.empty()) {
-    GATELOG_ASSIGN_OR_RETURN(from, ParseTimeWords(since, now, zone));
-  }
-  if (!until.empty()) {
-    GATELOG_ASSIGN_OR_RETURN(to, ParseTimeWords(until, now, zone));
-  }
-  if (from != 0 && to != 0 && from >= to) {
-    return UsageError(absl::StrCat("Of ", options, " the first must be the earlier one."));
-  }
-  from *= unit;
-  to *= unit;
-  return absl::OkStatus();
-}
-
 absl::Status TakeBounds(const FilterWords& words, absl::Time now, absl::TimeZone zone,
                         v1::Filter& filter) {
   constexpr std::int64_t kMilliseconds = 1'000;
-  std::int64_t from = 0;
-  std::int64_t to = 0;
-  GATELOG_RETURN_IF_ERROR(
-      TakeTimes(words.since, words.until, "--since and --until", now, zone, 1, from, to));
-  filter.set_from_s(from);
-  filter.set_to_s(to);
-  from = to = 0;
-  GATELOG_RETURN_IF_ERROR(TakeTimes(words.arrived_since, words.arrived_until,
-                                    "--arrived-since and --arrived-until", now, zone, kMilliseconds,
-                                    from, to));
-  filter.set_arrival_from_ms(from);
-  filter.set_arrival_to_ms(to);
+  GATELOG_ASSIGN_OR_RETURN(
+      const TimeBounds happened,
+      ParseTimeBounds(words.since, words.until, "--since and --until", now, zone));
+  filter.set_from_s(happened.from_s);
+  filter.set_to_s(happened.to_s);
+  GATELOG_ASSIGN_OR_RETURN(const TimeBounds arrived,
+                           ParseTimeBounds(words.arrived_since, words.arrived_until,
+                                           "--arrived-since and --arrived-until", now, zone));
+  filter.set_arrival_from_ms(arrived.from_s * kMilliseconds);
+  filter.set_arrival_to_ms(arrived.to_s * kMilliseconds);
   if (!words.temperature.empty()) {
     GATELOG_ASSIGN_OR_RETURN(const auto temperatures, ParseTemperatures(words.temperature));
     filter.set_temperature_from(temperatures.first);
@@ -132,12 +111,14 @@ void AddListOptions(CLI::App& verb, FilterWords& words) {
 
 void AddFilterOptions(CLI::App& verb, FilterWords& words) {
   AddListOptions(verb, words);
-  verb.add_option("--since", words.since,
-                  "from this time on, by the device's clock: \"2026-11-23 08:00\", \"2 hours "
-                  "ago\", today");
-  verb.add_option("--until", words.until, "before this time");
-  verb.add_option("--arrived-since", words.arrived_since, "that reached the gateway from then on");
-  verb.add_option("--arrived-until", words.arrived_until, "that reached the gateway before then");
+  AddTimeOption(verb, "--since", words.since,
+                "from this time on, by the device's clock: \"2026-11-23 08:00\", \"2 hours "
+                "ago\", today");
+  AddTimeOption(verb, "--until", words.until, "before this time");
+  AddTimeOption(verb, "--arrived-since", words.arrived_since,
+                "that reached the gateway from then on");
+  AddTimeOption(verb, "--arrived-until", words.arrived_until,
+                "that reached the gateway before then");
   verb.add_option("--temperature", words.temperature, "measured, in °C: 37.5..40, 37.5.. or ..36");
   verb.add_option("--epoch", words.epoch, "life of the device's counter, from 1");
   verb.add_option("--phase", words.phase,

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "apps/gatelog/time_options.h"
 #include "gatelog/v1/events.pb.h"
 
 namespace gatelog::cli {
@@ -24,10 +25,10 @@ struct FilterWords {
   std::vector<std::string> levels;
   std::vector<std::uint32_t> entities;
   std::vector<std::uint32_t> tna_keys;
-  std::string since;
-  std::string until;
-  std::string arrived_since;
-  std::string arrived_until;
+  TimeText since;
+  TimeText until;
+  TimeText arrived_since;
+  TimeText arrived_until;
   std::string temperature;
   std::string phase;
   std::uint32_t epoch = 0;

@@ -9,6 +9,7 @@
 #include "apps/gatelog/failure.h"
 #include "apps/gatelog/proto_json.h"
 #include "apps/gatelog/session.h"
+#include "apps/gatelog/time_options.h"
 #include "apps/gatelog/time_words.h"
 #include "base/status_macros.h"
 
@@ -65,8 +66,8 @@ Record GapRecord(const v1::Gap& gap, absl::TimeZone zone) {
 struct GapWords {
   std::vector<std::uint32_t> devices;
   std::vector<std::string> reasons;
-  std::string since;
-  std::string until;
+  TimeText since;
+  TimeText until;
   std::uint32_t epoch = 0;
 };
 
@@ -107,15 +108,11 @@ absl::StatusOr<GapFilter> BuildGapFilter(const GapWords& words, absl::TimeZone z
     GATELOG_ASSIGN_OR_RETURN(const v1::GapReason reason, ParseReason(word));
     filter.reasons.insert(reason);
   }
-  const absl::Time now = absl::Now();
-  if (!words.since.empty()) {
-    GATELOG_ASSIGN_OR_RETURN(const std::int64_t from, ParseTimeWords(words.since, now, zone));
-    filter.found_from_ms = from * kMilliseconds;
-  }
-  if (!words.until.empty()) {
-    GATELOG_ASSIGN_OR_RETURN(const std::int64_t to, ParseTimeWords(words.until, now, zone));
-    filter.found_to_ms = to * kMilliseconds;
-  }
+  GATELOG_ASSIGN_OR_RETURN(
+      const TimeBounds found,
+      ParseTimeBounds(words.since, words.until, "--since and --until", absl::Now(), zone));
+  filter.found_from_ms = found.from_s * kMilliseconds;
+  filter.found_to_ms = found.to_s * kMilliseconds;
   return filter;
 }
 
@@ -170,8 +167,8 @@ void AddGapCommands(CLI::App& app, Session& session) {
                    "overwritten, cleared, absent, unreadable or unverified (repeatable)")
       ->expected(1)
       ->take_all();
-  list->add_option("--since", words->since, "found from this time on: today, \"2 hours ago\"");
-  list->add_option("--until", words->until, "found before this time");
+  AddTimeOption(*list, "--since", words->since, "found from this time on: today, \"2 hours ago\"");
+  AddTimeOption(*list, "--until", words->until, "found before this time");
   list->add_option("--epoch", words->epoch, "life of the device's counter, from 1");
   list->callback(
       [&session, words] { session.run = [&session, words] { return List(session, *words); }; });

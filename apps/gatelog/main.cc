@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "apps/gatelog/escape.h"
 #include "apps/gatelog/failure.h"
 #include "apps/gatelog/session.h"
@@ -93,20 +94,26 @@ const CLI::App& Named(const CLI::App& app) {
   return *named;
 }
 
-// A noun without its verb: what there is helps more than the complaint.
+// A noun without its verb: what there is helps more than the complaint. One that does not exist is
+// named.
 int ExplainMissing(const CLI::App& app, const CLI::RequiredError& error) {
   const CLI::App& named = Named(app);
   if (named.get_subcommands([](const CLI::App*) { return true; }).empty()) {
     app.exit(error);
     return kExitUsage;
   }
-  std::cerr << app.help();
   const std::vector<std::string> unknown = app.remaining(true);
-  if (!unknown.empty()) {
-    std::cerr << EscapeText(unknown.front()) << " is nothing that "
-              << (&named == &app ? "gatelog" : "'gatelog " + named.get_name() + "'")
-              << " knows; what it does know stands above.\n";
+  if (unknown.empty()) {
+    std::cerr << app.help();
+    return kExitUsage;
   }
+  const std::string name = &named == &app ? "gatelog" : "gatelog " + named.get_name();
+  std::vector<std::string> known;
+  for (const CLI::App* command : named.get_subcommands([](const CLI::App*) { return true; })) {
+    known.push_back(command->get_name());
+  }
+  std::cerr << "'" << EscapeText(unknown.front()) << "' is no command of '" << name
+            << "', which knows " << absl::StrJoin(known, ", ") << ".\n";
   return kExitUsage;
 }
 

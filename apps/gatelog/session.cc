@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "apps/gatelog/failure.h"
-#include "apps/gatelog/time_zones.h"
 #include "base/status_macros.h"
 
 namespace gatelog::cli {
@@ -26,19 +25,23 @@ absl::Status Session::Prepare() {
   colour_ = WantsColour();
   if (utc && !zone_text.empty()) return UsageError("Choose --utc or --zone, not both.");
   if (utc) {
-    zone_ = absl::UTCTimeZone();
-  } else if (!zone_text.empty()) {
-    GATELOG_ASSIGN_OR_RETURN(zone_, ParseZone(zone_text));
+    zone_ = {absl::UTCTimeZone(), "UTC"};
+  } else if (zone_text.empty()) {
+    GATELOG_ASSIGN_OR_RETURN(zone_, LocalZone(std::getenv("TZ")));
+  } else {
+    GATELOG_ASSIGN_OR_RETURN(zone_.zone, ParseZone(zone_text));
+    zone_.name = zone_text;
   }
   return ParseFormat(format_text, &format_);
 }
 
 absl::StatusOr<std::string> Session::zone_name() const {
-  if (utc) return "UTC";
-  if (!zone_text.empty()) return zone_text;
-  std::string name = LocalZoneName();
-  if (name.empty()) return UsageError("The local zone has no name here. Add --zone or --utc.");
-  return name;
+  if (!zone_.name.empty()) return zone_.name;
+  return UsageError("The local zone has no name here. Add --zone or --utc.");
+}
+
+NamedZone Session::named_zone() const {
+  return {zone_.zone, zone_.name.empty() ? std::string(zone_.zone.name()) : zone_.name};
 }
 
 std::string Session::TimeTitle(const std::string& title) const {

@@ -12,6 +12,7 @@
 #include "apps/gatelog/connection.h"
 #include "apps/gatelog/interrupt.h"
 #include "apps/gatelog/output.h"
+#include "apps/gatelog/time_zones.h"
 
 namespace gatelog::cli {
 
@@ -40,10 +41,13 @@ class Session {
   Sink& out() { return out_; }
   Format format() const { return format_; }
   // Of the times that are shown and typed: --zone, --utc, or the local one.
-  const absl::TimeZone& zone() const { return zone_; }
+  const absl::TimeZone& zone() const { return zone_.zone; }
   // The zone's IANA name, which the gateway knows it by as well; an error if the local one has none
   // that can be told.
   absl::StatusOr<std::string> zone_name() const;
+  // The zone with a name for people: where the local one has none that can be told, what it calls
+  // itself.
+  NamedZone named_zone() const;
   // A heading of times: "TIME", or "TIME (UTC)" where a zone was chosen.
   std::string TimeTitle(const std::string& title) const;
 
@@ -61,7 +65,7 @@ class Session {
   Sink& out_;
   Format format_ = Format::kTable;
   bool colour_ = false;
-  absl::TimeZone zone_ = absl::LocalTimeZone();
+  NamedZone zone_;  // without a name if the local one's cannot be told
   std::unique_ptr<Connection> connection_;
 };
 

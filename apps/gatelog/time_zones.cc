@@ -1,14 +1,25 @@
 #include "apps/gatelog/time_zones.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "apps/gatelog/escape.h"
 #include "apps/gatelog/failure.h"
 
 namespace gatelog::cli {
+namespace {
+
+constexpr char kLocal[] = "localtime";  // what the machine's own zone is called in $TZ
+
+std::string NameInPath(const std::string& path) {
+  constexpr std::string_view kZones = "zoneinfo/";
+  const std::size_t at = path.rfind(kZones);
+  return at == std::string::npos ? "" : path.substr(at + kZones.size());
+}
+
+}  // namespace
 
 absl::StatusOr<absl::TimeZone> ParseZone(const std::string& name) {
   absl::TimeZone zone;
@@ -19,19 +30,23 @@ absl::StatusOr<absl::TimeZone> ParseZone(const std::string& name) {
                                  "tzdata has them."));
 }
 
-std::string LocalZoneName() {
-  if (const char* const chosen = std::getenv("TZ"); chosen != nullptr) {
-    std::string_view name = chosen;
-    if (name.starts_with(':')) name.remove_prefix(1);
-    if (name.empty()) return "UTC";
-    absl::TimeZone zone;
-    if (name[0] != '/' && absl::LoadTimeZone(std::string(name), &zone)) return std::string(name);
+absl::StatusOr<NamedZone> LocalZone(const char* chosen) {
+  std::string_view name = chosen == nullptr ? kLocal : chosen;
+  if (name.starts_with(':')) name.remove_prefix(1);
+  if (name.empty()) return NamedZone{absl::UTCTimeZone(), "UTC"};
+  if (name == kLocal) {
+    std::error_code error;
+    const auto target = std::filesystem::read_symlink("/etc/localtime", error);
+    return NamedZone{absl::LocalTimeZone(), NameInPath(target.string())};
   }
-  constexpr std::string_view kZones = "zoneinfo/";
-  std::error_code error;
-  const std::string target = std::filesystem::read_symlink("/etc/localtime", error).string();
-  const std::size_t at = target.rfind(kZones);
-  return at == std::string::npos ? "" : target.substr(at + kZones.size());
+  NamedZone zone;
+  if (!absl::LoadTimeZone(std::string(name), &zone.zone)) {
+    return UsageError(absl::StrCat("TZ is set to '", EscapeText(name),
+                                   "', which is no time zone that is known here. Choose one with "
+                                   "--zone Europe/Berlin, or --utc."));
+  }
+  zone.name = name[0] == '/' ? NameInPath(std::string(name)) : std::string(name);
+  return zone;
 }
 
 std::string FormatWithOffset(absl::Time time, absl::TimeZone zone) {

@@ -87,6 +87,12 @@ LockFile ReadLockFile(int descriptor) {
   return file;
 }
 
+absl::Status InUse(const std::string& directory, int lock) {
+  return absl::FailedPreconditionError(absl::StrCat("The data directory ", directory,
+                                                    " is in use by another gatelogd (process ",
+                                                    ReadLockFile(lock).holder, ")."));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Lock(const std::string& directory) {
@@ -99,12 +105,25 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Lock(const std::st
   std::unique_ptr<DataDirectory> locked(new DataDirectory(directory, lock));
   if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return Failed(absl::StrCat(path, " cannot be locked"), errno);
-    return absl::FailedPreconditionError(absl::StrCat("The data directory ", directory,
-                                                      " is in use by another gatelogd (process ",
-                                                      ReadLockFile(lock).holder, ")."));
+    return InUse(directory, lock);
   }
   locked->was_left_open_ = ReadLockFile(lock).open;
   GATELOG_RETURN_IF_ERROR(locked->WriteLockFile(locked->was_left_open_));
+  return locked;
+}
+
+absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::LockForReading(
+    const std::string& directory) {
+  const std::string path = directory + "/gatelog.lock";
+  const int lock = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (lock < 0 && errno != ENOENT) return Failed(absl::StrCat(path, " cannot be read"), errno);
+  std::unique_ptr<DataDirectory> locked(new DataDirectory(directory, lock));
+  if (lock < 0) return locked;
+  if (flock(lock, LOCK_SH | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return Failed(absl::StrCat(path, " cannot be locked"), errno);
+    return InUse(directory, lock);
+  }
+  locked->was_left_open_ = ReadLockFile(lock).open;
   return locked;
 }
 
@@ -122,6 +141,8 @@ absl::Status DataDirectory::WriteLockFile(bool open) {
   return absl::OkStatus();
 }
 
-DataDirectory::~DataDirectory() { close(lock_); }
+DataDirectory::~DataDirectory() {
+  if (lock_ >= 0) close(lock_);
+}
 
 }  // namespace gatelog::store

@@ -17,6 +17,11 @@ class DataDirectory {
   // Makes the directory if only it is missing. kFailedPrecondition: in use (the message names the
   // process), not a directory, or its parent is missing. kPermissionDenied: it cannot be written.
   static absl::StatusOr<std::unique_ptr<DataDirectory>> Lock(const std::string& directory);
+  // For whoever only reads while no gateway runs: others may read as well, nothing is made and
+  // nothing written; MarkOpen and MarkClosed must not be called. kFailedPrecondition: in use. Where
+  // no lock file is, no gateway was, and there is nothing to hold.
+  static absl::StatusOr<std::unique_ptr<DataDirectory>> LockForReading(
+      const std::string& directory);
   ~DataDirectory();
   DataDirectory(const DataDirectory&) = delete;
   DataDirectory& operator=(const DataDirectory&) = delete;
@@ -37,7 +42,7 @@ class DataDirectory {
   absl::Status WriteLockFile(bool open);
 
   const std::string path_;
-  const int lock_;  // the descriptor that holds the lock
+  const int lock_;  // the descriptor that holds the lock; -1: none
   bool was_left_open_ = false;
 };
 

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "model/identity.h"
+#include "store/sqlite/data_directory.h"
 #include "store/sqlite/event_index.h"
 #include "store/sqlite/event_row.h"
 #include "store/sqlite/index_check.h"
@@ -359,6 +360,19 @@ absl::StatusOr<ports::StoreReport> Check::Run() {
   return report_;
 }
 
+// Holds gateways off a store that is to be read as a file; null: `path` is no gateway's.
+absl::StatusOr<std::unique_ptr<DataDirectory>> HoldOff(const std::string& path) {
+  const std::filesystem::path file(path);
+  const std::string directory = file.has_parent_path() ? file.parent_path().string() : ".";
+  if (file.filename() != "gatelog.db") return nullptr;
+  absl::StatusOr<std::unique_ptr<DataDirectory>> held = DataDirectory::LockForReading(directory);
+  if (!absl::IsFailedPrecondition(held.status())) return held;
+  return absl::FailedPreconditionError(
+      absl::StrCat(held.status().message(),
+                   " Ask that one: 'gatelog store check' without a file checks the store of the "
+                   "gateway that runs."));
+}
+
 }  // namespace
 
 absl::StatusOr<ports::StoreReport> CheckStore(Database& database,
@@ -380,6 +394,7 @@ absl::StatusOr<ports::StoreReport> CheckStoreFile(const std::string& path,
     return absl::DataLossError(absl::StrCat(
         path, " is empty, so it is no store; restore a backup, or check another file."));
   }
+  GATELOG_ASSIGN_OR_RETURN(const std::unique_ptr<DataDirectory> held, HoldOff(path));
   // Without its shared-memory file SQLite could not read a log without writing beside it.
   const auto log_size = std::filesystem::file_size(path + "-wal", error);
   if (!error && log_size > 0) {

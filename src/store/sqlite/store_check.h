@@ -23,8 +23,9 @@ absl::StatusOr<ports::StoreReport> CheckStore(Database& database,
                                               const ports::CheckProgress& progress);
 
 // The same of a file that no gateway uses, which is opened for reading alone: a backup, or the
-// store in a data directory. kNotFound: there is none. kFailedPrecondition: a write-ahead log of a
-// gateway that was killed lies beside it and has to be taken in first.
+// store in a data directory, which is held against gateways meanwhile. kNotFound: there is none.
+// kFailedPrecondition: a gateway uses it, or a write-ahead log of a gateway that was killed lies
+// beside it and has to be taken in first.
 absl::StatusOr<ports::StoreReport> CheckStoreFile(const std::string& path,
                                                   const ports::CheckProgress& progress);
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "store/sqlite/data_directory.h"
@@ -94,6 +95,13 @@ absl::Status DeletePrunedRows(Database& database) {
   return absl::OkStatus();
 }
 
+// What is wrong with the copy is wrong with the backup, which is the one that its owner knows.
+absl::Status OfBackup(const absl::Status& status, const std::string& copy,
+                      const std::string& backup) {
+  if (!absl::IsDataLoss(status) && !absl::IsFailedPrecondition(status)) return status;
+  return absl::Status(status.code(), absl::StrReplaceAll(status.message(), {{copy, backup}}));
+}
+
 absl::StatusOr<ports::StoreReport> MakeNewIncarnation(const std::string& path,
                                                       const ports::CheckProgress& progress) {
   GATELOG_ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open({.path = path}));
@@ -145,7 +153,9 @@ absl::StatusOr<Restored> RestoreStore(const std::string& backup, const std::stri
   const NewStore made(path + ".restoring");
   GATELOG_RETURN_IF_ERROR(CopyBackup(backup, made.path()));
   Restored restored;
-  GATELOG_ASSIGN_OR_RETURN(restored.report, MakeNewIncarnation(made.path(), progress));
+  absl::StatusOr<ports::StoreReport> report = MakeNewIncarnation(made.path(), progress);
+  if (!report.ok()) return OfBackup(report.status(), made.path(), backup);
+  restored.report = *std::move(report);
   GATELOG_RETURN_IF_ERROR(SyncFile(made.path()));
   if (exists) {
     restored.replaced = PlaceForOld(path);

@@ -1,0 +1,70 @@
+"""What the command line refuses and how it says so: a sentence, an exit code, and nothing done."""
+
+import unittest
+
+from harness import EndToEndTest
+
+FOREIGN_CURSOR = "7c8d106f116fe78d-10"
+
+
+class CommandLineTest(EndToEndTest):
+    def setUp(self):
+        super().setUp()
+        self.gw = self.gateway()
+
+    def refused(self, code, words, *arguments, **options):
+        """The command ends with this code, one sentence with `words` in it, and no data."""
+        done = self.gw.cli(*arguments, check=False, **options)
+        self.assertEqual((code, ""), (done.returncode, done.stdout), done.stderr)
+        self.assert_sentence(done.stderr)
+        self.assertIn(words, done.stderr)
+        return done
+
+    def test_a_stream_that_the_gateway_refuses_ends_with_its_sentence(self):
+        cursor = self.folder / "cursor"
+        self.refused(2, "T&A key", "event", "tail", "-f", "--cursor", cursor, "--tna", 17)
+        self.assertFalse(cursor.exists())
+        cursor.write_text(FOREIGN_CURSOR)
+        self.refused(1, "cursor", "event", "tail", "-f", "--cursor", cursor, "-o", "jsonl")
+        self.assertEqual(FOREIGN_CURSOR, cursor.read_text())
+
+    def test_a_zone_that_is_none_is_refused(self):
+        for zone in ("UTC+5", "<+03>-3", "Europe/Berlni"):
+            self.refused(2, "--zone", "event", "count", "--by", "hour", env={"TZ": zone})
+            self.refused(2, "--zone", "event", "export", env={"TZ": zone})
+        self.gw.cli("event", "count", "--by", "hour", "--utc", env={"TZ": "UTC+5"})
+
+    def test_a_time_that_is_none_is_no_missing_limit(self):
+        for command in (("event", "count", "--since"), ("event", "count", "--arrived-until"), ("gap", "list", "--since"),
+                        ("store", "prune", "--yes", "--events-before")):
+            self.refused(2, "no time", *command, "")
+        for command in (("event", "count"), ("gap", "list")):
+            self.refused(2, "1970", *command, "--until", "1970-01-01T00:00:00Z")
+            self.refused(2, "1970", *command, "--since", "1969-01-01")
+            self.refused(2, "earlier", *command, "--since", "now", "--until", "yesterday")
+
+    def test_what_the_gateway_does_not_take_is_wrong_usage(self):
+        self.refused(2, "T&A key", "event", "query", "--tna", 17)
+        self.refused(2, "both", "event", "count", "--by", "hour,day", "--utc")
+        self.refused(2, "'foo' is no command of 'gatelog', which knows device, event", "foo", "--bar")
+        self.refused(2, "'foo' is no command of 'gatelog event', which knows query", "event", "foo")
+
+    def test_a_store_in_use_is_not_read_as_a_file(self):
+        for place in (("--data-dir", self.gw.data_dir), (self.gw.data_dir / "gatelog.db",)):
+            self.refused(1, "in use by another gatelogd", "store", "check", *place)
+        self.gw.cli("store", "check")
+        self.gw.stop()
+        self.gw.cli("store", "check", "--data-dir", self.gw.data_dir)
+        before = sorted((path.name, path.stat().st_mtime_ns) for path in self.gw.data_dir.iterdir())
+        self.gw.cli("store", "check", "--data-dir", self.gw.data_dir)
+        self.assertEqual(before, sorted((path.name, path.stat().st_mtime_ns) for path in self.gw.data_dir.iterdir()))
+
+    def test_what_is_no_backup_is_called_by_its_name(self):
+        wrong = self.folder / "holiday.jpg"
+        wrong.write_bytes(b"no database " * 1000)
+        done = self.refused(1, str(wrong), "store", "restore", wrong, "--data-dir", self.folder / "new")
+        self.assertNotIn(".restoring", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
