@@ -102,7 +102,7 @@ class AuditPass {
   std::uint64_t prunes_loaded_ = 0;  // the last block whose prunes are known
   std::vector<Blocks> events_pruned_;
   std::vector<Blocks> images_pruned_;
-  std::uint64_t people_seq_ = 1;  // events before it tell of nobody
+  std::uint64_t people_seq_ = 1;    // events before it tell of nobody
   std::uint64_t images_found_ = 0;  // when they were looked at
   // The first thing whose mark is not right; whether it is itself wrong shows in the block's head.
   std::string suspect_event_;

@@ -1,6 +1,5 @@
 #include "store/sqlite/schema_check.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -78,6 +77,7 @@ absl::StatusOr<Objects> ExpectedObjects() {
 }  // namespace
 
 absl::StatusOr<std::string> FindForeignSchema(Database& database) {
+  // Once in a process: it is the same for every store.
   static const auto* const made = new absl::StatusOr<Objects>(ExpectedObjects());
   GATELOG_RETURN_IF_ERROR(made->status());
   const Objects& expected = **made;

@@ -203,9 +203,8 @@ absl::Status Check::CheckRest(std::uint64_t lowest) const {
   return absl::DataLossError(absl::StrCat(
       database_.path(), " holds events of block ", block, " from seq ", lowest,
       " on, which were pruned and go together: somebody added them, or an older gatelog was "
-      "stopped "
-      "while it deleted them. Keep a copy of it, start the gateway once, which deletes them, and "
-      "check again."));
+      "stopped while it deleted them. Keep a copy of it, start the gateway once, which deletes "
+      "them, and check again."));
 }
 
 absl::Status Check::CheckOrder() {
