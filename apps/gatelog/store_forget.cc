@@ -24,7 +24,9 @@ absl::Status Forget(Session& session, const std::string& user) {
     const Json json{{"events", response.events()},
                     {"images", response.images()},
                     {"files_clean", response.files_clean()}};
-    return session.out().Write(FormatJsonLine(json) + "\n");
+    return ShowObject(
+        session, json,
+        {{"events", "/events"}, {"images", "/images"}, {"files_clean", "/files_clean"}});
   }
   session.Say(absl::StrCat("Forgotten: ", FormatCount(response.events()), " events are without a ",
                            "person now, and ", FormatCount(response.images()),

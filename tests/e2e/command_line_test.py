@@ -1,5 +1,6 @@
 """What the command line refuses and how it says so: a sentence, an exit code, and nothing done."""
 
+import json
 import unittest
 
 from harness import EndToEndTest
@@ -64,6 +65,18 @@ class CommandLineTest(EndToEndTest):
         wrong.write_bytes(b"no database " * 1000)
         done = self.refused(1, str(wrong), "store", "restore", wrong, "--data-dir", self.folder / "new")
         self.assertNotIn(".restoring", done.stderr)
+
+    def test_what_the_store_did_is_shown_as_data(self):
+        for command in (("store", "check"), ("store", "prune", "--dry-run"),
+                        ("store", "verify", "--data-dir", self.gw.data_dir)):
+            with self.subTest(command=command):
+                line = self.gw.cli(*command, "-o", "jsonl").stdout
+                self.assertEqual(1, line.count("\n"), line)
+                fields = json.loads(line)
+                self.assertEqual(fields.keys(), json.loads(self.gw.cli(*command, "-o", "json").stdout).keys())
+                title, row = self.gw.cli(*command, "-o", "csv").stdout.splitlines()
+                self.assertLessEqual(fields.keys(), set(title.split(",")))
+                self.assertIn(str(fields["events"]), row.split(","))
 
 
 if __name__ == "__main__":
