@@ -50,6 +50,10 @@ class CommandLineTest(EndToEndTest):
         self.refused(2, "'foo' is no command of 'gatelog', which knows device, event", "foo", "--bar")
         self.refused(2, "'foo' is no command of 'gatelog event', which knows query", "event", "foo")
 
+    def test_gaps_of_a_device_that_does_not_exist_are_not_none(self):
+        self.refused(1, "no device 5", "gap", "list", "--device", 5)
+        self.assertIn("nothing is missing", self.gw.cli("gap", "list").stderr)
+
     def test_a_store_in_use_is_not_read_as_a_file(self):
         for place in (("--data-dir", self.gw.data_dir), (self.gw.data_dir / "gatelog.db",)):
             self.refused(1, "in use by another gatelogd", "store", "check", *place)
