@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "apps/gatelog/counted.h"
 #include "apps/gatelog/failure.h"
 #include "apps/gatelog/proto_json.h"
 #include "apps/gatelog/time_zones.h"
@@ -195,7 +196,7 @@ absl::Status CountEvents(Session& session, const v1::Filter& filter,
   if (writer.count() == 0) {
     session.Say("No stored event fits.");
   } else if (!kinds.empty() && session.format() == Format::kTable) {
-    session.Say(absl::StrCat(FormatCount(events), " events in all."));
+    session.Say(absl::StrCat(Counted(events, "event"), " in all."));
   }
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "apps/gatelog/backup_file.h"
+#include "apps/gatelog/counted.h"
 #include "apps/gatelog/event_pages.h"
 #include "apps/gatelog/export_view.h"
 #include "apps/gatelog/failure.h"
@@ -47,7 +48,7 @@ class Export {
       if (page.events().empty()) break;
       for (const v1::StoredEvent& event : page.events()) GATELOG_RETURN_IF_ERROR(Add(event));
       const std::uint64_t seq = page.events(page.events_size() - 1).seq();
-      line_.ShowShare(absl::StrCat("Exported ", FormatCount(count()), Things(), ","),
+      line_.ShowShare(absl::StrCat("Exported ", Things(), ","),
                       last_seq == 0 ? 0 : static_cast<double>(seq) / static_cast<double>(last_seq));
     }
     line_.Clear();
@@ -55,7 +56,10 @@ class Export {
   }
 
   std::size_t count() const { return writer_.count(); }
-  const char* Things() const { return options_.punches ? " punches" : " events"; }
+  std::string Things() const {
+    if (!options_.punches) return Counted(count(), "event");
+    return absl::StrCat(FormatCount(count()), count() == 1 ? " punch" : " punches");
+  }
 
  private:
   absl::Status Add(const v1::StoredEvent& event) {
@@ -131,7 +135,7 @@ absl::Status ExportEvents(Session& session, v1::Filter filter, const ExportOptio
   GATELOG_RETURN_IF_ERROR(whole.Run(totals.last_seq()));
   GATELOG_RETURN_IF_ERROR(file.Complete());
   GATELOG_RETURN_IF_ERROR(file.TakeName());
-  session.Say(absl::StrCat(options.file, " holds ", FormatCount(whole.count()), whole.Things(),
+  session.Say(absl::StrCat(options.file, " holds ", whole.Things(),
                            ". It names people: keep it where only you can read it."));
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "apps/gatelog/counted.h"
 #include "apps/gatelog/failure.h"
 #include "apps/gatelog/proto_json.h"
 #include "apps/gatelog/session.h"
@@ -116,6 +117,24 @@ absl::StatusOr<GapFilter> BuildGapFilter(const GapWords& words, absl::TimeZone z
   return filter;
 }
 
+// A device without gaps is one thing, a number that is no device's another. `with_gaps` are known,
+// even if they are not managed any more.
+absl::Status CheckKnown(Connection& gateway, const std::vector<std::uint32_t>& devices,
+                        const std::set<std::uint32_t>& with_gaps) {
+  if (devices.empty()) return absl::OkStatus();
+  GATELOG_ASSIGN_OR_RETURN(
+      const v1::ListResponse response,
+      gateway.Call(gateway.devices(), &v1::Devices::Stub::List, v1::ListRequest()));
+  std::set<std::uint32_t> known = with_gaps;
+  for (const v1::Device& device : response.devices()) known.insert(device.device_id());
+  for (const std::uint32_t device : devices) {
+    if (known.contains(device)) continue;
+    return Failed(absl::StrCat("The gateway has no device ", device,
+                               ". 'gatelog device list' shows those that it has."));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status List(Session& session, const GapWords& words) {
   GATELOG_ASSIGN_OR_RETURN(const GapFilter filter, BuildGapFilter(words, session.zone()));
   GATELOG_ASSIGN_OR_RETURN(Connection * gateway, session.gateway());
@@ -125,6 +144,7 @@ absl::Status List(Session& session, const GapWords& words) {
   request.mutable_log_device_ids()->Add(words.devices.begin(), words.devices.end());
   request.set_page_size(kGapPageSize);
   std::uint64_t gaps = 0;
+  std::set<std::uint32_t> with_gaps;
   std::uint64_t records = 0;
   do {
     if (session.interrupt().requested()) return Interrupted();
@@ -133,6 +153,7 @@ absl::Status List(Session& session, const GapWords& words) {
         gateway->Call(gateway->events(), &v1::Events::Stub::ListGaps, request));
     for (const v1::Gap& gap : response.gaps()) {
       ++gaps;
+      with_gaps.insert(gap.log_device_id());
       if (!filter.Matches(gap)) continue;
       records += RecordsIn(gap);
       GATELOG_RETURN_IF_ERROR(writer.Add(GapRecord(gap, session.zone())));
@@ -140,12 +161,15 @@ absl::Status List(Session& session, const GapWords& words) {
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
   GATELOG_RETURN_IF_ERROR(writer.Finish());
+  GATELOG_RETURN_IF_ERROR(CheckKnown(*gateway, words.devices, with_gaps));
   if (gaps == 0) {
-    session.Say("No gaps: nothing is missing.");
+    session.Say(words.devices.empty() ? "No gaps: nothing is missing."
+                                      : "No gaps in what you named: nothing of it is missing.");
   } else if (writer.count() == 0) {
-    session.Say(absl::StrCat("None of the ", FormatCount(gaps), " gaps fits."));
+    session.Say(absl::StrCat("Of ", Counted(gaps, "gap"), " none fits."));
   } else if (session.format() == Format::kTable) {
-    session.Say(absl::StrCat(FormatCount(records), " records are missing."));
+    session.Say(
+        absl::StrCat(Counted(records, "record"), records == 1 ? " is" : " are", " missing."));
   }
   return absl::OkStatus();
 }

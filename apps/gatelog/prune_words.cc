@@ -1,7 +1,7 @@
 #include "apps/gatelog/prune_words.h"
 
 #include "absl/strings/str_cat.h"
-#include "apps/gatelog/output.h"
+#include "apps/gatelog/counted.h"
 #include "apps/gatelog/time_words.h"
 #include "base/status_macros.h"
 
@@ -35,12 +35,14 @@ absl::StatusOr<v1::PruneRequest> BuildPruneRequest(const PruneWords& words, absl
 
 std::string DescribePruned(const v1::PruneResponse& pruned, const NamedZone& zone) {
   constexpr std::uint64_t kMiB = 1024 * 1024;
-  return absl::StrCat(
-      FormatCount(pruned.events()), " events, ", FormatCount(pruned.images()), " images, and what ",
-      FormatCount(pruned.people()), " events tell of people, in ", FormatCount(pruned.segments()),
-      " segments, about ", FormatCount((pruned.bytes() + kMiB - 1) / kMiB),
-      " MiB, which arrived from ", FormatMilliseconds(pruned.oldest_arrival_ms(), zone.zone),
-      " to ", FormatMilliseconds(pruned.newest_arrival_ms(), zone.zone), " (", zone.name, ")");
+  return absl::StrCat(Counted(pruned.events(), "event"), ", ", Counted(pruned.images(), "image"),
+                      ", and what ", Counted(pruned.people(), "event"),
+                      pruned.people() == 1 ? " tells of people, in " : " tell of people, in ",
+                      Counted(pruned.segments(), "segment"), ", about ",
+                      FormatCount((pruned.bytes() + kMiB - 1) / kMiB), " MiB, which arrived from ",
+                      FormatMilliseconds(pruned.oldest_arrival_ms(), zone.zone), " to ",
+                      FormatMilliseconds(pruned.newest_arrival_ms(), zone.zone), " (", zone.name,
+                      ")");
 }
 
 }  // namespace gatelog::cli

@@ -49,10 +49,12 @@ TEST_F(PruneWordsTest, TimesAreMeantInTheZone) {
 TEST_F(PruneWordsTest, TimesAreShownInTheZoneWhichIsNamed) {
   v1::PruneResponse pruned;
   pruned.set_events(1'500);
+  pruned.set_images(1);
+  pruned.set_people(1);
   pruned.set_oldest_arrival_ms(1'795'298'400'000);
   pruned.set_newest_arrival_ms(1'795'298'401'000);
   const std::string words = DescribePruned(pruned, zone_);
-  EXPECT_THAT(words, HasSubstr("1,500 events"));
+  EXPECT_THAT(words, HasSubstr("1,500 events, 1 image, and what 1 event tells of people"));
   EXPECT_THAT(words,
               HasSubstr("arrived from 2026-11-22 00:00:00 to 2026-11-22 00:00:01 (Two/East)"));
 }

@@ -64,30 +64,20 @@ v1::StoreReport ToWire(const ports::StoreReport& report) {
 }
 
 absl::Status ShowReport(Session& session, const v1::StoreReport& report) {
-  const Json json = ToJson(report);
-  switch (session.format()) {
-    case Format::kTable:
-      return session.out().Write(FormatPairs({{"check", "OK"},
-                                              {"logs", FormatCount(report.logs())},
-                                              {"epochs", FormatCount(report.epochs())},
-                                              {"events", FormatCount(report.events())},
-                                              {"gaps", FormatCount(report.gaps())},
-                                              {"missing records", FormatCount(report.missing())},
-                                              {"images", FormatCount(report.images())},
-                                              {"first seq", FormatCount(report.first_seq())},
-                                              {"last seq", FormatCount(report.last_seq())},
-                                              {"version", absl::StrCat(report.version())},
-                                              {"size", Bytes(report.bytes())}}));
-    case Format::kJson:
-      return session.out().Write(FormatJson(json));
-    case Format::kJsonl:
-      return session.out().Write(FormatJsonLine(json));
-    case Format::kCsv:
-      break;
+  if (session.format() != Format::kTable) {
+    return ShowObject(session, ToJson(report), FieldColumns(*v1::StoreReport::descriptor()));
   }
-  RecordWriter writer = session.Writer({{}, FieldColumns(*v1::StoreReport::descriptor())});
-  GATELOG_RETURN_IF_ERROR(writer.Add({{}, json}));
-  return writer.Finish();
+  return session.out().Write(FormatPairs({{"check", "OK"},
+                                          {"logs", FormatCount(report.logs())},
+                                          {"epochs", FormatCount(report.epochs())},
+                                          {"events", FormatCount(report.events())},
+                                          {"gaps", FormatCount(report.gaps())},
+                                          {"missing records", FormatCount(report.missing())},
+                                          {"images", FormatCount(report.images())},
+                                          {"first seq", FormatCount(report.first_seq())},
+                                          {"last seq", FormatCount(report.last_seq())},
+                                          {"version", absl::StrCat(report.version())},
+                                          {"size", Bytes(report.bytes())}}));
 }
 
 absl::Status ReceiveBackup(Session& session, Connection& gateway, BackupFile& file,
@@ -194,6 +184,14 @@ absl::Status Restore(Session& session, const std::string& backup, const std::str
 }
 
 }  // namespace
+
+absl::Status ShowObject(Session& session, const Json& json,
+                        std::vector<std::pair<std::string, std::string>> csv) {
+  if (session.format() == Format::kJson) return session.out().Write(FormatJson(json));
+  RecordWriter writer = session.Writer({{}, std::move(csv)});
+  GATELOG_RETURN_IF_ERROR(writer.Add({{}, json}));
+  return writer.Finish();
+}
 
 void AddStoreCommands(CLI::App& app, Session& session) {
   CLI::App* noun =

@@ -1,5 +1,6 @@
 #include "absl/strings/str_cat.h"
 #include "apps/gatelog/caller_name.h"
+#include "apps/gatelog/counted.h"
 #include "apps/gatelog/failure.h"
 #include "apps/gatelog/store_verbs.h"
 #include "base/status_macros.h"
@@ -24,12 +25,16 @@ absl::Status Forget(Session& session, const std::string& user) {
     const Json json{{"events", response.events()},
                     {"images", response.images()},
                     {"files_clean", response.files_clean()}};
-    return session.out().Write(FormatJsonLine(json) + "\n");
+    return ShowObject(
+        session, json,
+        {{"events", "/events"}, {"images", "/images"}, {"files_clean", "/files_clean"}});
   }
-  session.Say(absl::StrCat("Forgotten: ", FormatCount(response.events()), " events are without a ",
-                           "person now, and ", FormatCount(response.images()),
-                           " images are gone. What a terminal still holds in its log it will show "
-                           "again only to who reads the terminal."));
+  session.Say(absl::StrCat("Forgotten: ", Counted(response.events(), "event"),
+                           response.events() == 1 ? " names" : " name", " nobody any more, and ",
+                           Counted(response.images(), "image"),
+                           response.images() == 1 ? " is" : " are",
+                           " gone. What a terminal still holds in its log it will show again only "
+                           "to who reads the terminal."));
   if (!response.files_clean()) {
     session.Say(
         "Another program is reading the database, so old pages are still in its write-ahead log; "

@@ -39,7 +39,7 @@ absl::Status Prune(Session& session, const PruneOptions& options) {
     GATELOG_ASSIGN_OR_RETURN(pruned, call(false));
   }
   if (session.format() != Format::kTable) {
-    return session.out().Write(FormatJsonLine(ToJson(pruned)) + "\n");
+    return ShowObject(session, ToJson(pruned), FieldColumns(*v1::PruneResponse::descriptor()));
   }
   if (!anything) {
     session.Say("Nothing in the store is both sealed and old enough to go.");

@@ -105,6 +105,17 @@ Json ToJson(const store::AuditReport& report, bool keys_given) {
   return json;
 }
 
+std::vector<std::pair<std::string, std::string>> AuditColumns() {
+  std::vector<std::pair<std::string, std::string>> columns;
+  for (const char* name :
+       {"blocks", "events", "entries", "seals", "erased_events", "erased_images", "pruned_events",
+        "heads_compared", "head", "head_time_ms", "unsealed_blocks", "unsealed_events",
+        "keys_given", "keys", "last_seal_ms"}) {
+    columns.emplace_back(name, absl::StrCat("/", name));
+  }
+  return columns;
+}
+
 std::string KeyWords(const store::AuditReport& report, bool keys_given) {
   std::vector<std::string> keys;
   for (const evidence::Digest& key : report.keys) {
@@ -162,7 +173,7 @@ absl::Status Verify(Session& session, const VerifyOptions& options) {
   if (!report.ok()) return Failed(std::string(report.status().message()));
   const bool keys_given = !audit.keys.empty();
   if (session.format() != Format::kTable) {
-    return session.out().Write(FormatJsonLine(ToJson(*report, keys_given)) + "\n");
+    return ShowObject(session, ToJson(*report, keys_given), AuditColumns());
   }
   GATELOG_RETURN_IF_ERROR(session.out().Write(Words(*report, keys_given, session.zone())));
   session.Say("Every value is as it was committed.");

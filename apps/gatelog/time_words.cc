@@ -1,7 +1,9 @@
 #include "apps/gatelog/time_words.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -37,8 +39,28 @@ std::optional<std::int64_t> CountOf(const std::string& word) {
   return count;
 }
 
+std::optional<std::int64_t> MonthsOf(const std::string& word) {
+  if (word == "month" || word == "months") return 1;
+  if (word == "year" || word == "years") return 12;
+  return std::nullopt;
+}
+
+// The same day and hour so many months before; where that month has no such day, its last one.
+std::optional<absl::Time> MonthsBefore(absl::Time now, std::int64_t months, absl::TimeZone zone) {
+  constexpr std::int64_t kMonthsMax = 12 * 1'000;
+  if (months > kMonthsMax) return std::nullopt;
+  const absl::CivilSecond civil = absl::ToCivilSecond(now, zone);
+  const absl::CivilMonth month = absl::CivilMonth(civil) - months;
+  const int last_day = (absl::CivilDay(month + 1) - 1).day();
+  return absl::FromCivil(
+      absl::CivilSecond(month.year(), month.month(), std::min(civil.day(), last_day), civil.hour(),
+                        civil.minute(), civil.second()),
+      zone);
+}
+
 // "2 hours ago", "an hour ago", "90m ago".
-std::optional<absl::Time> ParseAgo(std::vector<std::string> words, absl::Time now) {
+std::optional<absl::Time> ParseAgo(std::vector<std::string> words, absl::Time now,
+                                   absl::TimeZone zone) {
   if (words.size() < 2 || words.back() != "ago") return std::nullopt;
   words.pop_back();
   if (words.size() == 1) {
@@ -49,13 +71,29 @@ std::optional<absl::Time> ParseAgo(std::vector<std::string> words, absl::Time no
   if (words.size() != 2) return std::nullopt;
   const auto count = CountOf(words[0]);
   const auto unit = UnitOf(words[1]);
-  if (!count || !unit) return std::nullopt;
-  return now - *unit * *count;
+  if (count && unit) return now - *unit * *count;
+  const auto months = MonthsOf(words[1]);
+  if (!count || !months) return std::nullopt;
+  return MonthsBefore(now, *months * *count, zone);
+}
+
+// The latest day of that name, today included.
+std::optional<absl::CivilDay> ParseWeekday(const std::string& word, absl::CivilDay today) {
+  constexpr std::pair<const char*, absl::Weekday> kNames[] = {
+      {"monday", absl::Weekday::monday},       {"tuesday", absl::Weekday::tuesday},
+      {"wednesday", absl::Weekday::wednesday}, {"thursday", absl::Weekday::thursday},
+      {"friday", absl::Weekday::friday},       {"saturday", absl::Weekday::saturday},
+      {"sunday", absl::Weekday::sunday}};
+  for (const auto& [name, weekday] : kNames) {
+    if (word == name) return absl::PrevWeekday(today + 1, weekday);
+  }
+  return std::nullopt;
 }
 
 std::optional<absl::CivilDay> ParseDay(const std::string& word, absl::CivilDay today) {
   if (word == "today") return today;
   if (word == "yesterday") return today - 1;
+  if (const auto weekday = ParseWeekday(word, today)) return weekday;
   absl::CivilDay day;
   if (word.size() != 10 || !absl::ParseCivilTime(word, &day)) return std::nullopt;
   return day;
@@ -101,6 +139,23 @@ std::optional<absl::Time> ParseCalendar(std::vector<std::string> words, absl::Ci
   return At(*day, *clock, zone);
 }
 
+// RFC 3339, also without seconds and with blanks: "2026-11-23 08:00 +02:00".
+std::optional<absl::Time> ParseWithOffset(const std::vector<std::string>& words) {
+  if (words.empty() || words.size() > 3) return std::nullopt;
+  std::string text = absl::StrCat(words[0], words.size() > 1 ? "t" + words[1] : "",
+                                  words.size() > 2 ? words[2] : "");
+  absl::AsciiStrToUpper(&text);
+  for (const char* format : {absl::RFC3339_full, "%Y-%m-%d%ET%H:%M%Ez"}) {
+    absl::Time time;
+    std::string error;
+    if (absl::ParseTime(format, text, &time, &error) && time != absl::InfiniteFuture() &&
+        time != absl::InfinitePast()) {
+      return time;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 absl::StatusOr<std::int64_t> ParseTimeWords(std::string_view text, absl::Time now,
@@ -108,17 +163,11 @@ absl::StatusOr<std::int64_t> ParseTimeWords(std::string_view text, absl::Time no
   const std::string lower = absl::AsciiStrToLower(absl::string_view(text.data(), text.size()));
   const std::vector<std::string> words = absl::StrSplit(lower, ' ', absl::SkipWhitespace());
   if (words.size() == 1 && words[0] == "now") return absl::ToUnixSeconds(now);
-  if (const auto time = ParseAgo(words, now)) return absl::ToUnixSeconds(*time);
+  if (const auto time = ParseAgo(words, now, zone)) return absl::ToUnixSeconds(*time);
   if (const auto time = ParseCalendar(words, absl::ToCivilDay(now, zone), zone)) {
     return absl::ToUnixSeconds(*time);
   }
-  absl::Time time;
-  std::string error;
-  const std::string upper = absl::AsciiStrToUpper(absl::string_view(text.data(), text.size()));
-  if (absl::ParseTime(absl::RFC3339_full, upper, &time, &error) && words.size() == 1 &&
-      time != absl::InfiniteFuture() && time != absl::InfinitePast()) {
-    return absl::ToUnixSeconds(time);
-  }
+  if (const auto time = ParseWithOffset(words)) return absl::ToUnixSeconds(*time);
   return absl::InvalidArgumentError(
       absl::StrCat("'", absl::string_view(text.data(), text.size()),
                    "' is no time. Examples: \"2026-11-23 08:00\", \"2026-11-23T08:00:00Z\", "

@@ -9,10 +9,12 @@
 
 namespace gatelog::cli {
 
-// Unix seconds of a time as people write it. Understood are RFC 3339 ("2026-11-23T08:00:00Z"),
-// "2026-11-23", "2026-11-23 08:00", "2026-11-23 08:00:30", "08:00" (today), "now", "today",
-// "yesterday" (from midnight), "yesterday 17:30", "2 hours ago", "90m ago". Without an offset the
-// time is meant in `zone`. kInvalidArgument shows examples.
+// Unix seconds of a time as people write it. Understood are RFC 3339 ("2026-11-23T08:00:00Z"), also
+// without seconds and with blanks ("2026-11-23 08:00 +01:00"), "2026-11-23", "2026-11-23 08:00",
+// "2026-11-23 08:00:30", "08:00" (today), "now", "today", "yesterday" (from midnight), "yesterday
+// 17:30", "monday" (the latest, today included), "monday 08:00", "2 hours ago", "90m ago", "2
+// months ago" (the same day of that month, or its last). Without an offset the time is meant in
+// `zone`. kInvalidArgument shows examples; "last week" is none, because it could mean two things.
 absl::StatusOr<std::int64_t> ParseTimeWords(std::string_view text, absl::Time now,
                                             absl::TimeZone zone);
 

@@ -27,6 +27,11 @@ TEST_F(TimeWordsTest, Rfc3339HasItsOwnZone) {
   EXPECT_EQ(Parsed("2026-11-23T08:30:00Z"), absl::ToUnixSeconds(now_));
   EXPECT_EQ(Parsed("2026-11-23T09:30:00+01:00"), absl::ToUnixSeconds(now_));
   EXPECT_EQ(Parsed("2026-11-23t08:30:00.25z"), absl::ToUnixSeconds(now_));
+  for (const char* text :
+       {"2026-11-23T08:30Z", "2026-11-23T09:30+01:00", "2026-11-23 09:30+01:00",
+        "2026-11-23 09:30:00 +01:00", "2026-11-23 09:30 +01:00", "2026-11-23 08:30z"}) {
+    EXPECT_EQ(Parsed(text), absl::ToUnixSeconds(now_)) << text;
+  }
 }
 
 TEST_F(TimeWordsTest, CalendarTimesAreLocal) {
@@ -49,6 +54,19 @@ TEST_F(TimeWordsTest, Words) {
   EXPECT_EQ(Parsed("1 week ago"), At(2026, 11, 16, 10, 30, 0));
 }
 
+TEST_F(TimeWordsTest, MonthsAndYearsEndOnADayThatThereIs) {
+  EXPECT_EQ(Parsed("2 months ago"), At(2026, 9, 23, 10, 30, 0));
+  EXPECT_EQ(Parsed("a year ago"), At(2025, 11, 23, 10, 30, 0));
+  const absl::Time march = absl::FromCivil(absl::CivilSecond(2028, 3, 31, 8, 0, 0), zone_);
+  EXPECT_EQ(*ParseTimeWords("1 month ago", march, zone_), At(2028, 2, 29, 8, 0, 0));
+}
+
+TEST_F(TimeWordsTest, AWeekdayIsTheLatestOfThatName) {
+  EXPECT_EQ(Parsed("Monday"), At(2026, 11, 23)) << "today is one";
+  EXPECT_EQ(Parsed("sunday 17:30"), At(2026, 11, 22, 17, 30, 0));
+  EXPECT_EQ(Parsed("tuesday"), At(2026, 11, 17));
+}
+
 TEST_F(TimeWordsTest, MidnightFollowsTheZonesOwnRules) {
   absl::TimeZone berlin;
   ASSERT_TRUE(absl::LoadTimeZone("Europe/Berlin", &berlin));
@@ -59,9 +77,10 @@ TEST_F(TimeWordsTest, MidnightFollowsTheZonesOwnRules) {
 }
 
 TEST_F(TimeWordsTest, WhatIsNoTimeIsRefusedWithExamples) {
-  for (const char* text : {"", "soon", "2026-13-01", "2026-11-31", "25:00", "8:60", "ago",
-                           "hours ago", "-2 hours ago", "2 hours", "2 lightyears ago",
-                           "2026-11-23 today", "99999999999 days ago", "infinite-future"}) {
+  for (const char* text :
+       {"", "soon", "2026-13-01", "2026-11-31", "25:00", "8:60", "ago", "hours ago", "-2 hours ago",
+        "2 hours", "2 lightyears ago", "2026-11-23 today", "99999999999 days ago", "last week",
+        "99999 years ago", "today +01:00", "2026-11-23 +01:00", "infinite-future"}) {
     const auto time = ParseTimeWords(text, now_, zone_);
     ASSERT_FALSE(time.ok()) << text;
     EXPECT_EQ(time.status().code(), absl::StatusCode::kInvalidArgument);

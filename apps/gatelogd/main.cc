@@ -1,6 +1,7 @@
 #include <google/protobuf/stubs/logging.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -42,6 +43,12 @@ int main(int argc, char** argv) {
   // Devices send texts that are not UTF-8; they must not fill the log. What matters of it is told
   // by whoever reads them.
   google::protobuf::SetLogHandler(nullptr);
+  for (const std::string& name : config::UnknownVariables(environ)) {
+    std::fprintf(stderr,
+                 "gatelogd: The environment variable %s is no key of the configuration and is "
+                 "ignored; 'gatelogd --print-config' shows the keys.\n",
+                 name.c_str());
+  }
   const sigset_t signals = BlockEndingSignals();
   RaiseDescriptorLimit();
   auto gateway = gatelogd::Gateway::Start(*invocation.config);

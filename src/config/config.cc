@@ -261,6 +261,32 @@ absl::StatusOr<Config> Load(const std::string& file,
   return config;
 }
 
+std::vector<std::string> UnknownVariables(const char* const* environment) {
+  // Of the command line, the simulator, and the tests.
+  constexpr std::string_view kOthers[] = {"GATELOG_STORE",        "GATELOG_GATEWAY",
+                                          "GATELOG_CA",           "GATELOG_TOKEN",
+                                          "GATELOG_BUILD",        "GATELOG_NODE_MODULES",
+                                          "GATELOG_BACKLOG",      "GATELOG_CRASH_SEED",
+                                          "GATELOG_FAILING_DISK", "GATELOG_SIMULATION_SEEDS",
+                                          "GATELOG_FOLLOW_KILLS", "GATELOG_FUZZ",
+                                          "GATELOG_KILLS",        "GATELOG_MANY_DEVICES"};
+  std::vector<std::string> unknown;
+  for (; environment != nullptr && *environment != nullptr; ++environment) {
+    const std::string_view variable(*environment);
+    const std::string_view name = variable.substr(0, variable.find('='));
+    const bool ours = name.starts_with("GATELOG_");
+    const bool service = name.starts_with("GATELOG_SERVICE_") || name.starts_with("GATELOG_PORT");
+    const bool known =
+        std::any_of(std::begin(kOthers), std::end(kOthers),
+                    [name](std::string_view other) { return other == name; }) ||
+        std::any_of(Settings().begin(), Settings().end(), [name](const Setting& setting) {
+          return EnvironmentName(setting.key) == name;
+        });
+    if (ours && !service && !known) unknown.emplace_back(name);
+  }
+  return unknown;
+}
+
 std::string AnnotatedSample() {
   const Config defaults;
   std::string sample =

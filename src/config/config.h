@@ -63,6 +63,11 @@ const std::vector<Setting>& Settings();
 absl::StatusOr<Config> Load(const std::string& file,
                             const std::function<const char*(const char*)>& environment);
 
+// Variables among `environment`, which is as the C library has it, that look like keys and are
+// none, without their values: likely typing errors. Not those that other programs of this
+// repository take, and not those that an orchestrator makes of a service called gatelog.
+std::vector<std::string> UnknownVariables(const char* const* environment);
+
 // A TOML file with every key, its default, limits and description.
 std::string AnnotatedSample();
 

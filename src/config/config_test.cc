@@ -57,6 +57,20 @@ TEST_F(ConfigTest, ValuesHaveTypesAndLimits) {
   }
 }
 
+TEST_F(ConfigTest, VariablesThatAreNoKeysAreNamed) {
+  const char* const environment[] = {"HOME=/home/someone",
+                                     "GATELOG_GRPC_ADRESS=127.0.0.1:1",
+                                     "GATELOG_GRPC_ADDRESS=127.0.0.1:2",
+                                     "GATELOG_STORE=postgresql://secret@host/gatelog",
+                                     "GATELOG_GATEWAY=localhost:4000",
+                                     "GATELOG_PORT_4000_TCP=tcp://10.0.0.1:4000",
+                                     "GATELOG_SERVICE_HOST=10.0.0.1",
+                                     "GATELOG_DATADIR",
+                                     nullptr};
+  EXPECT_EQ(UnknownVariables(environment),
+            (std::vector<std::string>{"GATELOG_GRPC_ADRESS", "GATELOG_DATADIR"}));
+}
+
 TEST_F(ConfigTest, AMissingFileIsNotFound) {
   EXPECT_EQ(Load("/nowhere/gatelog.toml", kNoEnvironment).status().code(),
             absl::StatusCode::kNotFound);

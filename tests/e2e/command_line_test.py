@@ -1,5 +1,6 @@
 """What the command line refuses and how it says so: a sentence, an exit code, and nothing done."""
 
+import json
 import unittest
 
 from harness import EndToEndTest
@@ -49,6 +50,10 @@ class CommandLineTest(EndToEndTest):
         self.refused(2, "'foo' is no command of 'gatelog', which knows device, event", "foo", "--bar")
         self.refused(2, "'foo' is no command of 'gatelog event', which knows query", "event", "foo")
 
+    def test_gaps_of_a_device_that_does_not_exist_are_not_none(self):
+        self.refused(1, "no device 5", "gap", "list", "--device", 5)
+        self.assertIn("nothing is missing", self.gw.cli("gap", "list").stderr)
+
     def test_a_store_in_use_is_not_read_as_a_file(self):
         for place in (("--data-dir", self.gw.data_dir), (self.gw.data_dir / "gatelog.db",)):
             self.refused(1, "in use by another gatelogd", "store", "check", *place)
@@ -64,6 +69,18 @@ class CommandLineTest(EndToEndTest):
         wrong.write_bytes(b"no database " * 1000)
         done = self.refused(1, str(wrong), "store", "restore", wrong, "--data-dir", self.folder / "new")
         self.assertNotIn(".restoring", done.stderr)
+
+    def test_what_the_store_did_is_shown_as_data(self):
+        for command in (("store", "check"), ("store", "prune", "--dry-run"),
+                        ("store", "verify", "--data-dir", self.gw.data_dir)):
+            with self.subTest(command=command):
+                line = self.gw.cli(*command, "-o", "jsonl").stdout
+                self.assertEqual(1, line.count("\n"), line)
+                fields = json.loads(line)
+                self.assertEqual(fields.keys(), json.loads(self.gw.cli(*command, "-o", "json").stdout).keys())
+                title, row = self.gw.cli(*command, "-o", "csv").stdout.splitlines()
+                self.assertLessEqual(fields.keys(), set(title.split(",")))
+                self.assertIn(str(fields["events"]), row.split(","))
 
 
 if __name__ == "__main__":

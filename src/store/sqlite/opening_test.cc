@@ -113,6 +113,17 @@ TEST_F(OpeningTest, AStoreThatWasClosedNeedsNoLog) {
   EXPECT_TRUE(Open().ok());
 }
 
+TEST_F(OpeningTest, AStoreInUseIsNotCheckedAsAFile) {
+  MakeStore();
+  {
+    const auto store = Open();
+    ASSERT_TRUE(store.ok()) << store.status();
+    ExpectSentence(CheckStoreFile(file(), nullptr).status(), absl::StatusCode::kFailedPrecondition,
+                   "in use by another gatelogd");
+  }
+  EXPECT_TRUE(CheckStoreFile(file(), nullptr).ok());
+}
+
 TEST_F(OpeningTest, AMissingLogAfterACrashIsNoticed) {
   MakeKilledStore();
   ASSERT_TRUE(std::filesystem::remove(log()));
