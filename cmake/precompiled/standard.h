@@ -1,6 +1,6 @@
-// What most files of src/, apps/ and tests/ read anyway, parsed once for all of them. Nothing of our
-// own, and nothing whose meaning a target's definitions change. Every file still includes what it
-// uses: the clang preset builds without this.
+// What most files of src/, apps/ and tests/ read anyway, parsed once for all of them. Nothing of
+// our own, and nothing whose meaning a target's definitions change. Every file still includes what
+// it uses: the clang preset builds without this.
 #pragma once
 
 #include <algorithm>
