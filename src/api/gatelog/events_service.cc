@@ -169,13 +169,14 @@ EventsService::Unary* EventsService::Answer(Response* response, Read read, Lane&
           fmt::format("{} {} wait for the store already, which is the limit. Try again soon.",
                       lane.waiting_max, lane.calls)));
     }
-    (reader_.*lane.post)(
-        [&lane, call = std::move(call), read = std::move(read)](ports::EventStore& store) mutable {
-          --lane.waiting;
-          if (call.cancelled()) return;
-          absl::StatusOr<Response> reply = read(store, call.stop_token());
-          reply.ok() ? call.Reply(*std::move(reply)) : call.Finish(reply.status());
-        });
+    auto work = [&lane, call = std::move(call),
+                 read = std::move(read)](ports::EventStore& store) mutable {
+      --lane.waiting;
+      if (call.cancelled()) return;
+      absl::StatusOr<Response> reply = read(store, call.stop_token());
+      reply.ok() ? call.Reply(*std::move(reply)) : call.Finish(reply.status());
+    };
+    lane.lasting ? reader_.PostLong(std::move(work)) : reader_.Post(std::move(work));
   });
 }
 

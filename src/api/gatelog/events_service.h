@@ -55,7 +55,7 @@ class EventsService final : public RawEventsService {
 
   // Calls that wait for the store in one queue.
   struct Lane {
-    void (core::EventReader::*post)(absl::AnyInvocable<void(ports::EventStore&)> work);
+    bool lasting;  // long enough to keep pages and followers waiting
     const char* calls;
     int waiting_max;
     std::atomic<int> waiting = 0;
@@ -71,8 +71,8 @@ class EventsService final : public RawEventsService {
   }
 
   core::EventReader& reader_;
-  Lane reads_{&core::EventReader::Post, "calls", kReadsMax};
-  Lane counts_{&core::EventReader::PostLong, "counts", kCountsMax};
+  Lane reads_{false, "calls", kReadsMax};
+  Lane counts_{true, "counts", kCountsMax};
   StreamRegistry streams_{kStreamsMax};
 };
 
