@@ -22,6 +22,9 @@ struct MetricsSample {
   std::uint64_t live_dropped = 0;
   std::uint64_t live_subscribers = 0;
   std::uint64_t follow_streams = 0;
+  // Calls of gatelog.v1.Events refused because too many of their kind waited for the store.
+  std::uint64_t reads_refused = 0;
+  std::uint64_t counts_refused = 0;
   std::vector<core::DeviceSnapshot> devices;
   // With more of them, none has series of its own: 10,000 devices would make a scrape of megabytes.
   std::size_t devices_max = 1'000;
