@@ -6,7 +6,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from harness import BIN, EndToEndTest, Gateway, wait_for  # first: finds the generated contracts
+from harness import BIN, EndToEndTest, Gateway, run_cli, wait_for  # first: finds the generated contracts
 
 import compare
 from postgres_server import PostgresServer
@@ -99,6 +99,20 @@ class PostgresTest(EndToEndTest):
             self.assertNotEqual(0, done.returncode, command)
             self.assertIn(words, done.stderr)
         self.assertFalse((self.folder / "b.db").exists())
+
+    def test_no_backup_is_restored_where_it_would_not_be_read(self):
+        other = self.gateway("other")
+        backup = self.folder / "backup.db"
+        other.cli("store", "backup", backup)
+        gw = self.pg_gateway()
+        self.assertEqual(0, gw.stop(), gw.errors())
+        refused = run_cli("store", "restore", backup, "--data-dir", gw.data_dir, check=False)
+        self.assertEqual(1, refused.returncode)
+        self.assertIn("keeps its store in PostgreSQL", refused.stderr)
+        self.assertFalse((gw.data_dir / "gatelog.db").exists())
+        gw = self.gateway("gateway")  # from now on in SQLite
+        self.assertEqual(0, gw.stop(), gw.errors())
+        run_cli("store", "restore", backup, "--data-dir", gw.data_dir, "--yes")
 
     def test_a_url_that_is_none_and_a_server_that_is_away(self):
         def start(*extra, **options):
