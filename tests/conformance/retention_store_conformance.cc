@@ -189,6 +189,11 @@ TEST_P(RetentionStoreConformance, OldEventsTellOfNobodyAndStay) {
       EXPECT_EQ(after[i], expected);
     }
     for (const std::uint64_t seq : Seqs({.users = {"user-3"}})) EXPECT_GT(seq, last);
+    std::vector<std::uint64_t> of_nobody;
+    for (const ports::StoredEvent& event : after) {
+      if (event.event.user_id.empty() && !event.erased) of_nobody.push_back(event.seq);
+    }
+    EXPECT_EQ(Seqs({.users = {""}}), of_nobody);
     EXPECT_EQ(store().ReadImage({kDoor, 1, 3}).status().code(), absl::StatusCode::kNotFound);
   }
 }

@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kBlock = 64;
 constexpr std::uint8_t kHasImage = 1;
 constexpr std::uint8_t kChangedOnDevice = 2;
+constexpr std::uint8_t kErased = 4;
 constexpr std::size_t kChunkBytes = 1024 * 1024;
 
 template <typename T>
@@ -160,7 +161,8 @@ bool Tail::Matches(const TailFilter& filter, std::size_t place) const {
   const bool measured = wanted.temperature_from != 0 || wanted.temperature_to != 0;
   const std::uint32_t temperature = temperature_[place];
   return (wanted.users.empty() ||
-          IsAnyOf(filter.people, static_cast<std::int32_t>(person_[place]))) &&
+          (IsAnyOf(filter.people, static_cast<std::int32_t>(person_[place])) &&
+           (person_[place] != 0 || (flags_[place] & kErased) == 0))) &&
          CodeFits(wanted.codes, code_[place], sub_code_[place]) &&
          InRange(timestamp_[place], wanted.from_s, wanted.to_s) &&
          IsAnyOf(wanted.log_devices, log_device_[place]) &&
