@@ -234,7 +234,7 @@ absl::Status MakeSchema(Connection& connection) {
     if (!absl::IsPermissionDenied(made)) return made;
     return absl::PermissionDeniedError(absl::StrCat(
         "The gateway's role may not make the schema gatelog in the ", connection.name(),
-        "; an administrator runs: CREATE SCHEMA gatelog AUTHORIZATION the role."));
+        "; an administrator runs CREATE SCHEMA gatelog AUTHORIZATION with the name of that role."));
   }
   GATELOG_ASSIGN_OR_RETURN(
       const bool empty,
