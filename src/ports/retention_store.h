@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,6 +31,16 @@ struct Pruned {
   // Arrival of the oldest and the newest of it; nothing if there is none.
   std::optional<Timestamp> oldest = {};
   std::optional<Timestamp> newest = {};
+
+  void Add(const Pruned& more) {
+    segments += more.segments;
+    events += more.events;
+    images += more.images;
+    people += more.people;
+    bytes += more.bytes;
+    if (more.oldest) oldest = std::min(oldest.value_or(*more.oldest), *more.oldest);
+    if (more.newest) newest = std::max(newest.value_or(*more.newest), *more.newest);
+  }
 };
 
 // The retention side of an event store. Taken away are whole segments, from the oldest on: a

@@ -17,6 +17,7 @@
 #include "ports/evidence_store.h"
 #include "ports/retention_store.h"
 #include "tests/support/records.h"
+#include "tests/support/store_batches.h"
 
 namespace gatelog::testing {
 
@@ -59,8 +60,7 @@ class EventStoreConformance : public ::testing::TestWithParam<StoreKind> {
   ports::DeviceRegistry& registry() { return under_test_->registry(); }
   StoreUnderTest& under_test() { return *under_test_; }
 
-  // The store's state of a log; of one that it does not know, only log_device is set.
-  ports::LogState State(model::DeviceId log_device);
+  ports::LogState State(model::DeviceId log_device) { return StateOf(store(), log_device); }
   BatchMaker Next(model::DeviceId log_device) { return BatchMaker(State(log_device)); }
   // The first batch of a log: epoch 1 from ID 1.
   BatchMaker First(model::DeviceId log_device) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "model/personal_part.h"
+#include "tests/support/prune_all.h"
 
 namespace gatelog::testing {
 namespace {
@@ -58,20 +59,10 @@ ports::RetentionStore::Step RetentionStoreConformance::Step(const ports::PruneLi
 }
 
 ports::Pruned RetentionStoreConformance::Prune(const ports::PruneLimits& limits, bool reopen) {
-  ports::Pruned sum;
-  constexpr int kStepsMax = 1'000;
-  for (int i = 0; i < kStepsMax; ++i) {
-    const ports::RetentionStore::Step step = Step(limits);
-    sum.segments += step.pruned.segments;
-    sum.events += step.pruned.events;
-    sum.images += step.pruned.images;
-    sum.people += step.pruned.people;
-    sum.bytes += step.pruned.bytes;
-    if (!step.more) return sum;
-    if (reopen) under_test().Reopen();
-  }
-  ADD_FAILURE() << "it has no end";
-  return sum;
+  return PruneAll([&] { return Step(limits); },
+                  [&] {
+                    if (reopen) under_test().Reopen();
+                  });
 }
 
 ports::Pruned RetentionStoreConformance::PreviewAndPrune(const ports::PruneLimits& limits,
