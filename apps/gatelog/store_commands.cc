@@ -208,7 +208,7 @@ void AddStoreCommands(CLI::App& app, Session& session) {
       [&session, file] { session.run = [&session, file] { return Backup(session, *file); }; });
 
   CLI::App* check =
-      AddVerb(*noun, "check", "Read everything in a store and check that it agrees",
+      AddVerb(*noun, "check", "Read everything in a store and check that it agrees with itself",
               "  gatelog store check                         the running gateway's\n"
               "  gatelog store check gatelog-2024-05-01.db   a backup\n"
               "  gatelog store check --data-dir DIR          while no gateway runs\n");
