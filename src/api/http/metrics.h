@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/executor.h"
+#include "core/access/device_calls.h"
 #include "core/fleet/fleet.h"
 #include "core/ingest/ingest.h"
 #include "core/live/live_hub.h"
@@ -25,6 +26,7 @@ struct MetricsSample {
   // Calls of gatelog.v1.Events refused because too many of their kind waited for the store.
   std::uint64_t reads_refused = 0;
   std::uint64_t counts_refused = 0;
+  core::DeviceCalls::Counts device_calls;
   std::vector<core::DeviceSnapshot> devices;
   // With more of them, none has series of its own: 10,000 devices would make a scrape of megabytes.
   std::size_t devices_max = 1'000;
