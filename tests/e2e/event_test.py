@@ -5,24 +5,12 @@ import unittest
 from harness import FIRST_ID, EndToEndTest  # first: finds the generated contracts
 
 import grpc
-import status_pb2
-from gsdk import err_pb2, event_pb2, tna_pb2
+from gsdk import event_pb2, tna_pb2
 import compare
+from multi_errors import multi_errors
 
 HISTORY = 3000
 UNKNOWN = 999
-
-
-def multi_errors(error):
-    """The list that travels in grpc-status-details-bin, checked as the official clients check it."""
-    trailers = dict(error.trailing_metadata())
-    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
-    assert status.code == error.code().value[0] and status.message == error.details()
-    assert len(status.details) == 1
-    detail = err_pb2.MultiErrorResponse()
-    assert status.details[0].type_url.endswith("/gsdk.err.MultiErrorResponse")
-    assert status.details[0].Unpack(detail)
-    return {e.deviceID: e for e in detail.deviceErrors}
 
 
 class EventTest(EndToEndTest):
