@@ -95,8 +95,8 @@ class EventTest(EndToEndTest):
             self.assertTrue(image.JPGImage.startswith(b"\xff\xd8\xff") and image.JPGImage.endswith(b"\xff\xd9"))
 
     def test_image_filter_decides_which_events_get_images(self):
-        get = lambda: [(f.eventCode, f.scheduleID) for f in self.gw.event.GetImageFilter(  # noqa: E731
-            event_pb2.GetImageFilterRequest(deviceID=FIRST_ID)).filters]
+        get = lambda device=FIRST_ID: [(f.eventCode, f.scheduleID) for f in self.gw.event.GetImageFilter(  # noqa: E731
+            event_pb2.GetImageFilterRequest(deviceID=device)).filters]
         set_filters = lambda filters: self.gw.event.SetImageFilter(event_pb2.SetImageFilterRequest(  # noqa: E731
             deviceID=FIRST_ID, filters=[event_pb2.ImageFilter(eventCode=c, scheduleID=s) for c, s in filters]))
         set_filters([(0x1300, 0), (0x5400, 1)])
@@ -111,7 +111,13 @@ class EventTest(EndToEndTest):
             set_filters([(0x1300, 1)] * 33)
         self.gw.event.SetImageFilterMulti(event_pb2.SetImageFilterMultiRequest(
             deviceIDs=self.sim.ids, filters=[event_pb2.ImageFilter(eventCode=0x1900, scheduleID=1)]))
-        self.assertEqual([(0x1900, 1)], get())
+        self.assertEqual([[(0x1900, 1)]] * 2, [get(device) for device in self.sim.ids])
+
+    def test_clear_log_multi_empties_each_log(self):
+        self.gw.event.ClearLogMulti(event_pb2.ClearLogMultiRequest(deviceIDs=self.sim.ids))
+        for device in self.sim.ids:
+            [cleared] = self.gw.get_log(device_id=device)
+            self.assertEqual((0x4200, HISTORY + 1), (cleared.eventCode, cleared.ID))
 
     def test_multi_calls_name_each_device_that_failed(self):
         for call, request in [
