@@ -94,6 +94,12 @@ class EventTest(EndToEndTest):
             self.assertLessEqual(len(image.JPGImage), 16 * 1024)
             self.assertTrue(image.JPGImage.startswith(b"\xff\xd8\xff") and image.JPGImage.endswith(b"\xff\xd9"))
 
+    def test_all_images_at_once(self):
+        with_image = [e.ID for e in self.gw.get_log() if e.hasImage]
+        images = self.gw.event.GetImageLog(event_pb2.GetImageLogRequest(
+            deviceID=FIRST_ID, startEventID=0, maxNumOfLog=0)).imageEvents
+        self.assertEqual(with_image, [i.ID for i in images])
+
     def test_image_filter_decides_which_events_get_images(self):
         get = lambda device=FIRST_ID: [(f.eventCode, f.scheduleID) for f in self.gw.event.GetImageFilter(  # noqa: E731
             event_pb2.GetImageFilterRequest(deviceID=device)).filters]

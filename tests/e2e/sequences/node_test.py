@@ -42,6 +42,9 @@ class Sequences:
     def test_monitor(self):
         self.run_sequence("monitor")
 
+    def test_connect(self):
+        self.run_sequence("connect")
+
     def test_sync(self):
         self.run_sequence("sync")
 

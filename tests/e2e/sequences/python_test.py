@@ -21,6 +21,8 @@ BY_FACE = 3
 NOBODY = "4294967295"
 PERSON = "90001"
 UNKNOWN = 999
+SEARCH_MS = 500
+UP, DOWN = connect_pb2.TCP_CONNECTED, connect_pb2.DISCONNECTED
 
 
 def person(user_id=PERSON, name="Ada"):
@@ -189,6 +191,104 @@ class MonitorTest(SequenceTest):
         wait_for(lambda: not self.client.devices(), "the devices leave the list")
 
 
+class ConnectTest(SequenceTest):
+    """The gateway connects to terminals, then one of them is told to call, and to use TLS."""
+
+    def setUp(self):
+        super().setUp()
+        self.calls = self.client.connect
+        self.reader, self.changes = self.watch_status()
+
+    def statuses(self, device):
+        return [status for changed, status in list(self.changes) if changed == device]
+
+    def becomes(self, device, status):
+        wait_for(lambda: self.reader.error or self.statuses(device)[-1:] == [status], f"status {status} of {device}")
+
+    def add(self, *infos):
+        self.calls.AddAsyncConnection(connect_pb2.AddAsyncConnectionRequest(connectInfos=[
+            connect_pb2.AsyncConnectInfo(deviceID=device, IPAddr=host, port=port) for device, host, port in infos]))
+
+    def delete(self, *devices):
+        self.calls.DeleteAsyncConnection(connect_pb2.DeleteAsyncConnectionRequest(deviceIDs=devices))
+
+    def disconnect(self, *devices):
+        self.calls.Disconnect(connect_pb2.DisconnectRequest(deviceIDs=devices))
+
+    def test_connect(self):
+        found = {d.deviceID: d for d in self.calls.SearchDevice(
+            connect_pb2.SearchDeviceRequest(timeout=SEARCH_MS)).deviceInfos}
+        self.assertLessEqual(set(self.sim.ids), set(found))
+        self.assertEqual((self.sim.host(2), self.sim.port), (found[SECOND].IPAddr, found[SECOND].port))
+        self.open(1)
+        self.add((SECOND, self.sim.host(2), self.sim.port), (UNKNOWN, self.sim.host(1), free_port()))
+        listed = self.client.devices()
+        self.assertEqual({FIRST: False, SECOND: True, UNKNOWN: True}, {i: d.autoReconnect for i, d in listed.items()})
+        self.assertEqual(connect_pb2.DISCONNECTED, listed[UNKNOWN].status)
+        self.becomes(SECOND, UP)
+        self.becomes(UNKNOWN, connect_pb2.TCP_CANNOT_CONNECT)
+        # Who was connected to once is gone, who is kept comes back.
+        self.calls.DisconnectAll(connect_pb2.DisconnectAllRequest())
+        wait_for(lambda: self.statuses(SECOND) == [UP, DOWN, UP], "the second terminal is back")
+        self.assertEqual({SECOND, UNKNOWN}, set(self.client.devices()))
+        self.open(1)
+        self.disconnect(FIRST)
+        self.delete(SECOND, UNKNOWN)
+        self.becomes(FIRST, DOWN)
+        self.becomes(SECOND, DOWN)
+        self.assertEqual({}, self.client.devices())
+        self.assertEqual([UP, DOWN, UP, DOWN], self.statuses(FIRST))
+        self.assertEqual([UP, DOWN, UP, DOWN], self.statuses(SECOND))
+        self.assertEqual({connect_pb2.TCP_CANNOT_CONNECT}, set(self.statuses(UNKNOWN)))
+
+    def accept(self, *devices):
+        self.calls.SetAcceptFilter(connect_pb2.SetAcceptFilterRequest(
+            filter=connect_pb2.AcceptFilter(deviceIDs=devices)))
+
+    def pending(self):
+        return {d.deviceID: d for d in self.calls.GetPendingList(connect_pb2.GetPendingListRequest()).deviceInfos}
+
+    def set_mode(self, mode, *devices):
+        self.calls.SetConnectionModeMulti(connect_pb2.SetConnectionModeMultiRequest(deviceIDs=devices, connectionMode=mode))
+
+    def test_device_to_server(self):
+        accepted = self.calls.GetAcceptFilter(connect_pb2.GetAcceptFilterRequest()).filter
+        self.assertEqual(connect_pb2.AcceptFilter(), accepted)
+        self.open(3)
+        self.assertEqual({UNKNOWN: grpc.StatusCode.NOT_FOUND.value[0]}, self.refused_by(
+            self.calls.SetConnectionModeMulti, connect_pb2.SetConnectionModeMultiRequest(
+                deviceIDs=[UNKNOWN, THIRD], connectionMode=connect_pb2.DEVICE_TO_SERVER)))
+        self.becomes(THIRD, connect_pb2.TCP_NOT_ALLOWED)
+        self.assertEqual(self.sim.host(3), self.pending()[THIRD].IPAddr)
+        self.assertEqual({}, self.client.devices())
+        self.accept(THIRD)
+        self.becomes(THIRD, UP)
+        self.assertEqual({}, self.pending())
+        listed = self.client.devices()[THIRD]
+        self.assertEqual((connect_pb2.DEVICE_TO_SERVER, 0, False), (listed.connectionMode, listed.port, listed.useSSL))
+        self.calls.EnableSSLMulti(connect_pb2.EnableSSLMultiRequest(deviceIDs=[THIRD]))
+        self.becomes(THIRD, connect_pb2.TLS_CONNECTED)
+        self.assertTrue(self.client.devices()[THIRD].useSSL)
+        self.client.event.EnableMonitoring(event_pb2.EnableMonitoringRequest(deviceID=THIRD))
+        live = self.client.live()
+        self.assertEqual(self.door(THIRD), next(live).ID)
+        live.cancel()
+        self.calls.DisableSSLMulti(connect_pb2.DisableSSLMultiRequest(deviceIDs=[THIRD]))
+        self.becomes(THIRD, UP)
+        # Who is disconnected calls again, unless it is no longer let in.
+        self.disconnect(THIRD)
+        links = [UP, DOWN, UP, DOWN, connect_pb2.TLS_CONNECTED, DOWN, UP, DOWN, UP]
+        taken = lambda: [s for s in self.statuses(THIRD) if s in (UP, DOWN, connect_pb2.TLS_CONNECTED)]  # noqa: E731
+        wait_for(lambda: taken() == links, "the terminal calls again")
+        self.set_mode(connect_pb2.SERVER_TO_DEVICE, THIRD)
+        self.accept()
+        wait_for(lambda: not self.client.devices(), "the terminal leaves the list")
+        self.assertEqual(THIRD, self.open(3))
+        self.disconnect(THIRD)
+        wait_for(lambda: taken() == [*links, DOWN, UP, DOWN], "every link told of once")
+        self.assertIsNone(self.reader.error)
+
+
 class SyncTest(SequenceTest):
     def test_sync(self):
         addresses = {device: (self.sim.host(number), self.sim.port) for number, device in enumerate(self.sim.ids, 1)}
@@ -204,8 +304,7 @@ class SyncTest(SequenceTest):
         program.end_streams()
         self.assertEqual([], program.errors)
         self.assertEqual([], program.refused)
-        up, down = connect_pb2.TCP_CONNECTED, connect_pb2.DISCONNECTED
-        self.assertEqual({FIRST: [up, down], SECOND: [up, down, up, down], THIRD: [up, down]}, program.statuses)
+        self.assertEqual({FIRST: [UP, DOWN], SECOND: [UP, DOWN, UP, DOWN], THIRD: [UP, DOWN]}, program.statuses)
         self.assertEqual({}, self.client.devices())
         for device in addresses:
             written = sorted(compare.terminal_log(self.sim.data_dir, device))
