@@ -15,18 +15,22 @@ namespace ev = gsdk::event;
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 
-// "ID=1 uint32, doorIDs=2 uint32[]": the fields of a message.
+// From here on fields are gatelog's own; clients skip what they do not know.
+constexpr int kOwnFields = 1000;
+
+// "ID=1 uint32, doorIDs=2 uint32[]": the fields of a message that clients know.
 std::string FieldsOf(const std::string& message) {
   const Descriptor* descriptor = ev::EventLog::descriptor()->file()->FindMessageTypeByName(message);
   if (descriptor == nullptr) return "no such message";
   std::string fields;
   for (int i = 0; i < descriptor->field_count(); ++i) {
     const FieldDescriptor& field = *descriptor->field(i);
+    if (field.number() >= kOwnFields) continue;
     std::string type = field.type_name();
     if (field.message_type() != nullptr) type = field.message_type()->full_name();
     if (field.enum_type() != nullptr) type = field.enum_type()->full_name();
-    absl::StrAppend(&fields, i == 0 ? "" : ", ", field.name(), "=", field.number(), " ", type,
-                    field.is_repeated() ? "[]" : "");
+    absl::StrAppend(&fields, fields.empty() ? "" : ", ", field.name(), "=", field.number(), " ",
+                    type, field.is_repeated() ? "[]" : "");
   }
   return fields;
 }

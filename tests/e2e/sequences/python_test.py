@@ -337,6 +337,9 @@ class SyncTest(SequenceTest):
         users.Delete(user_pb2.DeleteRequest(deviceID=FIRST, userIDs=[PERSON]))
         settled(lambda: all(self.users(device) == before[device] for device in others))
         self.assertEqual([], program.enrolled)
+        # Nothing is written that would take a person away whom the program does not have.
+        with self.fails(grpc.StatusCode.NOT_FOUND):
+            users.Delete(user_pb2.DeleteRequest(deviceID=FIRST, userIDs=[PERSON]))
         expected = [(ENROLLED, PERSON), (UPDATED, PERSON), (DELETED, PERSON)]
         for device in self.sim.ids:
             of_people = lambda: [(e.eventCode, e.userID) for e in program.logs[device][HISTORY:]  # noqa: E731

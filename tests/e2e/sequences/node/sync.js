@@ -6,6 +6,7 @@ const { multiErrors } = require('./client');
 
 const PAGE = 16_384;
 const [ENROLLED, UPDATED, DELETED] = [0x2000, 0x2200, 0x2400];
+const NOT_FOUND = 5;
 const ALREADY_EXISTS = 6;
 const UNIMPLEMENTED = 12;
 const PERSON = '90001';
@@ -71,11 +72,14 @@ class Program {
 
 async function enrolOnOneTerminal(client, program) {
   const deviceID = program.enrolment;
+  const isOn = async (device) =>
+    (await client.call('user', 'GetList', { deviceID: device })).hdrs.some((header) => header.ID === PERSON);
   const names = async () => {
     const found = [];
     for (const other of program.others) {
+      if (!(await isOn(other))) return undefined;
       const { users } = await client.call('user', 'Get', { deviceID: other, userIDs: [PERSON] });
-      found.push(users[0]?.name);
+      found.push(users[0].name);
     }
     return found.join();
   };
@@ -89,6 +93,9 @@ async function enrolOnOneTerminal(client, program) {
   await client.call('user', 'Enroll', { deviceID, users: person('Ada L.'), overwrite: true });
   await program.until(async () => (await names()) === 'Ada L.,Ada L.', 'the new name appears on the others');
   await client.call('user', 'Delete', { deviceID, userIDs: [PERSON] });
+  await program.until(async () => !(await isOn(program.others[0])) && !(await isOn(program.others[1])), 'the person is gone');
+  const twice = await refused(client.call('user', 'Delete', { deviceID, userIDs: [PERSON] }));
+  assert.equal(twice.code, NOT_FOUND); // and nothing is written that would take a person away twice
   const told = (device) => program.logs.get(device).filter((e) => e.userID === PERSON && !e.changedOnDevice);
   const expected = [ENROLLED, UPDATED, DELETED];
   for (const device of everywhere.deviceIDs) {
