@@ -10,7 +10,7 @@ import pathlib
 import subprocess
 import unittest
 
-from shared_site import HISTORY, SECONDS_MAX, SharedSiteTest
+from shared_site import HISTORY, SECONDS_MAX, SharedSiteTest  # first: finds the generated contracts
 from harness import ROOT
 
 MODULES = pathlib.Path(os.environ.get("GATELOG_NODE_MODULES", ROOT / "build/node/node_modules"))
@@ -22,11 +22,12 @@ installed = unittest.skipUnless(MODULES.exists() or os.environ.get("CI"),
 class Sequences:
     """What is done in each style of loading the contracts."""
 
-    style = ""
+    style, person = "", 0
 
     def run_sequence(self, name):
         site = {"gateway": "localhost:" + self.gw.grpc_address.rsplit(":", 1)[1], "ca": str(self.gw.ca),
                 "control": self.sim.control_address, "port": self.sim.port, "devices": self.sim.ids, "history": HISTORY,
+                "person": self.person,
                 "hosts": [self.sim.host(number) for number, _ in enumerate(self.sim.ids, 1)]}
         done = subprocess.run(["node", RUN, name, self.style, json.dumps(site)], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=SECONDS_MAX / 2,
@@ -57,17 +58,17 @@ class Sequences:
 
 @installed
 class PlainTest(Sequences, SharedSiteTest):
-    style = "plain"
+    style, person = "plain", 91001
 
 
 @installed
 class LegacyTest(Sequences, SharedSiteTest):
-    style = "legacy"
+    style, person = "legacy", 92001
 
 
 @installed
 class OldPathsTest(Sequences, SharedSiteTest):
-    style = "old_paths"
+    style, person = "old_paths", 93001
 
 
 if __name__ == "__main__":

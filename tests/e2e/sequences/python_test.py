@@ -5,7 +5,7 @@ A sequence is one test. What programs of this kind do wrong, or in either of two
 
 import unittest
 
-from shared_site import FIRST, HISTORY, SECOND, THIRD, SharedSiteTest  # first: finds the generated contracts
+from shared_site import CALLER, FIRST, HISTORY, SECOND, THIRD, SharedSiteTest  # first: finds the generated contracts
 from harness import free_port, wait_for
 
 import grpc
@@ -19,7 +19,8 @@ from sync_client import DELETED, ENROLLED, UPDATED, SyncClient
 DOOR_OPENED, IDENTIFIED, FEVER = 0x5200, 0x1300, 0x1C00
 BY_FACE = 3
 NOBODY = "4294967295"
-PERSON = "90001"
+PERSON = "90011"
+TOGETHER = (FIRST, SECOND, THIRD)
 UNKNOWN = 999
 SEARCH_MS = 500
 UP, DOWN = connect_pb2.TCP_CONNECTED, connect_pb2.DISCONNECTED
@@ -254,48 +255,53 @@ class ConnectTest(SequenceTest):
     def test_device_to_server(self):
         accepted = self.calls.GetAcceptFilter(connect_pb2.GetAcceptFilterRequest()).filter
         self.assertEqual(connect_pb2.AcceptFilter(), accepted)
-        self.open(3)
+        self.open(4)
         self.assertEqual({UNKNOWN: grpc.StatusCode.NOT_FOUND.value[0]}, self.refused_by(
             self.calls.SetConnectionModeMulti, connect_pb2.SetConnectionModeMultiRequest(
-                deviceIDs=[UNKNOWN, THIRD], connectionMode=connect_pb2.DEVICE_TO_SERVER)))
-        self.becomes(THIRD, connect_pb2.TCP_NOT_ALLOWED)
-        self.assertEqual(self.sim.host(3), self.pending()[THIRD].IPAddr)
+                deviceIDs=[UNKNOWN, CALLER], connectionMode=connect_pb2.DEVICE_TO_SERVER)))
+        self.becomes(CALLER, connect_pb2.TCP_NOT_ALLOWED)
+        self.assertEqual(self.sim.host(4), self.pending()[CALLER].IPAddr)
         self.assertEqual({}, self.client.devices())
-        self.accept(THIRD)
-        self.becomes(THIRD, UP)
+        self.accept(CALLER)
+        self.becomes(CALLER, UP)
         self.assertEqual({}, self.pending())
-        listed = self.client.devices()[THIRD]
+        listed = self.client.devices()[CALLER]
         self.assertEqual((connect_pb2.DEVICE_TO_SERVER, 0, False), (listed.connectionMode, listed.port, listed.useSSL))
-        self.calls.EnableSSLMulti(connect_pb2.EnableSSLMultiRequest(deviceIDs=[THIRD]))
-        self.becomes(THIRD, connect_pb2.TLS_CONNECTED)
-        self.assertTrue(self.client.devices()[THIRD].useSSL)
-        self.client.event.EnableMonitoring(event_pb2.EnableMonitoringRequest(deviceID=THIRD))
+        self.calls.EnableSSLMulti(connect_pb2.EnableSSLMultiRequest(deviceIDs=[CALLER]))
+        self.becomes(CALLER, connect_pb2.TLS_CONNECTED)
+        self.assertTrue(self.client.devices()[CALLER].useSSL)
+        self.client.event.EnableMonitoring(event_pb2.EnableMonitoringRequest(deviceID=CALLER))
         live = self.client.live()
-        self.assertEqual(self.door(THIRD), next(live).ID)
+        self.assertEqual(self.door(CALLER), next(live).ID)
         live.cancel()
-        self.calls.DisableSSLMulti(connect_pb2.DisableSSLMultiRequest(deviceIDs=[THIRD]))
-        self.becomes(THIRD, UP)
+        self.calls.DisableSSLMulti(connect_pb2.DisableSSLMultiRequest(deviceIDs=[CALLER]))
+        self.becomes(CALLER, UP)
         # Who is disconnected calls again, unless it is no longer let in.
-        self.disconnect(THIRD)
+        self.disconnect(CALLER)
         links = [UP, DOWN, UP, DOWN, connect_pb2.TLS_CONNECTED, DOWN, UP, DOWN, UP]
-        taken = lambda: [s for s in self.statuses(THIRD) if s in (UP, DOWN, connect_pb2.TLS_CONNECTED)]  # noqa: E731
+        taken = lambda: [s for s in self.statuses(CALLER) if s in (UP, DOWN, connect_pb2.TLS_CONNECTED)]  # noqa: E731
         wait_for(lambda: taken() == links, "the terminal calls again")
-        self.set_mode(connect_pb2.SERVER_TO_DEVICE, THIRD)
+        self.set_mode(connect_pb2.SERVER_TO_DEVICE, CALLER)
         self.accept()
         wait_for(lambda: not self.client.devices(), "the terminal leaves the list")
-        self.assertEqual(THIRD, self.open(3))
-        self.disconnect(THIRD)
+        self.assertEqual(CALLER, self.open(4))
+        self.disconnect(CALLER)
         wait_for(lambda: taken() == [*links, DOWN, UP, DOWN], "every link told of once")
         self.assertIsNone(self.reader.error)
 
 
 class SyncTest(SequenceTest):
+    """Terminals whose people are kept the same."""
+
     def test_sync(self):
-        addresses = {device: (self.sim.host(number), self.sim.port) for number, device in enumerate(self.sim.ids, 1)}
+        addresses = {device: (self.sim.host(number), self.sim.port) for number, device in enumerate(TOGETHER, 1)}
         program = SyncClient(self.client, FIRST, addresses)
         program.start()
         self.addCleanup(program.end_streams)
-        settled = lambda what: wait_for(lambda: what() or program.errors, "the program gets on")  # noqa: E731
+
+        def settled(condition):
+            wait_for(lambda: condition() or program.errors, "the program gets on")
+            self.assertEqual([], program.errors)
         settled(lambda: len(program.armed) == len(addresses))
         self.enrols_on_one_terminal(program, settled)
         self.loses_a_link(program, settled)
@@ -330,8 +336,8 @@ class SyncTest(SequenceTest):
         self.assertEqual([PERSON], program.enrolled)
         self.assertEqual(["Ada", "Ada"], [self.name_on(device) for device in others])
         self.assertEqual(
-            dict.fromkeys(self.sim.ids, grpc.StatusCode.ALREADY_EXISTS.value[0]),
-            self.refused_by(users.EnrollMulti, user_pb2.EnrollMultiRequest(deviceIDs=self.sim.ids, users=[person()])))
+            dict.fromkeys(TOGETHER, grpc.StatusCode.ALREADY_EXISTS.value[0]),
+            self.refused_by(users.EnrollMulti, user_pb2.EnrollMultiRequest(deviceIDs=TOGETHER, users=[person()])))
         users.Enroll(user_pb2.EnrollRequest(deviceID=FIRST, users=[person(name="Ada L.")], overwrite=True))
         settled(lambda: all(self.name_on(device) == "Ada L." for device in others))
         users.Delete(user_pb2.DeleteRequest(deviceID=FIRST, userIDs=[PERSON]))
@@ -341,7 +347,7 @@ class SyncTest(SequenceTest):
         with self.fails(grpc.StatusCode.NOT_FOUND):
             users.Delete(user_pb2.DeleteRequest(deviceID=FIRST, userIDs=[PERSON]))
         expected = [(ENROLLED, PERSON), (UPDATED, PERSON), (DELETED, PERSON)]
-        for device in self.sim.ids:
+        for device in TOGETHER:
             of_people = lambda: [(e.eventCode, e.userID) for e in program.logs[device][HISTORY:]  # noqa: E731
                                  if e.userID == PERSON and not e.changedOnDevice]
             settled(lambda: len(of_people()) >= len(expected))

@@ -1,7 +1,7 @@
-"""What the sequences run against: one gateway and three virtual terminals, shared by all tests of a file.
+"""What the sequences run against: one gateway and four virtual terminals, shared by all tests of a file.
 
 A sequence leaves no device in the gateway's list and no person of its own on a terminal, so that the next one finds
-what the first one found.
+what the first one found. Only the last terminal is told to call the gateway.
 """
 
 import faulthandler
@@ -10,12 +10,14 @@ import shutil
 import tempfile
 import unittest
 
-from harness import FIRST_ID, EndToEndTest, Gateway, Simulator
+from harness import FIRST_ID, EndToEndTest, Gateway, Simulator  # first: finds the generated contracts
 
-TERMINALS = 3
+from gsdk import connect_pb2
+
+TERMINALS = 4
 HISTORY = 20_000  # more than one page of the 16,384 records that clients ask for at a time
 SECONDS_MAX = 120  # the clients have no deadlines: who hangs is shown with all its threads, and ended
-FIRST, SECOND, THIRD = (FIRST_ID + number for number in range(TERMINALS))
+FIRST, SECOND, THIRD, CALLER = (FIRST_ID + number for number in range(TERMINALS))
 
 
 class SharedSiteTest(EndToEndTest):
@@ -38,3 +40,10 @@ class SharedSiteTest(EndToEndTest):
         self.addCleanup(faulthandler.cancel_dump_traceback_later)
         self.folder = self.shared_folder
         self.addCleanup(self._show_logs_of_a_failure)
+        self.addCleanup(self._forget_devices)
+
+    def _forget_devices(self):
+        """What a sequence that failed has left, so that it alone fails."""
+        devices = [d.deviceID for d in self.gw.connect.GetDeviceList(connect_pb2.GetDeviceListRequest()).deviceInfos]
+        if devices:
+            self.gw.connect.DeleteAsyncConnection(connect_pb2.DeleteAsyncConnectionRequest(deviceIDs=devices))

@@ -10,7 +10,8 @@ const NAMES = { 0: 'DISCONNECTED', 1: 'TCP_CONNECTED', 2: 'TLS_CONNECTED', 256: 
 const [DOWN, UP, TLS, CANNOT, NOT_ALLOWED] = Object.values(NAMES);
 
 module.exports = async (client, terminals) => {
-  const { devices: [first, second, third], hosts, port } = terminals;
+  const { devices: [first, second], hosts, port } = terminals;
+  const [caller, callerHost] = [terminals.devices.at(-1), hosts.at(-1)];
   const call = (method, request) => client.call('connect', method, request);
   const changes = [];
   const stream = await client.statuses(({ deviceID, status }) => changes.push([deviceID, NAMES[status] ?? status]));
@@ -39,24 +40,24 @@ module.exports = async (client, terminals) => {
   const accept = (...deviceIDs) => call('SetAcceptFilter', { filter: { deviceIDs } });
   const pending = async () => (await call('GetPendingList', {})).deviceInfos.map((device) => device.deviceID);
   assert.deepEqual((await call('GetAcceptFilter', {})).filter.deviceIDs, []);
-  await client.open(hosts[2], port);
-  const callIn = { deviceIDs: [UNKNOWN, third], connectionMode: 'DEVICE_TO_SERVER' };
+  await client.open(callerHost, port);
+  const callIn = { deviceIDs: [UNKNOWN, caller], connectionMode: 'DEVICE_TO_SERVER' };
   assert.deepEqual([...multiErrors(await refused(call('SetConnectionModeMulti', callIn)))], [[UNKNOWN, NOT_FOUND]]);
-  await becomes(third, NOT_ALLOWED);
-  assert.deepEqual(await pending(), [third]);
-  await accept(third);
-  await becomes(third, UP);
+  await becomes(caller, NOT_ALLOWED);
+  assert.deepEqual(await pending(), [caller]);
+  await accept(caller);
+  await becomes(caller, UP);
   assert.deepEqual(await pending(), []);
-  assert.equal((await listed()).get(third).port, 0);
-  await call('EnableSSLMulti', { deviceIDs: [third] });
-  await becomes(third, TLS);
-  assert.equal((await listed()).get(third).useSSL, true);
-  await call('DisableSSLMulti', { deviceIDs: [third] });
-  await becomes(third, UP);
-  await call('SetConnectionModeMulti', { deviceIDs: [third], connectionMode: 'SERVER_TO_DEVICE' });
+  assert.equal((await listed()).get(caller).port, 0);
+  await call('EnableSSLMulti', { deviceIDs: [caller] });
+  await becomes(caller, TLS);
+  assert.equal((await listed()).get(caller).useSSL, true);
+  await call('DisableSSLMulti', { deviceIDs: [caller] });
+  await becomes(caller, UP);
+  await call('SetConnectionModeMulti', { deviceIDs: [caller], connectionMode: 'SERVER_TO_DEVICE' });
   await accept();
   await until(async () => (await listed()).size === 0, 'the terminal leaves the list');
-  const links = statuses(third).filter((status) => [UP, TLS, DOWN].includes(status));
+  const links = statuses(caller).filter((status) => [UP, TLS, DOWN].includes(status));
   assert.deepEqual(links, [UP, DOWN, UP, DOWN, TLS, DOWN, UP, DOWN]);
   assert.equal(await stream.cancel(), 1);
 };

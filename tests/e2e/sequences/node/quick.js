@@ -18,17 +18,18 @@ async function scanWhatItCan(client, deviceID, can) {
   }
 }
 
-async function enrolAndDelete(client, deviceID) {
+async function enrolAndDelete(client, deviceID, person) {
+  const both = [`${person}`, `${person + 1}`];
   const ids = async () => (await client.call('user', 'GetList', { deviceID })).hdrs.map((header) => header.ID).sort();
   const before = await ids();
   const known = (await client.call('user', 'Get', { deviceID, userIDs: before })).users;
   assert.deepEqual(known.map((user) => user.hdr.ID).sort(), before);
-  const users = ['90001', '90002'].map((ID) => ({ hdr: { ID }, name: `Person ${ID}` }));
+  const users = both.map((ID) => ({ hdr: { ID }, name: `Person ${ID}` }));
   await client.call('user', 'Enroll', { deviceID, users });
-  assert.deepEqual(await ids(), [...before, '90001', '90002'].sort());
-  const [second] = (await client.call('user', 'Get', { deviceID, userIDs: ['90002'] })).users;
-  assert.equal(second.name, 'Person 90002');
-  await client.call('user', 'Delete', { deviceID, userIDs: ['90001', '90002'] });
+  assert.deepEqual(await ids(), [...before, ...both].sort());
+  const [second] = (await client.call('user', 'Get', { deviceID, userIDs: [both[1]] })).users;
+  assert.equal(second.name, `Person ${both[1]}`);
+  await client.call('user', 'Delete', { deviceID, userIDs: both });
   assert.deepEqual(await ids(), before);
 }
 
@@ -54,7 +55,7 @@ module.exports = async (client, terminals) => {
   assert.deepEqual((await client.devices()).map((device) => device.deviceID), [deviceID]);
   assert.ok((await client.call('device', 'GetInfo', { deviceID })).info.modelName);
   await scanWhatItCan(client, deviceID, (await client.call('device', 'GetCapabilityInfo', { deviceID })).capInfo);
-  await enrolAndDelete(client, deviceID);
+  await enrolAndDelete(client, deviceID, terminals.person);
   await readAndWatch(client, terminals, deviceID);
   await client.call('connect', 'Disconnect', { deviceIDs: [deviceID] });
 };

@@ -28,7 +28,8 @@ async function refused(promise) {
   return assert.fail(`the call succeeded with ${JSON.stringify(reply)}`);
 }
 
-// Has of `site`: gateway and ca; hosts, port and devices (IDs) of the terminals; how many records each log began with.
+// Has of `site`: gateway and ca; hosts, port and devices (IDs) of the terminals, of which the last may be told to call the
+// gateway; history, with how many records each log began; person, whose ID and the next one nobody has.
 class Terminals {
   constructor(site) {
     Object.assign(this, site);
