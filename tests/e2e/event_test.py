@@ -5,7 +5,7 @@ import unittest
 from harness import FIRST_ID, EndToEndTest  # first: finds the generated contracts
 
 import grpc
-from gsdk import event_pb2, tna_pb2
+from gsdk import event_pb2, schedule_pb2, schedule_pb2_grpc, tna_pb2
 import compare
 from multi_errors import multi_errors
 
@@ -118,6 +118,22 @@ class EventTest(EndToEndTest):
         self.gw.event.SetImageFilterMulti(event_pb2.SetImageFilterMultiRequest(
             deviceIDs=self.sim.ids, filters=[event_pb2.ImageFilter(eventCode=0x1900, scheduleID=1)]))
         self.assertEqual([[(0x1900, 1)]] * 2, [get(device) for device in self.sim.ids])
+
+    def test_image_filters_honour_schedules(self):
+        schedules = schedule_pb2_grpc.ScheduleStub(self.gw.channel)
+        whole_day = schedule_pb2.DaySchedule(periods=[schedule_pb2.TimePeriod(startTime=0, endTime=24 * 60)])
+        schedules.Add(schedule_pb2.AddRequest(deviceID=FIRST_ID, schedules=[
+            schedule_pb2.ScheduleInfo(ID=2, name="all week", weekly=schedule_pb2.WeeklySchedule(daySchedules=[whole_day] * 7)),
+            schedule_pb2.ScheduleInfo(ID=3, name="no time", weekly=schedule_pb2.WeeklySchedule(
+                daySchedules=[schedule_pb2.DaySchedule()] * 7))]))
+        set_filters = lambda *filters: self.gw.event.SetImageFilter(event_pb2.SetImageFilterRequest(  # noqa: E731
+            deviceID=FIRST_ID, filters=[event_pb2.ImageFilter(eventCode=c, scheduleID=s) for c, s in filters]))
+        set_filters((0x1300, 2), (0x5400, 3))
+        within = self.sim.inject(eventCode=0x1300, subCode=4, userID="7")
+        outside = self.sim.inject(eventCode=0x5400, entityID=1)
+        self.assertEqual({within: True, outside: False}, {e.ID: e.hasImage for e in self.gw.get_log(within)})
+        with self.fails(grpc.StatusCode.INVALID_ARGUMENT, "4"):
+            set_filters((0x1300, 4))
 
     def test_clear_log_multi_empties_each_log(self):
         self.gw.event.ClearLogMulti(event_pb2.ClearLogMultiRequest(deviceIDs=self.sim.ids))
