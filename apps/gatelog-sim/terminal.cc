@@ -20,6 +20,8 @@ constexpr std::uint32_t kDefaultImageCodes[] = {0x1900, 0x1100, 0x1200, 0x1500, 
 constexpr std::uint32_t kLogCleared = 0x4200;
 constexpr std::uint32_t kFactoryReset = 0x4502;
 constexpr std::uint32_t kTimeSet = 0x3200;
+constexpr std::uint32_t kAbnormalTemperature = 0x1D00;
+constexpr std::uint32_t kHighTemperature = 0x13;
 
 std::int64_t Milliseconds(Timestamp time) { return time.time_since_epoch().count(); }
 
@@ -63,10 +65,10 @@ Terminal::Terminal(Settings settings, LogDatabase& database, const Clock& clock,
       database_(database),
       clock_(clock),
       image_maker_(images),
-      people_(people),
       log_(database, settings_.device_id, settings_.limits),
       place_(MakePlace(settings_.device_id)),
-      identity_(MakeIdentity(place_, settings_.limits, settings_.images)) {}
+      identity_(MakeIdentity(place_, settings_.limits, settings_.images)),
+      users_(database, settings_.device_id, people) {}
 
 Terminal::~Terminal() = default;
 
@@ -77,7 +79,8 @@ absl::StatusOr<bool> Terminal::Load() {
   if (settings_.images && log_.image_filters().empty())
     log_.set_image_filters(DefaultFilters(id()));
   ReadFilters();
-  life_ = std::make_unique<Life>(settings_.seed, place_, people_, log_.next_id());
+  GATELOG_RETURN_IF_ERROR(users_.Reload());
+  life_ = std::make_unique<Life>(settings_.seed, place_, users_.roster(), log_.next_id());
   return true;
 }
 
@@ -85,7 +88,7 @@ absl::Status Terminal::Create(std::uint32_t next_id) {
   GATELOG_RETURN_IF_ERROR(
       log_.Create(NewGeneration(), next_id, settings_.images ? DefaultFilters(id()) : ""));
   ReadFilters();
-  life_ = std::make_unique<Life>(settings_.seed, place_, people_, next_id);
+  life_ = std::make_unique<Life>(settings_.seed, place_, users_.roster(), next_id);
   return absl::OkStatus();
 }
 
@@ -126,8 +129,69 @@ absl::Status Terminal::Stage(EventLog& event, std::uint32_t timestamp) {
 absl::Status Terminal::StageNext() {
   const std::int64_t now_ms = clock_ms();
   const std::uint32_t timestamp = ToTimestamp(now_ms);
-  EventLog event = life_->Next(timestamp / 3600 % 24).event;
+  return StageStep(life_->Next(timestamp / 3600 % 24), timestamp);
+}
+
+absl::Status Terminal::StageStep(const Life::Step& step, std::uint32_t timestamp) {
+  GATELOG_RETURN_IF_ERROR(ReadRules());
+  EventLog event = step.event;
+  GATELOG_ASSIGN_OR_RETURN(
+      const EventRules::Verdict verdict,
+      rules_->Apply(
+          step, [this](std::uint32_t schedule) { return ScheduleIsOn(schedule); }, last_key_,
+          event));
+  if (verdict == EventRules::Verdict::kDenies) life_->EndScene();
+  if (verdict == EventRules::Verdict::kWarns) {
+    EventLog warning = event;
+    warning.set_eventcode(kAbnormalTemperature);
+    warning.set_subcode(kHighTemperature);
+    warning.clear_tnakey();
+    GATELOG_RETURN_IF_ERROR(Stage(warning, timestamp));
+  }
+  GATELOG_RETURN_IF_ERROR(ChangeUsers(step));
   return Stage(event, timestamp);
+}
+
+absl::Status Terminal::ChangeUsers(const Life::Step& step) {
+  const std::string& id = step.event.userid();
+  switch (step.change) {
+    case UserChange::kEnrol: {
+      const Person* person = users_.roster().FindOnSite(id);
+      if (person == nullptr) return absl::InternalError("nobody on the site has that ID");
+      return users_.Save(MakeUserInfo(*person));
+    }
+    case UserChange::kUpdate: {
+      GATELOG_ASSIGN_OR_RETURN(UserInfo user, users_.Find(id));
+      ChangeCredential(log_.next_id(), user);
+      return users_.Save(user);
+    }
+    case UserChange::kRemove:
+      return users_.Remove(id);
+    case UserChange::kRemoveAll:
+      return users_.Clear();
+    case UserChange::kNone:
+      break;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Terminal::ReadRules() {
+  if (rules_ != nullptr) return absl::OkStatus();
+  GATELOG_ASSIGN_OR_RETURN(gsdk::tna::TNAConfig tna,
+                           ReadSetting(store(), id(), kTnaSetting, DefaultTnaConfig(place_)));
+  GATELOG_ASSIGN_OR_RETURN(
+      gsdk::thermal::ThermalConfig thermal,
+      ReadSetting(store(), id(), kThermalSetting, DefaultThermalConfig(place_)));
+  rules_ = std::make_unique<EventRules>(place_, std::move(tna), std::move(thermal));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Terminal::HasSchedule(std::uint32_t schedule) {
+  return schedule == kScheduleNever || schedule == kScheduleAlways;
+}
+
+absl::StatusOr<bool> Terminal::ScheduleIsOn(std::uint32_t schedule) {
+  return schedule == kScheduleAlways;
 }
 
 absl::Status Terminal::StageNow(EventLog event) { return Stage(event, ToTimestamp(clock_ms())); }
@@ -151,7 +215,9 @@ void Terminal::Abandon() {
   staged_.clear();
   // If not even that can be read, the next write fails as well and says so.
   (void)log_.Reload();
+  (void)users_.Reload();
   ReadFilters();
+  rules_.reset();
 }
 
 absl::Status Terminal::Transact(absl::FunctionRef<absl::Status()> work) {
@@ -170,6 +236,7 @@ absl::Status Terminal::Transact(absl::FunctionRef<absl::Status()> work) {
 absl::Status Terminal::Change(absl::FunctionRef<absl::Status()> work) {
   GATELOG_RETURN_IF_ERROR(Transact(work));
   ReadFilters();
+  rules_.reset();
   return absl::OkStatus();
 }
 
@@ -202,6 +269,8 @@ absl::Status Terminal::FactoryReset() {
     log_.set_clock_offset_ms(0);
     log_.set_image_filters(settings_.images ? DefaultFilters(id()) : "");
     ReadFilters();
+    rules_.reset();
+    GATELOG_RETURN_IF_ERROR(users_.Clear());
     GATELOG_RETURN_IF_ERROR(log_.Reset(NewGeneration()));
     return StageCode(kFactoryReset);
   });

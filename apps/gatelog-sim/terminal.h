@@ -9,9 +9,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "apps/gatelog-sim/device_log.h"
+#include "apps/gatelog-sim/event_rules.h"
 #include "apps/gatelog-sim/image_maker.h"
 #include "apps/gatelog-sim/life.h"
 #include "apps/gatelog-sim/site.h"
+#include "apps/gatelog-sim/users.h"
 #include "base/clock.h"
 #include "terminal/v1/link.pb.h"
 
@@ -52,6 +54,7 @@ class Terminal {
   std::uint32_t id() const { return settings_.device_id; }
   DeviceLog& log() { return log_; }
   const terminal::v1::Identity& identity() const { return identity_; }
+  const Place& place() const { return place_; }
   std::int64_t clock_ms() const;
 
   // For a batch: inside one transaction Stage or StageNext as often as wanted, then Seal. After the
@@ -59,6 +62,8 @@ class Terminal {
   // and deviceID where it is 0.
   absl::Status Stage(EventLog& event, std::uint32_t timestamp);
   absl::Status StageNext();  // what life brings, now
+  // What life brought, at that time: also what it does to the users, and as the settings want it.
+  absl::Status StageStep(const Life::Step& step, std::uint32_t timestamp);
   absl::Status Seal() { return log_.Seal(); }
   void Publish();
   void Abandon();
@@ -88,6 +93,10 @@ class Terminal {
   absl::StatusOr<std::string> Call(std::string_view method, std::string_view request);
   // What it keeps besides its log. Reading is possible at any time, changing only inside Change.
   SettingStore& store() { return database_.settings(); }
+  // 0 (never) and 1 (always) are there everywhere.
+  absl::StatusOr<bool> HasSchedule(std::uint32_t schedule);
+  // Changing only inside Change, as well.
+  Users& users() { return users_; }
   // Changes settings and writes the records that go with it (StageNow), in one transaction: when
   // this returns kOk all of it is in the file and the records are pushed; after an error nothing
   // has changed, and it is the error of `work` or of the file.
@@ -117,16 +126,21 @@ class Terminal {
   absl::Status Transact(absl::FunctionRef<absl::Status()> work);
   absl::StatusOr<std::string> TakeImage(const EventLog& event);
   void ReadFilters();
+  absl::Status ReadRules();
+  absl::Status ChangeUsers(const Life::Step& step);
+  absl::StatusOr<bool> ScheduleIsOn(std::uint32_t schedule);
 
   const Settings settings_;
   LogDatabase& database_;
   const Clock& clock_;
   ImageMaker& image_maker_;
-  const std::vector<Person>& people_;
   DeviceLog log_;
   const Place place_;
   const terminal::v1::Identity identity_;
+  Users users_;
   std::unique_ptr<Life> life_;
+  std::unique_ptr<EventRules> rules_;  // null: to be read from the settings
+  gsdk::tna::Key last_key_ = gsdk::tna::UNSPECIFIED;
   std::vector<std::uint32_t> image_codes_;  // events that an image is taken for
   std::vector<Staged> staged_;              // to be pushed
   std::string buffer_;

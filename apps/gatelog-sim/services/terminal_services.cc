@@ -2,6 +2,12 @@
 
 #include <algorithm>
 
+#include "apps/gatelog-sim/services/biometric_service.h"
+#include "apps/gatelog-sim/services/card_service.h"
+#include "apps/gatelog-sim/services/thermal_service.h"
+#include "apps/gatelog-sim/services/tna_service.h"
+#include "apps/gatelog-sim/services/user_service.h"
+
 namespace gatelog::sim {
 namespace {
 
@@ -16,7 +22,14 @@ struct Entry {
 };
 
 // What a terminal serves. Services of a terminal and their capabilities (identity.cc) go together.
-std::span<const Entry> Entries() { return {}; }
+std::span<const Entry> Entries() {
+  static constexpr Entry kEntries[] = {
+      {"gsdk.card.Card", &Make<CardService>},       {"gsdk.face.Face", &Make<FaceService>},
+      {"gsdk.finger.Finger", &Make<FingerService>}, {"gsdk.thermal.Thermal", &Make<ThermalService>},
+      {"gsdk.tna.TNA", &Make<TnaService>},          {"gsdk.user.User", &Make<UserService>},
+  };
+  return kEntries;
+}
 
 }  // namespace
 
