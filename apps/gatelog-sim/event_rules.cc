@@ -1,7 +1,8 @@
 #include "apps/gatelog-sim/event_rules.h"
 
-#include <utility>
+#include <algorithm>
 
+#include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"
 
 namespace gatelog::sim {
@@ -45,33 +46,53 @@ gsdk::thermal::ThermalConfig DefaultThermalConfig(const Place& place) {
   return config;
 }
 
-EventRules::EventRules(const Place& place, gsdk::tna::TNAConfig tna,
-                       gsdk::thermal::ThermalConfig thermal)
-    : device_(place.device),
-      tna_(std::move(tna)),
-      thermal_(std::move(thermal)),
-      measures_(place.thermal && thermal_.checkmode() != gsdk::thermal::OFF) {}
+absl::StatusOr<EventRules> EventRules::Read(SettingStore& store, const Place& place) {
+  EventRules rules;
+  rules.device_ = place.device;
+  GATELOG_ASSIGN_OR_RETURN(
+      const gsdk::tna::TNAConfig tna,
+      ReadSetting(store, place.device, setting::kTna, DefaultTnaConfig(place)));
+  rules.mode_ = tna.mode();
+  rules.fixed_key_ = tna.key();
+  rules.key_required_ = tna.isrequired();
+  rules.key_schedules_.assign(tna.schedules().begin(), tna.schedules().end());
+  if (tna.mode() == gsdk::tna::BY_SCHEDULE) {
+    GATELOG_ASSIGN_OR_RETURN(rules.schedules_,
+                             NamedSchedules::Read(store, place.device, rules.key_schedules_));
+  }
+  GATELOG_ASSIGN_OR_RETURN(
+      const gsdk::thermal::ThermalConfig thermal,
+      ReadSetting(store, place.device, setting::kThermal, DefaultThermalConfig(place)));
+  rules.measures_ = place.thermal && thermal.checkmode() != gsdk::thermal::OFF;
+  rules.audits_ = thermal.audittemperature();
+  rules.denies_ = thermal.checkmode() == gsdk::thermal::HARD;
+  rules.too_warm_above_ = thermal.temperaturethresholdhigh();
+  return rules;
+}
 
-absl::StatusOr<gsdk::tna::Key> EventRules::KeyOf(const Life::Step& step, ScheduleIsOn is_on,
-                                                 gsdk::tna::Key& last_key) const {
+bool EventRules::Names(std::uint32_t schedule) const {
+  return std::find(key_schedules_.begin(), key_schedules_.end(), schedule) != key_schedules_.end();
+}
+
+gsdk::tna::Key EventRules::KeyOf(const Life::Step& step, std::int64_t local_s,
+                                 gsdk::tna::Key& last_key) const {
   // A slave's reader has no keys to press.
   const bool has_keys = step.event.deviceid() == device_;
   const gsdk::tna::Key pressed = step.event.tnakey();
-  switch (tna_.mode()) {
+  switch (mode_) {
     case gsdk::tna::BY_USER:
-      return has_keys && tna_.isrequired() ? step.key : pressed;
+      return has_keys && key_required_ ? step.key : pressed;
     case gsdk::tna::LAST_CHOICE:
       if (!has_keys) return gsdk::tna::UNSPECIFIED;
+      // At the beginning somebody has to choose.
       if (pressed != gsdk::tna::UNSPECIFIED || last_key == gsdk::tna::UNSPECIFIED)
         last_key = step.key;
       return last_key;
     case gsdk::tna::FIXED:
-      return tna_.key();
+      return fixed_key_;
     case gsdk::tna::BY_SCHEDULE:
-      for (int i = 0; i < tna_.schedules_size(); ++i) {
-        if (tna_.schedules(i) == 0) continue;
-        GATELOG_ASSIGN_OR_RETURN(const bool on, is_on(tna_.schedules(i)));
-        if (on) return static_cast<gsdk::tna::Key>(i + 1);
+      for (std::size_t i = 0; i < key_schedules_.size(); ++i) {
+        if (schedules_.Hold(key_schedules_[i], local_s)) return static_cast<gsdk::tna::Key>(i + 1);
       }
       return gsdk::tna::UNSPECIFIED;
     default:
@@ -79,16 +100,14 @@ absl::StatusOr<gsdk::tna::Key> EventRules::KeyOf(const Life::Step& step, Schedul
   }
 }
 
-absl::StatusOr<EventRules::Verdict> EventRules::Apply(const Life::Step& step, ScheduleIsOn is_on,
-                                                      gsdk::tna::Key& last_key,
-                                                      EventLog& event) const {
+EventRules::Verdict EventRules::Apply(const Life::Step& step, std::int64_t local_s,
+                                      gsdk::tna::Key& last_key, EventLog& event) const {
   const std::uint32_t measured = measures_ ? event.temperature() : 0;
-  event.set_temperature(thermal_.audittemperature() ? measured : 0);
+  event.set_temperature(audits_ ? measured : 0);
   if (!IsRecognised(event.eventcode())) return Verdict::kPasses;
-  GATELOG_ASSIGN_OR_RETURN(const gsdk::tna::Key key, KeyOf(step, is_on, last_key));
-  event.set_tnakey(key);
-  if (measured <= thermal_.temperaturethresholdhigh()) return Verdict::kPasses;
-  if (thermal_.checkmode() == gsdk::thermal::SOFT) return Verdict::kWarns;
+  event.set_tnakey(KeyOf(step, local_s, last_key));
+  if (measured <= too_warm_above_) return Verdict::kPasses;
+  if (!denies_) return Verdict::kWarns;
   event.set_eventcode(kAccessDenied);
   event.set_subcode(kHighTemperature);
   event.clear_tnakey();

@@ -1,5 +1,6 @@
 #include "apps/gatelog-sim/life.h"
 
+#include <algorithm>
 #include <iterator>
 #include <span>
 #include <string>
@@ -17,6 +18,9 @@ constexpr std::uint64_t kRecordsPerSweep = 38;
 constexpr std::uint32_t kEnrolmentPauseS = 10;
 // Terminals begin the sweep at different places, so that a small fleet covers the table early.
 constexpr std::uint64_t kSweepStride = 109;
+constexpr std::uint32_t kDoorUnlocked = 0x5000;
+constexpr std::uint32_t kDoorLocked = 0x5100;
+constexpr std::size_t kInterlockDoorsMin = 2;
 
 std::uint32_t IdentifyCode(Habit habit, Random& random) {
   if (habit == Habit::kFinger) return random.Percent(90) ? 0x01 : 0x02;
@@ -80,13 +84,42 @@ bool Life::StillFits(const Step& step) const {
 
 const Life::Step& Life::Next(unsigned hour) {
   hour_ = hour;
-  while (next_step_ != step_count_ && roster_.version() != roster_version_ &&
-         !StillFits(steps_[next_step_])) {
-    // Who is gone does not go on; what was to be changed has been changed by somebody else.
-    next_step_ = steps_[next_step_].change == UserChange::kNone ? step_count_ : next_step_ + 1;
+  for (;;) {
+    while (next_step_ == step_count_) MakeScene();
+    const Step& step = steps_[next_step_];
+    const bool fits = roster_.version() == roster_version_ || StillFits(step);
+    if (fits && !IsRefused(step.event)) {
+      ++next_step_;
+      return step;
+    }
+    // What was to be changed has been changed by somebody else. Without the person nothing else of
+    // the scene happens.
+    next_step_ = fits || step.change == UserChange::kNone ? step_count_ : next_step_ + 1;
   }
-  if (next_step_ == step_count_) MakeScene();
-  return steps_[next_step_++];
+}
+
+void Life::SetDoors(std::vector<std::uint32_t> doors, std::vector<std::uint32_t> unlocked) {
+  if (doors == place_.doors && unlocked == unlocked_doors_) return;
+  place_.doors = std::move(doors);
+  unlocked_doors_ = std::move(unlocked);
+  next_step_ = step_count_;
+}
+
+bool Life::StaysUnlocked(std::uint32_t door) const {
+  return std::find(unlocked_doors_.begin(), unlocked_doors_.end(), door) != unlocked_doors_.end();
+}
+
+bool Life::IsRefused(const EventLog& event) const {
+  const std::uint32_t code = event.eventcode();
+  // Authentication, users, the menu, and what an operator does at the terminal.
+  return locked_ && ((code >= 0x1000 && code < 0x3000) || (code >= 0x3600 && code < 0x3700) ||
+                     code == 0x4A00 || code == 0x4B00);
+}
+
+bool Life::CanHappen(std::uint32_t code) const {
+  if (code >= 0x5000 && code < 0x6000) return !place_.doors.empty();
+  if (code == 0xA000) return place_.doors.size() >= kInterlockDoorsMin;
+  return true;
 }
 
 std::optional<std::uint32_t> Life::pause_s() const {
@@ -115,7 +148,10 @@ void Life::MakeScene() {
   next_step_ = 0;
   roster_version_ = roster_.version();
   person_ = roster_.Pick(random_);
-  door_ = place_.doors[random_.Below(static_cast<std::uint32_t>(place_.doors.size()))];
+  door_ = 0;
+  if (!place_.doors.empty()) {
+    door_ = place_.doors[random_.Below(static_cast<std::uint32_t>(place_.doors.size()))];
+  }
   std::uint32_t pick = random_.Below(1000);
   for (const Kind& kind : kKinds) {
     if (pick < kind.weight) {
@@ -126,6 +162,7 @@ void Life::MakeScene() {
 }
 
 void Life::Add(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code) {
+  if (!CanHappen(code)) return;
   if (step_count_ == steps_.size()) steps_.emplace_back();
   Step& step = steps_[step_count_];
   step.begins_scene = step_count_ == 0;
@@ -138,6 +175,8 @@ void Life::Add(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code
 }
 
 void Life::AddDoor(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code) {
+  const bool relay = code == kDoorUnlocked || code == kDoorLocked;
+  if (door_ == 0 || (relay && StaysUnlocked(door_))) return;
   Add(pause_s, code, sub_code);
   steps_[step_count_ - 1].event.set_entityid(door_);
 }
@@ -158,13 +197,13 @@ void Life::Authenticate() {
 }
 
 void Life::PassDoor(std::uint32_t pause_s) {
-  AddDoor(pause_s, 0x5000);
+  AddDoor(pause_s, kDoorUnlocked);
   // Some think better of it.
   if (random_.Percent(94)) {
     AddDoor(random_.Between(1, 2), 0x5200);
     AddDoor(random_.Between(2, 6), 0x5300);
   }
-  AddDoor(1, 0x5100);
+  AddDoor(1, kDoorLocked);
 }
 
 void Life::Entrance() {
@@ -216,6 +255,7 @@ void Life::Duress() {
 }
 
 void Life::ForcedDoor() {
+  if (StaysUnlocked(door_)) return;
   AddDoor(0, 0x5400);
   AddDoor(0, 0x5600);
   AddDoor(random_.Between(5, 60), 0x5300);
@@ -224,13 +264,13 @@ void Life::ForcedDoor() {
 
 void Life::HeldDoor() {
   Authenticate();
-  AddDoor(0, 0x5000);
+  AddDoor(0, kDoorUnlocked);
   AddDoor(1, 0x5200);
   AddDoor(30, 0x5500);
   AddDoor(0, 0x5800);
   AddDoor(random_.Between(5, 120), 0x5300);
   AddDoor(0, 0x5900);
-  AddDoor(1, 0x5100);
+  AddDoor(1, kDoorLocked);
 }
 
 void Life::Tamper() {
@@ -266,6 +306,7 @@ void Life::Intrusion() {
 }
 
 void Life::Interlock() {
+  if (!CanHappen(0xA000)) return;
   Add(0, 0x1900, 0x0F);
   Add(0, 0xA000, 0x01);
   Add(1, 0xA100);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,12 +10,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "apps/gatelog-sim/device_log.h"
+#include "apps/gatelog-sim/door_states.h"
 #include "apps/gatelog-sim/event_rules.h"
 #include "apps/gatelog-sim/image_maker.h"
+#include "apps/gatelog-sim/image_rules.h"
 #include "apps/gatelog-sim/life.h"
 #include "apps/gatelog-sim/site.h"
 #include "apps/gatelog-sim/users.h"
 #include "base/clock.h"
+#include "gsdk/time.pb.h"
 #include "terminal/v1/link.pb.h"
 
 namespace gatelog::sim {
@@ -73,9 +77,11 @@ class Terminal {
   absl::StatusOr<std::uint32_t> Record(EventLog event);  // returns its ID
   // kAborted if the last ID is another.
   absl::StatusOr<terminal::v1::LogStatus> ClearLog(std::uint32_t expected_last_id);
-  // Drops the link too.
+  // As the simulator first made it but without records and users, under a new generation. Drops the
+  // link too.
   absl::Status FactoryReset();
-  // kInvalidArgument if the clock would leave what a timestamp can hold.
+  // Both write 0x3200. kInvalidArgument if the clock would leave what a timestamp can hold.
+  absl::Status SetClock(std::int64_t utc_ms);
   absl::Status JumpClock(std::int64_t by_s);
   // Returns how many went.
   absl::StatusOr<std::uint64_t> DropImages(std::uint32_t first_id, std::uint32_t last_id);
@@ -88,13 +94,13 @@ class Terminal {
   // wrong with one.
   absl::Status SetImageFilters(const terminal::v1::SetImageFilters& request);
   terminal::v1::ImageFilters ImageFilters() const;
+  // Those that a terminal begins with. Inside Change.
+  void ResetImageFilters();
 
   // A method of the services that the terminal serves itself; see services/service.h.
   absl::StatusOr<std::string> Call(std::string_view method, std::string_view request);
   // What it keeps besides its log. Reading is possible at any time, changing only inside Change.
   SettingStore& store() { return database_.settings(); }
-  // 0 (never) and 1 (always) are there everywhere.
-  absl::StatusOr<bool> HasSchedule(std::uint32_t schedule);
   // Changing only inside Change, as well.
   Users& users() { return users_; }
   // Changes settings and writes the records that go with it (StageNow), in one transaction: when
@@ -104,6 +110,12 @@ class Terminal {
   // Fills in what Stage does, with the terminal's time now.
   absl::Status StageNow(EventLog event);
   absl::Status StageCode(std::uint32_t code);
+  // What the settings come to, as it holds now.
+  const ImageRules& image_rules() const { return image_rules_; }
+  const EventRules& event_rules() const { return event_rules_; }
+  const DoorStates& door_states() const { return door_states_; }
+  // On the terminal's wall; see services/local_time.h.
+  std::int64_t LocalTime(std::int64_t utc_s) const;
 
   // One gateway at a time. False: another holds it, and holder() says where that is.
   bool Hold(std::shared_ptr<Session> session);
@@ -112,6 +124,8 @@ class Terminal {
   std::string holder() const;
   void Disconnect(std::string_view why);
 
+  // Restarts it as Fleet::Reboot does, which sets this; without it a terminal cannot.
+  std::function<absl::Status()> restart;
   // A terminal that restarts is not there: it refuses connections and makes no events.
   bool away = false;
   std::uint32_t link_delay_ms = 0;  // before each frame that it sends
@@ -125,24 +139,26 @@ class Terminal {
 
   absl::Status Transact(absl::FunctionRef<absl::Status()> work);
   absl::StatusOr<std::string> TakeImage(const EventLog& event);
-  void ReadFilters();
-  absl::Status ReadRules();
+  // Takes up what the settings in the file say. Errors are those of the store.
+  absl::Status ReadSettings();
   absl::Status ChangeUsers(const Life::Step& step);
-  absl::StatusOr<bool> ScheduleIsOn(std::uint32_t schedule);
 
   const Settings settings_;
   LogDatabase& database_;
   const Clock& clock_;
   ImageMaker& image_maker_;
   DeviceLog log_;
-  const Place place_;
+  const Place place_;  // as it was built
   const terminal::v1::Identity identity_;
   Users users_;
   std::unique_ptr<Life> life_;
-  std::unique_ptr<EventRules> rules_;  // null: to be read from the settings
-  gsdk::tna::Key last_key_ = gsdk::tna::UNSPECIFIED;
-  std::vector<std::uint32_t> image_codes_;  // events that an image is taken for
-  std::vector<Staged> staged_;              // to be pushed
+  ImageRules image_rules_;
+  DoorStates door_states_;
+  EventRules event_rules_;
+  gsdk::tna::Key last_key_ = gsdk::tna::UNSPECIFIED;  // that somebody pressed
+  std::int32_t time_zone_ = 0;
+  gsdk::time::DSTConfig daylight_saving_;
+  std::vector<Staged> staged_;  // to be pushed
   std::string buffer_;
   std::uint32_t held_from_ = 0;  // images from here on are kept back; 0: none
   std::shared_ptr<Session> session_;

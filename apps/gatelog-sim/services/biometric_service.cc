@@ -1,6 +1,7 @@
 #include "apps/gatelog-sim/services/biometric_service.h"
 
 #include "apps/gatelog-sim/services/config_checks.h"
+#include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"
 
 namespace gatelog::sim {
@@ -9,8 +10,6 @@ namespace {
 namespace finger = gsdk::finger;
 namespace face = gsdk::face;
 
-constexpr std::string_view kFingerConfig = "finger";
-constexpr std::string_view kFaceConfig = "face";
 constexpr int kFingerScanDefaultS = 10;
 constexpr int kFingerScanMaxS = 20;
 constexpr std::uint32_t kFaceEnrolMinS = 30;
@@ -106,7 +105,8 @@ absl::StatusOr<finger::VerifyResponse> FingerService::Verify(const finger::Verif
 absl::StatusOr<finger::GetConfigResponse> FingerService::GetConfig(
     const finger::GetConfigRequest&) {
   finger::GetConfigResponse response;
-  GATELOG_ASSIGN_OR_RETURN(*response.mutable_config(), Read(kFingerConfig, DefaultFingerConfig()));
+  GATELOG_ASSIGN_OR_RETURN(*response.mutable_config(),
+                           Read(setting::kFinger, DefaultFingerConfig()));
   return response;
 }
 
@@ -114,7 +114,7 @@ absl::StatusOr<finger::SetConfigResponse> FingerService::SetConfig(
     const finger::SetConfigRequest& request) {
   GATELOG_RETURN_IF_ERROR(Check(request.config()));
   GATELOG_RETURN_IF_ERROR(terminal_.Change(
-      [&] { return Write(SettingStore::Area::kConfig, kFingerConfig, request.config()); }));
+      [&] { return Write(SettingStore::Area::kConfig, setting::kFinger, request.config()); }));
   return finger::SetConfigResponse();
 }
 
@@ -137,7 +137,7 @@ absl::StatusOr<face::ScanResponse> FaceService::Scan(const face::ScanRequest&) {
 
 absl::StatusOr<face::GetConfigResponse> FaceService::GetConfig(const face::GetConfigRequest&) {
   face::GetConfigResponse response;
-  GATELOG_ASSIGN_OR_RETURN(*response.mutable_config(), Read(kFaceConfig, DefaultFaceConfig()));
+  GATELOG_ASSIGN_OR_RETURN(*response.mutable_config(), Read(setting::kFace, DefaultFaceConfig()));
   return response;
 }
 
@@ -145,7 +145,7 @@ absl::StatusOr<face::SetConfigResponse> FaceService::SetConfig(
     const face::SetConfigRequest& request) {
   GATELOG_RETURN_IF_ERROR(Check(request.config()));
   GATELOG_RETURN_IF_ERROR(terminal_.Change(
-      [&] { return Write(SettingStore::Area::kConfig, kFaceConfig, request.config()); }));
+      [&] { return Write(SettingStore::Area::kConfig, setting::kFace, request.config()); }));
   return face::SetConfigResponse();
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apps/gatelog-sim/services/config_checks.h"
+#include "apps/gatelog-sim/setting_names.h"
 #include "apps/gatelog-sim/users.h"
 #include "base/status_macros.h"
 
@@ -11,9 +12,6 @@ namespace {
 
 namespace api = gsdk::card;
 
-constexpr std::string_view kConfig = "card";
-constexpr std::string_view kQrConfig = "card.qr";
-constexpr std::string_view kBlacklist = "card.blacklist";
 constexpr std::size_t kCardIdSizeMax = 32;  // bytes
 constexpr std::size_t kMifareKeySize = 6;   // bytes
 constexpr std::size_t kIClassKeySize = 8;
@@ -125,21 +123,22 @@ absl::StatusOr<api::WriteResponse> CardService::Write(const api::WriteRequest&) 
 
 absl::StatusOr<api::GetConfigResponse> CardService::GetConfig(const api::GetConfigRequest&) {
   api::GetConfigResponse response;
-  GATELOG_ASSIGN_OR_RETURN(*response.mutable_config(), Read(kConfig, DefaultConfig()));
+  GATELOG_ASSIGN_OR_RETURN(*response.mutable_config(), Read(setting::kCard, DefaultConfig()));
   return response;
 }
 
 absl::StatusOr<api::SetConfigResponse> CardService::SetConfig(
     const api::SetConfigRequest& request) {
   GATELOG_RETURN_IF_ERROR(CheckConfig(request.config()));
-  GATELOG_RETURN_IF_ERROR(terminal_.Change(
-      [&] { return TypedService::Write(SettingStore::Area::kConfig, kConfig, request.config()); }));
+  GATELOG_RETURN_IF_ERROR(terminal_.Change([&] {
+    return TypedService::Write(SettingStore::Area::kConfig, setting::kCard, request.config());
+  }));
   return api::SetConfigResponse();
 }
 
 absl::StatusOr<api::GetQRConfigResponse> CardService::GetQrConfig(const api::GetQRConfigRequest&) {
   api::GetQRConfigResponse response;
-  GATELOG_ASSIGN_OR_RETURN(*response.mutable_config(), Read(kQrConfig, DefaultQrConfig()));
+  GATELOG_ASSIGN_OR_RETURN(*response.mutable_config(), Read(setting::kQr, DefaultQrConfig()));
   return response;
 }
 
@@ -148,7 +147,7 @@ absl::StatusOr<api::SetQRConfigResponse> CardService::SetQrConfig(
   GATELOG_RETURN_IF_ERROR(
       CheckRange("scanTimeout", request.config().scantimeout(), kQrScanMinS, kQrScanMaxS));
   GATELOG_RETURN_IF_ERROR(terminal_.Change([&] {
-    return TypedService::Write(SettingStore::Area::kConfig, kQrConfig, request.config());
+    return TypedService::Write(SettingStore::Area::kConfig, setting::kQr, request.config());
   }));
   return api::SetQRConfigResponse();
 }
@@ -162,12 +161,13 @@ absl::StatusOr<api::Set1XConfigResponse> CardService::Set1xConfig(const api::Set
 }
 
 absl::StatusOr<api::GetBlacklistResponse> CardService::ReadBlacklist() {
-  return Read<api::GetBlacklistResponse>(kBlacklist);
+  return Read<api::GetBlacklistResponse>(setting::kBlacklist);
 }
 
 absl::Status CardService::WriteBlacklist(const api::GetBlacklistResponse& list) {
-  return terminal_.Change(
-      [&] { return TypedService::Write(SettingStore::Area::kDatabase, kBlacklist, list); });
+  return terminal_.Change([&] {
+    return TypedService::Write(SettingStore::Area::kDatabase, setting::kBlacklist, list);
+  });
 }
 
 absl::StatusOr<api::GetBlacklistResponse> CardService::GetBlacklist(

@@ -2,6 +2,7 @@
 
 #include "apps/gatelog-sim/event_rules.h"
 #include "apps/gatelog-sim/services/config_checks.h"
+#include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"
 
 namespace gatelog::sim {
@@ -51,7 +52,7 @@ absl::StatusOr<api::GetConfigResponse> ThermalService::GetConfig(const api::GetC
   if (!terminal_.place().thermal) return NoThermalCamera();
   api::GetConfigResponse response;
   GATELOG_ASSIGN_OR_RETURN(*response.mutable_config(),
-                           Read(kThermalSetting, DefaultThermalConfig(terminal_.place())));
+                           Read(setting::kThermal, DefaultThermalConfig(terminal_.place())));
   return response;
 }
 
@@ -60,7 +61,7 @@ absl::StatusOr<api::SetConfigResponse> ThermalService::SetConfig(
   if (!terminal_.place().thermal) return NoThermalCamera();
   GATELOG_RETURN_IF_ERROR(Check(request.config()));
   GATELOG_RETURN_IF_ERROR(terminal_.Change(
-      [&] { return Write(SettingStore::Area::kConfig, kThermalSetting, request.config()); }));
+      [&] { return Write(SettingStore::Area::kConfig, setting::kThermal, request.config()); }));
   return api::SetConfigResponse();
 }
 

@@ -2,6 +2,7 @@
 
 #include "apps/gatelog-sim/event_rules.h"
 #include "apps/gatelog-sim/services/config_checks.h"
+#include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"
 
 namespace gatelog::sim {
@@ -44,7 +45,8 @@ absl::Status TnaService::Check(const api::TNAConfig& config) {
     }
   }
   for (const std::uint32_t schedule : config.schedules()) {
-    GATELOG_ASSIGN_OR_RETURN(const bool there, terminal_.HasSchedule(schedule));
+    GATELOG_ASSIGN_OR_RETURN(const bool there,
+                             HasSchedule(terminal_.store(), terminal_.id(), schedule));
     if (!there) {
       return absl::InvalidArgumentError(
           absl::StrCat("This terminal has no schedule ", schedule, "."));
@@ -57,7 +59,7 @@ absl::StatusOr<api::GetConfigResponse> TnaService::GetConfig(const api::GetConfi
   if (!terminal_.place().time_attendance) return NoKeys();
   api::GetConfigResponse response;
   GATELOG_ASSIGN_OR_RETURN(*response.mutable_config(),
-                           Read(kTnaSetting, DefaultTnaConfig(terminal_.place())));
+                           Read(setting::kTna, DefaultTnaConfig(terminal_.place())));
   return response;
 }
 
@@ -65,7 +67,7 @@ absl::StatusOr<api::SetConfigResponse> TnaService::SetConfig(const api::SetConfi
   if (!terminal_.place().time_attendance) return NoKeys();
   GATELOG_RETURN_IF_ERROR(Check(request.config()));
   GATELOG_RETURN_IF_ERROR(terminal_.Change(
-      [&] { return Write(SettingStore::Area::kConfig, kTnaSetting, request.config()); }));
+      [&] { return Write(SettingStore::Area::kConfig, setting::kTna, request.config()); }));
   return api::SetConfigResponse();
 }
 

@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "apps/gatelog-sim/services/system_config.h"
 #include "apps/gatelog-sim/services/user_checks.h"
 #include "apps/gatelog-sim/users.h"
 #include "base/status_macros.h"
-#include "gsdk/system.pb.h"
 
 namespace gatelog::sim {
 namespace {
@@ -37,12 +37,6 @@ absl::Status CheckNoneTwice(const Items& items, IdOf id_of) {
     }
   }
   return absl::OkStatus();
-}
-
-gsdk::system::SystemConfig DefaultSystemConfig() {
-  gsdk::system::SystemConfig config;
-  config.set_usealphanumericid(true);
-  return config;
 }
 
 // What the mask leaves away is empty.
@@ -181,8 +175,7 @@ absl::StatusOr<api::GetJobCodeResponse> UserService::GetJobCode(
 }
 
 absl::Status UserService::SaveAll(const std::vector<UserInfo>& users, bool overwrite) {
-  GATELOG_ASSIGN_OR_RETURN(const gsdk::system::SystemConfig system,
-                           Read("system", DefaultSystemConfig()));
+  GATELOG_ASSIGN_OR_RETURN(const gsdk::system::SystemConfig system, ReadSystemConfig(terminal_));
   GATELOG_RETURN_IF_ERROR(
       CheckNoneTwice(users, [](const UserInfo& user) { return user.hdr().id(); }));
   std::uint64_t added = 0;
