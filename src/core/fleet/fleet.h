@@ -147,6 +147,9 @@ class Fleet {
   // The device's link, valid until control returns to the loop.
   absl::StatusOr<ports::DeviceLink*> Link(model::DeviceId id);
 
+  // The linked device whose slave this is, as that device tells or as a client has set.
+  std::optional<model::DeviceId> MasterOf(model::DeviceId slave) const;
+
   // Replies with the log's status once every record up to its last ID is stored, and every image
   // that the device has of them.
   // kFailedPrecondition if that cannot be: the device is not collected, or the store does not take
