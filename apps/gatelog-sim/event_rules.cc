@@ -4,6 +4,7 @@
 
 #include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"
+#include "gsdk/system.pb.h"
 
 namespace gatelog::sim {
 namespace {
@@ -60,6 +61,9 @@ absl::StatusOr<EventRules> EventRules::Read(SettingStore& store, const Place& pl
     GATELOG_ASSIGN_OR_RETURN(rules.schedules_,
                              NamedSchedules::Read(store, place.device, rules.key_schedules_));
   }
+  GATELOG_ASSIGN_OR_RETURN(const auto system, ReadSetting<gsdk::system::SystemConfig>(
+                                                  store, place.device, setting::kSystem));
+  rules.uses_job_codes_ = place.time_attendance && system.usejobcode();
   GATELOG_ASSIGN_OR_RETURN(
       const gsdk::thermal::ThermalConfig thermal,
       ReadSetting(store, place.device, setting::kThermal, DefaultThermalConfig(place)));
@@ -68,6 +72,10 @@ absl::StatusOr<EventRules> EventRules::Read(SettingStore& store, const Place& pl
   rules.denies_ = thermal.checkmode() == gsdk::thermal::HARD;
   rules.too_warm_above_ = thermal.temperaturethresholdhigh();
   return rules;
+}
+
+bool EventRules::AsksForJobCode(const EventLog& event) const {
+  return uses_job_codes_ && IsRecognised(event.eventcode()) && event.deviceid() == device_;
 }
 
 bool EventRules::Names(std::uint32_t schedule) const {

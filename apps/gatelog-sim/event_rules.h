@@ -17,8 +17,8 @@ namespace gatelog::sim {
 gsdk::tna::TNAConfig DefaultTnaConfig(const Place& place);
 gsdk::thermal::ThermalConfig DefaultThermalConfig(const Place& place);
 
-// What a terminal's settings make of a record that life brings: its time-and-attendance key and its
-// temperature.
+// What a terminal's settings make of a record that life brings: its time-and-attendance key, its
+// job code and its temperature.
 //
 // The loop's thread only.
 class EventRules {
@@ -37,6 +37,8 @@ class EventRules {
   // caller.
   Verdict Apply(const Life::Step& step, std::int64_t local_s, gsdk::tna::Key& last_key,
                 EventLog& event) const;
+  // Somebody was recognised at the terminal itself, which asks for a job code where they have some.
+  bool AsksForJobCode(const EventLog& event) const;
   // A key has this schedule.
   bool Names(std::uint32_t schedule) const;
 
@@ -50,6 +52,7 @@ class EventRules {
   bool key_required_ = false;
   std::vector<std::uint32_t> key_schedules_;  // of KEY_1 on; 0: none
   NamedSchedules schedules_;
+  bool uses_job_codes_ = false;
   bool measures_ = false;  // temperatures
   bool audits_ = false;    // writes them down
   bool denies_ = false;    // who is too warm

@@ -145,7 +145,18 @@ absl::Status Terminal::StageStep(const Life::Step& step, std::uint32_t timestamp
     GATELOG_RETURN_IF_ERROR(Stage(warning, timestamp));
   }
   GATELOG_RETURN_IF_ERROR(ChangeUsers(step));
+  if (event_rules_.AsksForJobCode(event)) GATELOG_RETURN_IF_ERROR(AddJobCode(event));
   return Stage(event, timestamp);
+}
+
+absl::Status Terminal::AddJobCode(EventLog& event) {
+  // The site's people have none until somebody gives them some.
+  if (users_.roster().HasUnchanged(event.userid())) return absl::OkStatus();
+  GATELOG_ASSIGN_OR_RETURN(const UserInfo user, users_.Find(event.userid()));
+  if (user.jobcodes().empty()) return absl::OkStatus();
+  const auto count = static_cast<std::uint32_t>(user.jobcodes_size());
+  event.set_jobcode(user.jobcodes(static_cast<int>(log_.next_id() % count)).code());
+  return absl::OkStatus();
 }
 
 absl::Status Terminal::ChangeUsers(const Life::Step& step) {

@@ -142,6 +142,8 @@ class Terminal {
   // Takes up what the settings in the file say. Errors are those of the store.
   absl::Status ReadSettings();
   absl::Status ChangeUsers(const Life::Step& step);
+  // One of the user's, if they have some.
+  absl::Status AddJobCode(EventLog& event);
 
   const Settings settings_;
   LogDatabase& database_;

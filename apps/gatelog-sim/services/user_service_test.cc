@@ -365,6 +365,30 @@ TEST_F(UserServiceTest, PartsAreSetAndRead) {
             absl::StatusCode::kNotFound);
 }
 
+TEST_F(UserServiceTest, JobCodesAreOnEventsWhereTheTerminalAsksForThem) {
+  ASSERT_TRUE(DeleteAll().ok());
+  UserInfo welder = UserOf("7");
+  *welder.add_cards() = CardOf('w');
+  welder.add_jobcodes()->set_code(4'711);
+  welder.add_jobcodes()->set_code(4'712);
+  UserInfo other = UserOf("8");
+  *other.add_cards() = CardOf('o');
+  ASSERT_TRUE(Enroll({welder, other}).ok());
+  for (const EventLog& event : Live(500)) EXPECT_EQ(event.jobcode(), 0u);
+  gsdk::system::SetConfigRequest asks;
+  asks.mutable_config()->set_usejobcode(true);
+  ASSERT_TRUE(Call<gsdk::system::SetConfigResponse>("gsdk.system.System/SetConfig", asks).ok());
+  std::set<std::uint32_t> codes;
+  for (const EventLog& event : Live(500)) {
+    if (event.eventcode() == 0x1000 && event.userid() == "7") {
+      codes.insert(event.jobcode());
+    } else {
+      EXPECT_EQ(event.jobcode(), 0u) << event.ShortDebugString();
+    }
+  }
+  EXPECT_THAT(codes, ElementsAre(4'711u, 4'712u));
+}
+
 TEST_F(UserServiceTest, WhatDoesNotFitIsRefusedInASentence) {
   std::vector<std::pair<UserInfo, std::string>> wrong;
   wrong.push_back({UserOf(""), "A user has no ID."});
