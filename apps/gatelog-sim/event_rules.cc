@@ -16,8 +16,20 @@ constexpr std::uint32_t kDistanceCm = 100;
 constexpr std::uint32_t kEmissionPercent = 98;
 constexpr std::uint32_t kAccessDenied = 0x1900;
 constexpr std::uint32_t kHighTemperature = 0x13;
+constexpr std::uint32_t kOnBlacklist = 0x04;
 
 bool IsRecognised(std::uint32_t code) { return code == 0x1000 || code == 0x1300; }
+
+// Not by a typed ID, which the sub codes 0x01 to 0x05 and 0x12 say.
+bool IsByCard(const EventLog& event) {
+  return event.eventcode() == 0x1000 && event.subcode() > 0x05 && event.subcode() != 0x12;
+}
+
+void Deny(std::uint32_t reason, EventLog& event) {
+  event.set_eventcode(kAccessDenied);
+  event.set_subcode(reason);
+  event.clear_tnakey();
+}
 
 }  // namespace
 
@@ -64,6 +76,11 @@ absl::StatusOr<EventRules> EventRules::Read(SettingStore& store, const Place& pl
   GATELOG_ASSIGN_OR_RETURN(const auto system, ReadSetting<gsdk::system::SystemConfig>(
                                                   store, place.device, setting::kSystem));
   rules.uses_job_codes_ = place.time_attendance && system.usejobcode();
+  GATELOG_ASSIGN_OR_RETURN(const auto blacklist, ReadSetting<gsdk::card::GetBlacklistResponse>(
+                                                     store, place.device, setting::kBlacklist));
+  for (const gsdk::card::BlacklistItem& card : blacklist.blacklist())
+    rules.blacklist_.push_back(card.cardid());
+  std::sort(rules.blacklist_.begin(), rules.blacklist_.end());
   GATELOG_ASSIGN_OR_RETURN(
       const gsdk::thermal::ThermalConfig thermal,
       ReadSetting(store, place.device, setting::kThermal, DefaultThermalConfig(place)));
@@ -72,6 +89,19 @@ absl::StatusOr<EventRules> EventRules::Read(SettingStore& store, const Place& pl
   rules.denies_ = thermal.checkmode() == gsdk::thermal::HARD;
   rules.too_warm_above_ = thermal.temperaturethresholdhigh();
   return rules;
+}
+
+bool EventRules::LooksAtCard(const EventLog& event) const {
+  return !blacklist_.empty() && IsByCard(event);
+}
+
+bool EventRules::Refuses(const UserInfo& user, EventLog& event) const {
+  const bool refused = std::any_of(
+      user.cards().begin(), user.cards().end(), [&](const gsdk::card::CSNCardData& card) {
+        return std::binary_search(blacklist_.begin(), blacklist_.end(), card.data());
+      });
+  if (refused) Deny(kOnBlacklist, event);
+  return refused;
 }
 
 bool EventRules::AsksForJobCode(const EventLog& event) const {
@@ -116,9 +146,7 @@ EventRules::Verdict EventRules::Apply(const Life::Step& step, std::int64_t local
   event.set_tnakey(KeyOf(step, local_s, last_key));
   if (measured <= too_warm_above_) return Verdict::kPasses;
   if (!denies_) return Verdict::kWarns;
-  event.set_eventcode(kAccessDenied);
-  event.set_subcode(kHighTemperature);
-  event.clear_tnakey();
+  Deny(kHighTemperature, event);
   return Verdict::kDenies;
 }
 

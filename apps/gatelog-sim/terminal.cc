@@ -134,8 +134,11 @@ absl::Status Terminal::StageNext() {
 
 absl::Status Terminal::StageStep(const Life::Step& step, std::uint32_t timestamp) {
   EventLog event = step.event;
-  const EventRules::Verdict verdict =
-      event_rules_.Apply(step, LocalTime(timestamp), last_key_, event);
+  EventRules::Verdict verdict = event_rules_.Apply(step, LocalTime(timestamp), last_key_, event);
+  if (event_rules_.LooksAtCard(event)) {
+    GATELOG_ASSIGN_OR_RETURN(const UserInfo user, users_.Find(event.userid()));
+    if (event_rules_.Refuses(user, event)) verdict = EventRules::Verdict::kDenies;
+  }
   if (verdict == EventRules::Verdict::kDenies) life_->EndScene();
   if (verdict == EventRules::Verdict::kWarns) {
     EventLog warning = event;

@@ -321,6 +321,24 @@ TEST_F(CardServiceTest, TheBlacklistIsKept) {
   EXPECT_THAT(List(), IsEmpty());
 }
 
+TEST_F(CardServiceTest, WhoseCardIsOnTheBlacklistIsNotLetIn) {
+  const Person* person = nullptr;
+  for (const Person& one : people_) {
+    if (one.habit == Habit::kCard && !one.visitor) person = &one;
+  }
+  ASSERT_NE(person, nullptr);
+  ASSERT_TRUE(Add({MakeUserInfo(*person).cards(0).data()}).ok());
+  int denied = 0;
+  for (const EventLog& event : Live(10'000)) {
+    if (event.userid() != person->user_id) continue;
+    if (event.eventcode() == 0x1000) {
+      EXPECT_LE(event.subcode(), 0x05u);
+    }
+    denied += event.eventcode() == 0x1900 && event.subcode() == 0x04;
+  }
+  EXPECT_GT(denied, 3);
+}
+
 TEST_F(CardServiceTest, SettingsAreKeptAndChecked) {
   gsdk::card::SetConfigRequest set;
   set.mutable_config()->set_usewiegandformat(true);
