@@ -40,6 +40,20 @@ std::uint32_t VerifyCode(Habit habit, Random& random) {
   }
 }
 
+bool IsRecognised(std::uint32_t code) { return code == 0x1000 || code == 0x1300; }
+
+bool UsesOneToMany(Habit habit) { return habit == Habit::kFace || habit == Habit::kFinger; }
+
+// Come, go, and the two ends of the break by the time of day; now and then another key.
+gsdk::tna::Key KeyAt(unsigned hour, Random& random) {
+  if (random.Percent(4)) return static_cast<gsdk::tna::Key>(random.Between(5, 16));
+  if (hour < 11) return gsdk::tna::KEY_1;
+  if (hour < 14) return random.Percent(50) ? gsdk::tna::KEY_3 : gsdk::tna::KEY_4;
+  return gsdk::tna::KEY_2;
+}
+
+}  // namespace
+
 UserChange ChangeOf(std::uint32_t code) {
   switch (code) {
     case 0x2000:
@@ -55,20 +69,6 @@ UserChange ChangeOf(std::uint32_t code) {
       return UserChange::kNone;
   }
 }
-
-bool IsRecognised(std::uint32_t code) { return code == 0x1000 || code == 0x1300; }
-
-bool UsesOneToMany(Habit habit) { return habit == Habit::kFace || habit == Habit::kFinger; }
-
-// Come, go, and the two ends of the break by the time of day; now and then another key.
-gsdk::tna::Key KeyAt(unsigned hour, Random& random) {
-  if (random.Percent(4)) return static_cast<gsdk::tna::Key>(random.Between(5, 16));
-  if (hour < 11) return gsdk::tna::KEY_1;
-  if (hour < 14) return random.Percent(50) ? gsdk::tna::KEY_3 : gsdk::tna::KEY_4;
-  return gsdk::tna::KEY_2;
-}
-
-}  // namespace
 
 Life::Life(std::uint64_t seed, Place place, const Roster& roster, std::uint64_t position)
     : place_(std::move(place)),

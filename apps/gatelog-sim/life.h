@@ -14,6 +14,8 @@ namespace gatelog::sim {
 // What a record says was done to the users of the terminal, at the terminal itself.
 enum class UserChange { kNone, kEnrol, kUpdate, kRemove, kRemoveAll };
 
+UserChange ChangeOf(std::uint32_t event_code);
+
 // What happens at one terminal: an endless row of small scenes, each of some records. Somebody is
 // recognised, the door is unlocked, opened, closed and locked; a door is forced and raises an
 // alarm. Between them every pair of the event-code table has its turn, so that each occurs within

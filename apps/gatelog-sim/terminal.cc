@@ -147,9 +147,9 @@ absl::Status Terminal::StageStep(const Life::Step& step, std::uint32_t timestamp
     warning.clear_tnakey();
     GATELOG_RETURN_IF_ERROR(Stage(warning, timestamp));
   }
-  GATELOG_RETURN_IF_ERROR(ChangeUsers(step));
   if (event_rules_.AsksForJobCode(event)) GATELOG_RETURN_IF_ERROR(AddJobCode(event));
-  return Stage(event, timestamp);
+  GATELOG_RETURN_IF_ERROR(Stage(event, timestamp));
+  return ChangeUsers(step.change, step.event.userid());
 }
 
 absl::Status Terminal::AddJobCode(EventLog& event) {
@@ -162,13 +162,13 @@ absl::Status Terminal::AddJobCode(EventLog& event) {
   return absl::OkStatus();
 }
 
-absl::Status Terminal::ChangeUsers(const Life::Step& step) {
-  const std::string& id = step.event.userid();
-  switch (step.change) {
+absl::Status Terminal::ChangeUsers(UserChange change, const std::string& id) {
+  if (change == UserChange::kRemoveAll) return users_.Clear();
+  if (id.empty() || users_.Has(id) == (change == UserChange::kEnrol)) return absl::OkStatus();
+  switch (change) {
     case UserChange::kEnrol: {
       const Person* person = users_.roster().FindOnSite(id);
-      if (person == nullptr) return absl::InternalError("nobody on the site has that ID");
-      return users_.Save(MakeUserInfo(*person));
+      return users_.Save(MakeUserInfo(person == nullptr ? Person{id, Habit::kCard} : *person));
     }
     case UserChange::kUpdate: {
       GATELOG_ASSIGN_OR_RETURN(UserInfo user, users_.Find(id));
@@ -177,12 +177,9 @@ absl::Status Terminal::ChangeUsers(const Life::Step& step) {
     }
     case UserChange::kRemove:
       return users_.Remove(id);
-    case UserChange::kRemoveAll:
-      return users_.Clear();
-    case UserChange::kNone:
-      break;
+    default:
+      return absl::OkStatus();
   }
-  return absl::OkStatus();
 }
 
 absl::Status Terminal::StageNow(EventLog event) { return Stage(event, ToTimestamp(clock_ms())); }
@@ -238,7 +235,13 @@ absl::StatusOr<std::string> Terminal::Call(std::string_view method, std::string_
 }
 
 absl::StatusOr<std::uint32_t> Terminal::Record(EventLog event) {
-  GATELOG_RETURN_IF_ERROR(Transact([&] { return Stage(event, ToTimestamp(clock_ms())); }));
+  const UserChange change =
+      event.changedondevice() ? ChangeOf(event.eventcode()) : UserChange::kNone;
+  const absl::Status status = Transact([&] {
+    const absl::Status staged = Stage(event, ToTimestamp(clock_ms()));
+    return staged.ok() ? ChangeUsers(change, event.userid()) : staged;
+  });
+  if (!status.ok()) return status;
   return event.id();
 }
 

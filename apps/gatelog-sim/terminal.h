@@ -74,7 +74,8 @@ class Terminal {
   Life& life() { return *life_; }
 
   // Each a transaction of its own.
-  absl::StatusOr<std::uint32_t> Record(EventLog event);  // returns its ID
+  // Returns its ID. A change of a user that was made at the terminal is made.
+  absl::StatusOr<std::uint32_t> Record(EventLog event);
   // kAborted if the last ID is another.
   absl::StatusOr<terminal::v1::LogStatus> ClearLog(std::uint32_t expected_last_id);
   // As the simulator first made it but without records and users, under a new generation. Drops the
@@ -141,7 +142,8 @@ class Terminal {
   absl::StatusOr<std::string> TakeImage(const EventLog& event);
   // Takes up what the settings in the file say. Errors are those of the store.
   absl::Status ReadSettings();
-  absl::Status ChangeUsers(const Life::Step& step);
+  // At the terminal. Nothing where the user is there already, or not there.
+  absl::Status ChangeUsers(UserChange change, const std::string& id);
   // One of the user's, if they have some.
   absl::Status AddJobCode(EventLog& event);
 

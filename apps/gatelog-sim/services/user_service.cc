@@ -251,21 +251,23 @@ absl::StatusOr<api::DeleteResponse> UserService::Delete(const api::DeleteRequest
           absl::StrCat("No user of this terminal has the ID ", id, "; nobody was deleted."));
     }
   }
-  GATELOG_RETURN_IF_ERROR(terminal_.Change([&]() -> absl::Status {
+  const absl::Status deleted = terminal_.Change([&]() -> absl::Status {
     for (const std::string& id : request.userids()) {
       GATELOG_RETURN_IF_ERROR(terminal_.users().Remove(id));
       GATELOG_RETURN_IF_ERROR(terminal_.StageNow(RecordOf(kDeleted, id)));
     }
     return absl::OkStatus();
-  }));
+  });
+  if (!deleted.ok()) return deleted;
   return api::DeleteResponse();
 }
 
 absl::StatusOr<api::DeleteAllResponse> UserService::DeleteAll(const api::DeleteAllRequest&) {
-  GATELOG_RETURN_IF_ERROR(terminal_.Change([&]() -> absl::Status {
-    GATELOG_RETURN_IF_ERROR(terminal_.users().Clear());
-    return terminal_.StageCode(kAllDeleted);
-  }));
+  const absl::Status deleted = terminal_.Change([&] {
+    const absl::Status cleared = terminal_.users().Clear();
+    return cleared.ok() ? terminal_.StageCode(kAllDeleted) : cleared;
+  });
+  if (!deleted.ok()) return deleted;
   return api::DeleteAllResponse();
 }
 

@@ -237,6 +237,29 @@ TEST_F(UserServiceTest, TheUsersAreWhatTheRecordsSay) {
   EXPECT_THAT(codes, IsSupersetOf({0x2000u, 0x2200u, 0x2400u, 0x2600u}));
 }
 
+TEST_F(UserServiceTest, WhatIsInjectedAsDoneAtTheTerminalIsDone) {
+  EventLog event;
+  event.set_eventcode(0x2000);
+  event.set_userid("7");
+  ASSERT_TRUE(terminal_->Record(event).ok());
+  EXPECT_FALSE(terminal_->users().Has("7"));
+  event.set_changedondevice(true);
+  ASSERT_TRUE(terminal_->Record(event).ok());
+  EXPECT_EQ(Get("7")->cards_size(), 1);
+  const std::string card = Get("7")->cards(0).data();
+  event.set_eventcode(0x2200);
+  ASSERT_TRUE(terminal_->Record(event).ok());
+  EXPECT_NE(Get("7")->cards(0).data(), card);
+  event.set_eventcode(0x2400);
+  ASSERT_TRUE(terminal_->Record(event).ok());
+  EXPECT_FALSE(terminal_->users().Has("7"));
+  ASSERT_TRUE(terminal_->Record(event).ok());  // not there any more
+  event.clear_userid();
+  event.set_eventcode(0x2600);
+  ASSERT_TRUE(terminal_->Record(event).ok());
+  EXPECT_THAT(Ids(), IsEmpty());
+}
+
 TEST_F(UserServiceTest, AVisitorsCredentialIsAnotherAfterAnUpdateAtTheTerminal) {
   std::map<std::string, std::string> before;
   const auto credential = [](const UserInfo& user) {
