@@ -63,6 +63,7 @@ core::Fleet::Options FleetOptions(const config::Config& config) {
   options.reconnect = {config.device_reconnect_min, config.device_reconnect_max};
   options.collection.collector.page_records = config.device_page_records;
   options.collect = config.device_collect;
+  options.report_attempts = config.device_report_attempts;
   options.collection.images.images_per_read = config.device_images_per_read;
   options.image_reads = config.device_image_reads;
   options.clock_drift_limit = config.device_clock_drift_max;

@@ -33,6 +33,12 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+bool IsRefused(const ForwardedService::Methods& methods, const std::string& name) {
+  return std::any_of(
+      methods.refused.begin(), methods.refused.end(),
+      [&name](const ForwardedService::Refusal& refusal) { return refusal.method == name; });
+}
+
 absl::StatusOr<std::string> BytesOf(const grpc::ByteBuffer& request) {
   if (request.Length() > ports::kCallSizeMax) {
     return absl::InvalidArgumentError(
@@ -67,7 +73,7 @@ ForwardedService::ForwardedService(TimedExecutor& loop, core::DeviceCalls& calls
   for (int i = 0; i < contract.method_count(); ++i) {
     const google::protobuf::MethodDescriptor& method = *contract.method(i);
     const int index = Add(method.name());
-    if (Contains(methods.served, method.name())) continue;
+    if (Contains(methods.served, method.name()) || IsRefused(methods, method.name())) continue;
     ForwardMethod(index, method, Contains(methods.lengthy, SingleName(method)));
   }
   for (const Refusal& refusal : methods.refused) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "device/terminal/fake_terminal.h"
 #include "device/terminal/link_test_client.h"
 #include "device/terminal/terminal_options.h"
@@ -95,6 +96,24 @@ TEST_F(TerminalCallTest, SendsACallAndAssemblesItsAnswer) {
   ASSERT_TRUE(second.has_call()) << second.ShortDebugString();
   terminal_.Send(AnswerFrame(second.request_id(), ""));
   EXPECT_EQ(ValueOf(next).value(), "");
+}
+
+// The exchange of docs/formats/terminal-link.md, computed with Python's protobuf.
+TEST_F(TerminalCallTest, TheBytesAreAsSpecified) {
+  Connect();
+  CallReply reply;
+  client_->OnLoop([&](ports::DeviceLink& link) {
+    for (const char* method : {"first", "second"}) link.Call(method, "", CallReply().Reply());
+    link.Call("gsdk.door.Door/GetList", absl::HexStringToBytes("08c182fc8102"), reply.Reply());
+  });
+  Frame call;
+  for (int i = 0; i < 3; ++i) call = terminal_.Receive();
+  std::string bytes;
+  ASSERT_TRUE(AppendFrame(call, bytes).ok());
+  EXPECT_EQ(absl::BytesToHexString(bytes),
+            "000000250803b201200a166773646b2e646f6f722e446f6f722f4765744c697374120608c182fc8102");
+  terminal_.SendBytes(absl::HexStringToBytes("0000000b0803ba01060a040a020807"));
+  EXPECT_EQ(absl::BytesToHexString(ValueOf(reply).value()), "0a020807");
 }
 
 TEST_F(TerminalCallTest, LongCallsGoInPartsAndTakeTurns) {
