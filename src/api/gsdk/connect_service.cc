@@ -42,6 +42,8 @@ absl::StatusOr<ports::DeviceAddress> ToAddress(const Info& info) {
   return address;
 }
 
+constexpr int kTryToConnect = 0x04;  // of later versions of the API
+
 cn::Status ToStatus(core::LinkChange change) {
   switch (change) {
     case core::LinkChange::kConnected:
@@ -50,6 +52,8 @@ cn::Status ToStatus(core::LinkChange change) {
       return cn::DISCONNECTED;
     case core::LinkChange::kCannotConnect:
       return cn::TCP_CANNOT_CONNECT;
+    case core::LinkChange::kConnecting:
+      return static_cast<cn::Status>(kTryToConnect);
   }
   return cn::DISCONNECTED;
 }

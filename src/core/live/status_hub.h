@@ -12,8 +12,8 @@
 namespace gatelog::core {
 
 // Each link gives exactly one kConnected and, when it is lost, exactly one kDisconnected; failed
-// attempts give kCannotConnect.
-enum class LinkChange { kConnected, kDisconnected, kCannotConnect };
+// attempts give kCannotConnect, and where it is asked for all begin with kConnecting.
+enum class LinkChange { kConnected, kDisconnected, kCannotConnect, kConnecting };
 
 struct StatusChange {
   model::DeviceId device = 0;
