@@ -16,9 +16,8 @@ constexpr std::uint32_t kDistanceCm = 100;
 constexpr std::uint32_t kEmissionPercent = 98;
 constexpr std::uint32_t kAccessDenied = 0x1900;
 constexpr std::uint32_t kHighTemperature = 0x13;
+constexpr std::uint32_t kExpired = 0x03;
 constexpr std::uint32_t kOnBlacklist = 0x04;
-
-bool IsRecognised(std::uint32_t code) { return code == 0x1000 || code == 0x1300; }
 
 // Not by a typed ID, which the sub codes 0x01 to 0x05 and 0x12 say.
 bool IsByCard(const EventLog& event) {
@@ -91,21 +90,33 @@ absl::StatusOr<EventRules> EventRules::Read(SettingStore& store, const Place& pl
   return rules;
 }
 
-bool EventRules::LooksAtCard(const EventLog& event) const {
+bool EventRules::LooksAtUnchanged(const EventLog& event) const {
+  // They are always valid and have no job codes.
   return !blacklist_.empty() && IsByCard(event);
 }
 
-bool EventRules::Refuses(const UserInfo& user, EventLog& event) const {
-  const bool refused = std::any_of(
-      user.cards().begin(), user.cards().end(), [&](const gsdk::card::CSNCardData& card) {
-        return std::binary_search(blacklist_.begin(), blacklist_.end(), card.data());
-      });
+bool EventRules::IsRecognition(const EventLog& event) {
+  return event.eventcode() == 0x1000 || event.eventcode() == 0x1300;
+}
+
+bool EventRules::Refuses(const UserInfo& user, std::uint32_t utc_s, EventLog& event) const {
+  const gsdk::user::UserSetting& setting = user.setting();
+  if (utc_s < setting.starttime() || (setting.endtime() != 0 && utc_s > setting.endtime())) {
+    Deny(kExpired, event);
+    return true;
+  }
+  const bool refused =
+      IsByCard(event) &&
+      std::any_of(user.cards().begin(), user.cards().end(),
+                  [&](const gsdk::card::CSNCardData& card) {
+                    return std::binary_search(blacklist_.begin(), blacklist_.end(), card.data());
+                  });
   if (refused) Deny(kOnBlacklist, event);
   return refused;
 }
 
 bool EventRules::AsksForJobCode(const EventLog& event) const {
-  return uses_job_codes_ && IsRecognised(event.eventcode()) && event.deviceid() == device_;
+  return uses_job_codes_ && IsRecognition(event) && event.deviceid() == device_;
 }
 
 bool EventRules::Names(std::uint32_t schedule) const {
@@ -142,7 +153,7 @@ EventRules::Verdict EventRules::Apply(const Life::Step& step, std::int64_t local
                                       gsdk::tna::Key& last_key, EventLog& event) const {
   const std::uint32_t measured = measures_ ? event.temperature() : 0;
   event.set_temperature(audits_ ? measured : 0);
-  if (!IsRecognised(event.eventcode())) return Verdict::kPasses;
+  if (!IsRecognition(event)) return Verdict::kPasses;
   event.set_tnakey(KeyOf(step, local_s, last_key));
   if (measured <= too_warm_above_) return Verdict::kPasses;
   if (!denies_) return Verdict::kWarns;

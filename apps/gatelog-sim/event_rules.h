@@ -39,11 +39,14 @@ class EventRules {
   // caller.
   Verdict Apply(const Life::Step& step, std::int64_t local_s, gsdk::tna::Key& last_key,
                 EventLog& event) const;
-  // Somebody was recognised by a card, and there are cards that are refused.
-  bool LooksAtCard(const EventLog& event) const;
-  // One of the user's cards is refused: the event now says so, and nothing follows from it.
-  bool Refuses(const UserInfo& user, EventLog& event) const;
-  // Somebody was recognised at the terminal itself, which asks for a job code where they have some.
+  // Somebody was recognised, so that what is known of them matters (Refuses, AsksForJobCode).
+  static bool IsRecognition(const EventLog& event);
+  // It matters also of one with whom nothing was changed.
+  bool LooksAtUnchanged(const EventLog& event) const;
+  // The user is not valid at that time, or has a card that is refused: the event now says so, and
+  // nothing follows from it.
+  bool Refuses(const UserInfo& user, std::uint32_t utc_s, EventLog& event) const;
+  // At the terminal itself, which asks for a job code where the user has some.
   bool AsksForJobCode(const EventLog& event) const;
   // A key has this schedule.
   bool Names(std::uint32_t schedule) const;

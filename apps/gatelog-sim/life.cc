@@ -343,11 +343,11 @@ void Life::AddChange(std::uint32_t pause_s, std::uint32_t code, std::uint32_t su
 void Life::ChangeVisitor(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code) {
   const UserChange change = ChangeOf(code);
   const bool enrols = change == UserChange::kEnrol;
+  const bool full = roster_.size() >= kUsersMax;
   const Person* visitor = roster_.PickVisitor(!enrols, random_);
-  const bool full = enrols && roster_.size() >= kUsersMax;
-  if (visitor == nullptr || full) {
+  if (visitor == nullptr || (enrols && full)) {
     visitor = roster_.PickVisitor(enrols, random_);
-    if (visitor == nullptr) return Add(pause_s, 0x3600);
+    if (visitor == nullptr || (!enrols && full)) return Add(pause_s, 0x3600);
     AddChange(pause_s, enrols ? 0x2400 : 0x2000, 0, visitor,
               enrols ? UserChange::kRemove : UserChange::kEnrol);
   }

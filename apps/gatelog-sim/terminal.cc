@@ -135,10 +135,8 @@ absl::Status Terminal::StageNext() {
 absl::Status Terminal::StageStep(const Life::Step& step, std::uint32_t timestamp) {
   EventLog event = step.event;
   EventRules::Verdict verdict = event_rules_.Apply(step, LocalTime(timestamp), last_key_, event);
-  if (event_rules_.LooksAtCard(event)) {
-    GATELOG_ASSIGN_OR_RETURN(const UserInfo user, users_.Find(event.userid()));
-    if (event_rules_.Refuses(user, event)) verdict = EventRules::Verdict::kDenies;
-  }
+  GATELOG_ASSIGN_OR_RETURN(const bool refused, LookAtUser(timestamp, event));
+  if (refused) verdict = EventRules::Verdict::kDenies;
   if (verdict == EventRules::Verdict::kDenies) life_->EndScene();
   if (verdict == EventRules::Verdict::kWarns) {
     EventLog warning = event;
@@ -147,19 +145,21 @@ absl::Status Terminal::StageStep(const Life::Step& step, std::uint32_t timestamp
     warning.clear_tnakey();
     GATELOG_RETURN_IF_ERROR(Stage(warning, timestamp));
   }
-  if (event_rules_.AsksForJobCode(event)) GATELOG_RETURN_IF_ERROR(AddJobCode(event));
   GATELOG_RETURN_IF_ERROR(Stage(event, timestamp));
   return ChangeUsers(step.change, step.event.userid());
 }
 
-absl::Status Terminal::AddJobCode(EventLog& event) {
-  // The site's people have none until somebody gives them some.
-  if (users_.roster().HasUnchanged(event.userid())) return absl::OkStatus();
+absl::StatusOr<bool> Terminal::LookAtUser(std::uint32_t timestamp, EventLog& event) {
+  if (!EventRules::IsRecognition(event)) return false;
+  if (!event_rules_.LooksAtUnchanged(event) && users_.roster().HasUnchanged(event.userid()))
+    return false;
   GATELOG_ASSIGN_OR_RETURN(const UserInfo user, users_.Find(event.userid()));
-  if (user.jobcodes().empty()) return absl::OkStatus();
-  const auto count = static_cast<std::uint32_t>(user.jobcodes_size());
-  event.set_jobcode(user.jobcodes(static_cast<int>(log_.next_id() % count)).code());
-  return absl::OkStatus();
+  if (event_rules_.Refuses(user, timestamp, event)) return true;
+  if (event_rules_.AsksForJobCode(event) && !user.jobcodes().empty()) {
+    const auto count = static_cast<std::uint32_t>(user.jobcodes_size());
+    event.set_jobcode(user.jobcodes(static_cast<int>(log_.next_id() % count)).code());
+  }
+  return false;
 }
 
 absl::Status Terminal::ChangeUsers(UserChange change, const std::string& id) {

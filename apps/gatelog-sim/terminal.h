@@ -144,8 +144,9 @@ class Terminal {
   absl::Status ReadSettings();
   // At the terminal. Nothing where the user is there already, or not there.
   absl::Status ChangeUsers(UserChange change, const std::string& id);
-  // One of the user's, if they have some.
-  absl::Status AddJobCode(EventLog& event);
+  // What follows from who was recognised: true if they are refused, otherwise one of their job
+  // codes, if they have some.
+  absl::StatusOr<bool> LookAtUser(std::uint32_t timestamp, EventLog& event);
 
   const Settings settings_;
   LogDatabase& database_;

@@ -388,6 +388,29 @@ TEST_F(UserServiceTest, PartsAreSetAndRead) {
             absl::StatusCode::kNotFound);
 }
 
+TEST_F(UserServiceTest, WhoIsNotValidIsNotLetIn) {
+  ASSERT_TRUE(DeleteAll().ok());
+  UserInfo user = UserOf("7");
+  *user.add_cards() = CardOf('t');
+  user.mutable_setting()->set_starttime(kStart + 100);
+  user.mutable_setting()->set_endtime(kStart + 200);
+  ASSERT_TRUE(Enroll({user}).ok());
+  const auto codes = [&](std::int64_t time) {
+    clock_.now_s = time;
+    std::set<std::uint32_t> seen;
+    for (const EventLog& event : Live(500)) {
+      if (event.userid() != "7") continue;
+      if (event.eventcode() == 0x1000) seen.insert(0x1000);
+      if (event.eventcode() == 0x1900 && event.subcode() == 0x03) seen.insert(0x1900);
+    }
+    return seen;
+  };
+  EXPECT_THAT(codes(kStart + 99), ElementsAre(0x1900));
+  EXPECT_TRUE(codes(kStart + 100).contains(0x1000));
+  EXPECT_TRUE(codes(kStart + 200).contains(0x1000));
+  EXPECT_THAT(codes(kStart + 201), ElementsAre(0x1900));
+}
+
 TEST_F(UserServiceTest, JobCodesAreOnEventsWhereTheTerminalAsksForThem) {
   ASSERT_TRUE(DeleteAll().ok());
   UserInfo welder = UserOf("7");
