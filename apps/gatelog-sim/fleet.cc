@@ -77,6 +77,7 @@ absl::Status Fleet::Open() {
   settings.images = options_.images;
   settings.key = options_.key;
   settings.seed = options_.seed;
+  settings.calls_gateway = options_.calls_gateway;
   schedules_.resize(options_.devices);
   reboot_timers_.resize(options_.devices);
   std::vector<Terminal*> newcomers;

@@ -115,13 +115,14 @@ void Listener::Take(asio::ip::tcp::socket socket) {
   Terminal* terminal = fleet_.FindNumber(local_address - kLoopback);
   const bool is_local =
       (peer_address & kLoopbackMask) == kLoopback && (local_address & kLoopbackMask) == kLoopback;
-  if (!is_local || terminal == nullptr || terminal->away ||
+  if (!is_local || terminal == nullptr || terminal->away || terminal->calls_gateway() ||
       terminal->connections >= kConnectionsMax) {
     return Refuse(socket);
   }
-  const auto session = std::make_shared<Session>(
-      std::move(socket), absl::StrCat(peer.address().to_string(), ":", peer.port()), *terminal,
-      [this](Session& ended) { sessions_.erase(&ended); });
+  const auto session =
+      std::make_shared<Session>(terminal::LinkStream(std::move(socket)),
+                                absl::StrCat(peer.address().to_string(), ":", peer.port()),
+                                *terminal, [this](Session& ended) { sessions_.erase(&ended); });
   sessions_.emplace(session.get(), session);
   session->Start();
 }

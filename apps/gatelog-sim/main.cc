@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "apps/gatelog-sim/caller.h"
 #include "apps/gatelog-sim/control_service.h"
 #include "apps/gatelog-sim/fleet.h"
 #include "apps/gatelog-sim/listener.h"
@@ -60,6 +61,7 @@ int Run(const Options& options) {
   const auto control =
       ControlServer::Start(context, fleet, options.control_host, options.control_port);
   if (!control.ok()) return Fail(control.status());
+  Caller caller(context, fleet, options);
   std::signal(SIGINT, LeaveAtOnce);
   std::signal(SIGTERM, LeaveAtOnce);
   absl::Status status = fleet.Open();
@@ -73,9 +75,11 @@ int Run(const Options& options) {
       if (error) return;
       fleet.Stop();
       (*listener)->Stop();
+      caller.Stop();
       stopper = StopLoopAfter(**control, context);
     });
     fleet.Start();
+    caller.Start();
     PrintReady(options, fleet, **listener, **control);
   } else {
     stopper = StopLoopAfter(**control, context);

@@ -22,7 +22,10 @@ struct Options {
   std::string control_host = "127.0.0.1";
   std::uint16_t control_port = 0;
   std::uint16_t port = 51211;
-  std::string key;  // raw bytes; empty: none
+  std::string key;             // raw bytes; empty: none
+  bool calls_gateway = false;  // device to server; else the terminals wait to be called
+  std::string gateway_host = "127.0.0.1";
+  std::uint16_t gateway_port = 51212;
   bool verbose = false;
 };
 

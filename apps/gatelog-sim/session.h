@@ -1,7 +1,6 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
-#include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
@@ -13,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "device/terminal/frame_codec.h"
+#include "device/terminal/link_stream.h"
 
 namespace gatelog::sim {
 
@@ -41,7 +41,7 @@ class Session : public std::enable_shared_from_this<Session> {
   using Clock = std::chrono::steady_clock;
 
   // `on_closed` is called once, when the connection has ended.
-  Session(asio::ip::tcp::socket socket, std::string peer, Terminal& terminal,
+  Session(terminal::LinkStream stream, std::string peer, Terminal& terminal,
           std::function<void(Session&)> on_closed);
 
   void Start();
@@ -101,7 +101,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool QueueImageChunk(BulkRead& read);
   std::string TakeOutgoing();
 
-  asio::ip::tcp::socket socket_;
+  terminal::LinkStream stream_;
   const std::string peer_;
   Terminal& terminal_;
   std::function<void(Session&)> on_closed_;

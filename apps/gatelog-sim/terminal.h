@@ -35,6 +35,7 @@ class Terminal {
     bool images = false;
     std::string key;  // empty: none
     std::uint64_t seed = 1;
+    bool calls_gateway = false;
   };
 
   // The references outlive the terminal.
@@ -89,6 +90,9 @@ class Terminal {
   const std::shared_ptr<Session>& session() const { return session_; }
   std::string holder() const;
   void Disconnect(std::string_view why);
+
+  // A terminal that calls its gateway is not listening.
+  bool calls_gateway() const { return settings_.calls_gateway; }
 
   // A terminal that restarts is not there: it refuses connections and makes no events.
   bool away = false;

@@ -44,6 +44,7 @@
 #include "core/retention/retention.h"
 #include "core/sealing/sealing.h"
 #include "device/terminal/terminal_dialer.h"
+#include "device/terminal/terminal_listener.h"
 #include "evidence/seal_key.h"
 
 namespace gatelog::gatelogd {
@@ -120,6 +121,8 @@ struct Gateway::Parts {
   absl::Status OpenStore();
   absl::Status LoadSealKey();
   absl::Status MakeCore();
+  absl::Status LoadCallers();
+  absl::Status ListenForDevices();
   absl::Status Serve();
   absl::Status ServeGrpc();
   absl::Status ServeHttp();
@@ -143,6 +146,7 @@ struct Gateway::Parts {
   std::unique_ptr<core::EventReader> reader;
   std::unique_ptr<terminal::TerminalDialer> terminals;
   std::unique_ptr<core::Fleet> fleet;
+  std::vector<std::unique_ptr<ports::DeviceListener>> listeners;
   std::unique_ptr<core::LogAccess> access;
   std::unique_ptr<core::Sealing> sealing;
   std::unique_ptr<core::Retention> retention;
@@ -214,6 +218,8 @@ absl::Status Gateway::Parts::MakeCore() {
                                                        .live = live,
                                                        .status = status},
                                     FleetOptions(config));
+  GATELOG_RETURN_IF_ERROR(LoadCallers());
+  GATELOG_RETURN_IF_ERROR(ListenForDevices());
   access = std::make_unique<core::LogAccess>(loop, *fleet, *reader, core::LogAccess::Options{});
   sealing = std::make_unique<core::Sealing>(
       store->evidence(), *writer, loop, *std::move(seal_key), HeadKeepers(config),
@@ -232,10 +238,29 @@ absl::Status Gateway::Parts::MakeCore() {
   loop.Start();
   loop.RunAndWait([&] {
     fleet->Start(std::move(registrations), std::move(states), std::move(totals));
+    for (const auto& listener : listeners) listener->Listen(fleet->callers());
     sealing->Start();
     retention->Start();
     Tick();
   });
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::Parts::LoadCallers() {
+  GATELOG_ASSIGN_OR_RETURN(ports::AcceptFilter filter, store->registry().LoadAcceptFilter());
+  GATELOG_ASSIGN_OR_RETURN(const std::vector<ports::DeviceTrust> trust,
+                           store->registry().LoadTrust());
+  fleet->callers().Start(std::move(filter), trust);
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::Parts::ListenForDevices() {
+  if (config.device_listen.empty()) return absl::OkStatus();
+  terminal::TerminalListener::Options options;
+  GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(config.device_listen));
+  options.link = DialerOptions(config);
+  listeners.push_back(
+      std::make_unique<terminal::TerminalListener>(loop.context(), std::move(options)));
   return absl::OkStatus();
 }
 

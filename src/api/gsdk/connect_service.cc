@@ -42,28 +42,53 @@ absl::StatusOr<ports::DeviceAddress> ToAddress(const Info& info) {
   return address;
 }
 
-cn::Status ToStatus(core::LinkChange change) {
+cn::Status ToStatus(core::LinkChange change, bool tls) {
   switch (change) {
     case core::LinkChange::kConnected:
-      return cn::TCP_CONNECTED;
+      return tls ? cn::TLS_CONNECTED : cn::TCP_CONNECTED;
     case core::LinkChange::kDisconnected:
       return cn::DISCONNECTED;
     case core::LinkChange::kCannotConnect:
-      return cn::TCP_CANNOT_CONNECT;
+      return tls ? cn::TLS_CANNOT_CONNECT : cn::TCP_CANNOT_CONNECT;
+    case core::LinkChange::kNotAllowed:
+      return tls ? cn::TLS_NOT_ALLOWED : cn::TCP_NOT_ALLOWED;
   }
   return cn::DISCONNECTED;
+}
+
+std::uint32_t ToSeconds(Timestamp time) {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
+}
+
+absl::StatusOr<ports::AcceptFilter> ToFilter(const cn::AcceptFilter& wire) {
+  // A filter that is not applied must not look as if it were; with allowAll nothing else counts.
+  if (!wire.allowall() && (wire.ipaddrs_size() > 0 || wire.subnetmasks_size() > 0)) {
+    return absl::InvalidArgumentError(
+        "IPAddrs and subnetMasks are not served: devices are accepted by their ID. Leave them "
+        "empty and name the devices in deviceIDs.");
+  }
+  if (static_cast<std::size_t>(wire.deviceids_size()) > core::kDevicesMax) {
+    return absl::InvalidArgumentError(
+        fmt::format("The filter names more than {} devices.", core::kDevicesMax));
+  }
+  return ports::AcceptFilter{.all = wire.allowall(),
+                             .devices = {wire.deviceids().begin(), wire.deviceids().end()}};
 }
 
 void FillDevice(const core::DeviceSnapshot& device, cn::DeviceInfo& info) {
   info.set_deviceid(device.id);
   // A type that this API version has no name for travels as its number.
   if (device.identity) info.set_type(static_cast<gsdk::device::Type>(device.identity->type));
-  info.set_connectionmode(cn::SERVER_TO_DEVICE);
+  info.set_connectionmode(device.calls_in ? cn::DEVICE_TO_SERVER : cn::SERVER_TO_DEVICE);
   info.set_ipaddr(device.address.host);
   info.set_port(device.address.port);
-  info.set_status(device.state == core::LinkState::kConnected ? cn::TCP_CONNECTED
-                                                              : cn::DISCONNECTED);
-  info.set_autoreconnect(device.kept);
+  info.set_status(ToStatus(device.state == core::LinkState::kConnected
+                               ? core::LinkChange::kConnected
+                               : core::LinkChange::kDisconnected,
+                           device.address.tls));
+  info.set_autoreconnect(device.redialled);
+  info.set_usessl(device.address.tls);
 }
 
 // One client's changes of links.
@@ -93,9 +118,8 @@ class StatusStream final : public ServerStream<cn::StatusChange> {
     if (written_ == taken_.size()) return false;
     const core::StatusChange& change = taken_[written_++];
     message.set_deviceid(change.device);
-    message.set_status(ToStatus(change.change));
-    message.set_timestamp(static_cast<std::uint32_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(change.time.time_since_epoch()).count()));
+    message.set_status(ToStatus(change.change, change.tls));
+    message.set_timestamp(ToSeconds(change.time));
     more = written_ < taken_.size();
     return true;
   }
@@ -111,9 +135,10 @@ class StatusStream final : public ServerStream<cn::StatusChange> {
 ConnectService::ConnectService(TimedExecutor& loop, core::Fleet& fleet, core::StatusHub& status)
     : loop_(loop), fleet_(fleet), status_(status) {
   RefuseAllBut("gsdk.connect.Connect",
-               {"Connect", "AddAsyncConnection", "DeleteAsyncConnection", "GetDeviceList",
-                "Disconnect", "DisconnectAll", "GetSlaveDevice", "SetSlaveDevice"},
-               "it opens links to devices, but neither takes theirs nor changes their settings");
+               {"Connect", "AddAsyncConnection", "DeleteAsyncConnection", "SetAcceptFilter",
+                "GetAcceptFilter", "GetPendingList", "GetDeviceList", "Disconnect", "DisconnectAll",
+                "GetSlaveDevice", "SetSlaveDevice"},
+               "it links devices, but neither searches for them nor changes their settings");
 }
 
 ConnectService::Unary* ConnectService::Connect(Context*, const cn::ConnectRequest* request,
@@ -160,6 +185,46 @@ ConnectService::Unary* ConnectService::DeleteAsyncConnection(
     fleet_.Remove(*std::move(devices), [call = std::move(call)](absl::Status status) mutable {
       call.ReplyEmpty(status);
     });
+  });
+}
+
+ConnectService::Unary* ConnectService::SetAcceptFilter(Context*,
+                                                       const cn::SetAcceptFilterRequest* request,
+                                                       cn::SetAcceptFilterResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto& wanted, auto call) {
+    absl::StatusOr<ports::AcceptFilter> filter = ToFilter(wanted.filter());
+    if (!filter.ok()) return call.Finish(filter.status());
+    fleet_.callers().SetFilter(
+        *std::move(filter),
+        [call = std::move(call)](absl::Status status) mutable { call.ReplyEmpty(status); });
+  });
+}
+
+ConnectService::Unary* ConnectService::GetAcceptFilter(Context*,
+                                                       const cn::GetAcceptFilterRequest* request,
+                                                       cn::GetAcceptFilterResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto&, auto call) {
+    const ports::AcceptFilter& filter = fleet_.callers().filter();
+    cn::GetAcceptFilterResponse reply;
+    reply.mutable_filter()->set_allowall(filter.all);
+    reply.mutable_filter()->mutable_deviceids()->Add(filter.devices.begin(), filter.devices.end());
+    call.Reply(std::move(reply));
+  });
+}
+
+ConnectService::Unary* ConnectService::GetPendingList(Context*,
+                                                      const cn::GetPendingListRequest* request,
+                                                      cn::GetPendingListResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto&, auto call) {
+    cn::GetPendingListResponse reply;
+    for (const core::PendingDevice& device : fleet_.callers().pending()) {
+      cn::PendingDeviceInfo& info = *reply.add_deviceinfos();
+      info.set_deviceid(device.id);
+      info.set_type(static_cast<gsdk::device::Type>(device.type));
+      info.set_ipaddr(device.host);
+      info.set_lasttry(ToSeconds(device.last_try));
+    }
+    call.Reply(std::move(reply));
   });
 }
 

@@ -9,8 +9,8 @@
 
 namespace gatelog::api {
 
-// gsdk.connect.Connect: which devices the gateway is linked to. Links that devices open themselves,
-// searching and changes of the devices' own settings are not served.
+// gsdk.connect.Connect: which devices the gateway is linked to, and which may call in. Searching
+// and changes of the devices' own settings are not served.
 //
 // gRPC calls it on its own threads; all work is posted to the loop. Everything it is given must
 // outlive the server.
@@ -33,6 +33,12 @@ class ConnectService final : public PartlyServed<gsdk::connect::Connect::Callbac
   Unary* DeleteAsyncConnection(Context* context,
                                const gsdk::connect::DeleteAsyncConnectionRequest* request,
                                gsdk::connect::DeleteAsyncConnectionResponse* response) override;
+  Unary* SetAcceptFilter(Context* context, const gsdk::connect::SetAcceptFilterRequest* request,
+                         gsdk::connect::SetAcceptFilterResponse* response) override;
+  Unary* GetAcceptFilter(Context* context, const gsdk::connect::GetAcceptFilterRequest* request,
+                         gsdk::connect::GetAcceptFilterResponse* response) override;
+  Unary* GetPendingList(Context* context, const gsdk::connect::GetPendingListRequest* request,
+                        gsdk::connect::GetPendingListResponse* response) override;
   Unary* GetDeviceList(Context* context, const gsdk::connect::GetDeviceListRequest* request,
                        gsdk::connect::GetDeviceListResponse* response) override;
   Unary* Disconnect(Context* context, const gsdk::connect::DisconnectRequest* request,

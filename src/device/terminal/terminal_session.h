@@ -1,7 +1,6 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
-#include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
@@ -13,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "device/terminal/frame_codec.h"
+#include "device/terminal/link_stream.h"
 #include "device/terminal/open_request.h"
 #include "device/terminal/terminal_options.h"
 #include "model/identity.h"
@@ -29,7 +29,7 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
  public:
   // What the handshake leaves behind.
   struct Opened {
-    asio::ip::tcp::socket socket;
+    LinkStream stream;
     FrameReader reader;
     std::string peer;  // as shown in messages
     model::DeviceIdentity identity;
@@ -101,7 +101,7 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
   void Lose(const absl::Status& reason);
   void Shut();
 
-  asio::ip::tcp::socket socket_;
+  LinkStream stream_;
   FrameReader reader_;
   const std::string peer_;
   const model::DeviceIdentity identity_;
