@@ -25,7 +25,7 @@ struct Registration {
 // Which devices are let in when they call.
 struct AcceptFilter {
   bool all = false;
-  std::set<model::DeviceId> devices;
+  std::set<model::DeviceId> devices = {};
 
   bool Accepts(model::DeviceId id) const { return all || devices.contains(id); }
   bool operator==(const AcceptFilter&) const = default;

@@ -142,6 +142,17 @@ void FakeTerminals::Lose(model::DeviceId id) {
   if (FakeLink* link = at(id).link) link->Lose();
 }
 
+absl::Status FakeTerminals::Call(model::DeviceId id, ports::CallGate& gate, const std::string& host,
+                                 bool tls) {
+  Terminal& terminal = at(id);
+  const ports::Caller caller{.identity = terminal.identity, .host = host, .tls = tls};
+  if (absl::Status checked = gate.Check(caller).status(); !checked.ok()) return checked;
+  gate.OnCalled(caller, [this, &terminal](ports::DeviceLinkObserver& observer) {
+    return std::make_unique<FakeLink>(loop_, terminal, observer);
+  });
+  return absl::OkStatus();
+}
+
 ports::DeviceAddress FakeTerminals::AddressOf(model::DeviceId id) {
   ports::DeviceAddress address;
   address.host = "terminal-" + std::to_string(id);

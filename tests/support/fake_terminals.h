@@ -9,6 +9,7 @@
 #include "base/executor.h"
 #include "model/event.h"
 #include "ports/device_link.h"
+#include "ports/device_listener.h"
 
 namespace gatelog::testing {
 
@@ -47,6 +48,11 @@ class FakeTerminals final : public ports::DeviceDialer {
   void KeepAlive(model::DeviceId id, Timestamp device_time);
   // Breaks the link.
   void Lose(model::DeviceId id);
+
+  // The device calls from `host` and, if it is let in, proves itself. What Check says of it. It has
+  // no link afterwards if the call was ended.
+  absl::Status Call(model::DeviceId id, ports::CallGate& gate, const std::string& host = "10.0.0.7",
+                    bool tls = false);
 
   static ports::DeviceAddress AddressOf(model::DeviceId id);
 

@@ -26,7 +26,7 @@ using asio::ip::tcp;
 
 constexpr auto kAwaitTuple = asio::experimental::as_tuple(asio::use_awaitable);
 
-constexpr std::chrono::seconds kListenRetry{5};         // while the port is another program's
+constexpr std::chrono::seconds kListenRetry{2};         // while the port is another program's
 constexpr std::chrono::milliseconds kAcceptRetry{100};  // when there is no file descriptor left
 
 }  // namespace

@@ -20,7 +20,7 @@ class TerminalListener final : public ports::DeviceListener {
  public:
   struct Options {
     ListenAddress address;  // port 0 lets the system choose
-    TerminalOptions link;
+    TerminalOptions link = {};
     asio::ssl::context* tls = nullptr;  // outlives this; null: plain TCP
   };
 
