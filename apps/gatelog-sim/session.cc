@@ -37,6 +37,14 @@ terminal::v1::Error::Code ErrorCodeOf(const absl::Status& status) {
       return terminal::v1::Error::UNSUPPORTED;
     case absl::StatusCode::kAborted:
       return terminal::v1::Error::LOG_CHANGED;
+    case absl::StatusCode::kNotFound:
+      return terminal::v1::Error::NOT_FOUND;
+    case absl::StatusCode::kAlreadyExists:
+      return terminal::v1::Error::ALREADY_EXISTS;
+    case absl::StatusCode::kResourceExhausted:
+      return terminal::v1::Error::FULL;
+    case absl::StatusCode::kFailedPrecondition:
+      return terminal::v1::Error::PRECONDITION;
     default:
       return terminal::v1::Error::STORAGE;
   }
@@ -74,11 +82,21 @@ void Session::Close(std::string_view why) {
   write_timer_.cancel();
   outgoing_.clear();
   reads_.clear();
+  answers_.Clear();
   --terminal_.connections;
   // May drop the terminal's and the listener's hold on this session.
   const auto self = shared_from_this();
   terminal_.Release(*this);
   on_closed_(*this);
+}
+
+void Session::HangUp(std::string_view why) {
+  if (!calling_) return Close(why);
+  Log(LogLevel::kDebug, "A connection ends with the answer to a call.",
+      {{"device", terminal_.id()}, {"peer", peer_}, {"reason", why}});
+  leaving_ = true;
+  armed_ = false;
+  terminal_.Release(*this);
 }
 
 void Session::CheckTimes(Clock::time_point now) {
@@ -230,6 +248,8 @@ void Session::HandleRequest(const Frame& frame) {
       return Send(reply);
     case Frame::kSetImageFilters:
       return Reply(frame.request_id(), terminal_.SetImageFilters(frame.set_image_filters()));
+    case Frame::kCall:
+      return HandleCall(frame);
     case Frame::BODY_NOT_SET:
       return SendError(frame.request_id(), terminal::v1::Error::UNSUPPORTED,
                        "This terminal does not know that request.");
@@ -296,6 +316,36 @@ void Session::AddCredit(const Frame& frame) {
   // The last chunk and this credit crossed on their way.
 }
 
+void Session::HandleCall(const Frame& frame) {
+  const std::uint32_t request_id = frame.request_id();
+  const CallAssembler::Result taken = calls_.Take(request_id, frame.call());
+  if (!taken.error.ok()) {
+    return Fail(request_id, terminal::v1::Error::INVALID, View(taken.error.message()));
+  }
+  if (!taken.complete.has_value()) return;
+  if (!taken.complete->refused.ok()) return Reply(request_id, taken.complete->refused);
+  if (answers_.bytes() > kAnswersWaitingBytesMax) {
+    return Reply(request_id, absl::ResourceExhaustedError(
+                                 "The terminal has other large answers to send; try again."));
+  }
+  // What it does may end this session.
+  calling_ = true;
+  absl::StatusOr<std::string> response =
+      terminal_.Call(taken.complete->method, taken.complete->request);
+  calling_ = false;
+  if (response.ok() && response->size() > kCallBytesMax) {
+    response = absl::ResourceExhaustedError(absl::StrCat(
+        "The answer has ", response->size(), " bytes; ", kCallBytesMax, " are possible."));
+  }
+  if (response.ok()) {
+    answers_.Add(request_id, *std::move(response));
+    StartWriting();
+  } else {
+    Reply(request_id, response.status());
+  }
+  if (leaving_ && state_ != State::kClosed) SayFarewell();
+}
+
 void Session::Push(std::uint32_t id, const std::string& record) {
   if (!armed_ || state_ != State::kServing) return;
   Frame frame;
@@ -327,8 +377,12 @@ void Session::SendError(std::uint32_t request_id, ErrorCode code, std::string_vi
 void Session::Fail(std::uint32_t request_id, ErrorCode code, std::string_view text) {
   Log(LogLevel::kDebug, "A gateway is turned away.",
       {{"device", terminal_.id()}, {"peer", peer_}, {"reason", text}});
+  answers_.Clear();
   SendError(request_id, code, text);
-  if (state_ == State::kClosed) return;
+  if (state_ != State::kClosed) SayFarewell();
+}
+
+void Session::SayFarewell() {
   state_ = State::kFarewell;
   state_since_ = Clock::now();
   armed_ = false;
@@ -386,9 +440,12 @@ std::string Session::TakeOutgoing() {
 }
 
 void Session::QueueChunks() {
-  // The reads take turns, so that a short one need not wait for a long one.
+  // The reads take turns with each other and with the answers, so that a short one need not wait
+  // for a long one.
   std::size_t without_credit = 0;
-  while (outgoing_bytes_ < kBulkBytesMax && without_credit < reads_.size()) {
+  while (outgoing_bytes_ < kBulkBytesMax && (!answers_.empty() || without_credit < reads_.size())) {
+    if (!answers_.empty()) Send(answers_.Next());
+    if (without_credit == reads_.size()) continue;
     BulkRead read = reads_.front();
     reads_.pop_front();
     if (read.credit == 0) {

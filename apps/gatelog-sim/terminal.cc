@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "apps/gatelog-sim/identity.h"
+#include "apps/gatelog-sim/services/terminal_services.h"
 #include "apps/gatelog-sim/session.h"
 #include "base/status_macros.h"
 
@@ -129,10 +130,12 @@ absl::Status Terminal::StageNext() {
   return Stage(event, timestamp);
 }
 
+absl::Status Terminal::StageNow(EventLog event) { return Stage(event, ToTimestamp(clock_ms())); }
+
 absl::Status Terminal::StageCode(std::uint32_t code) {
   EventLog event;
   event.set_eventcode(code);
-  return Stage(event, ToTimestamp(clock_ms()));
+  return StageNow(std::move(event));
 }
 
 void Terminal::Publish() {
@@ -162,6 +165,17 @@ absl::Status Terminal::Transact(absl::FunctionRef<absl::Status()> work) {
     Abandon();
   }
   return status;
+}
+
+absl::Status Terminal::Change(absl::FunctionRef<absl::Status()> work) {
+  GATELOG_RETURN_IF_ERROR(Transact(work));
+  ReadFilters();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Terminal::Call(std::string_view method, std::string_view request) {
+  if (services_ == nullptr) services_ = std::make_unique<TerminalServices>(*this);
+  return services_->Call(method, request);
 }
 
 absl::StatusOr<std::uint32_t> Terminal::Record(EventLog event) {
@@ -284,7 +298,7 @@ std::string Terminal::holder() const {
 
 void Terminal::Disconnect(std::string_view why) {
   // The session lets go of the terminal while it closes.
-  if (const std::shared_ptr<Session> session = session_; session != nullptr) session->Close(why);
+  if (const std::shared_ptr<Session> session = session_; session != nullptr) session->HangUp(why);
 }
 
 }  // namespace gatelog::sim

@@ -18,6 +18,7 @@
 namespace gatelog::sim {
 
 class Session;
+class TerminalServices;
 
 inline constexpr std::size_t kImageFiltersMax = 32;
 
@@ -84,6 +85,18 @@ class Terminal {
   absl::Status SetImageFilters(const terminal::v1::SetImageFilters& request);
   terminal::v1::ImageFilters ImageFilters() const;
 
+  // A method of the services that the terminal serves itself; see services/service.h.
+  absl::StatusOr<std::string> Call(std::string_view method, std::string_view request);
+  // What it keeps besides its log. Reading is possible at any time, changing only inside Change.
+  SettingStore& store() { return database_.settings(); }
+  // Changes settings and writes the records that go with it (StageNow), in one transaction: when
+  // this returns kOk all of it is in the file and the records are pushed; after an error nothing
+  // has changed, and it is the error of `work` or of the file.
+  absl::Status Change(absl::FunctionRef<absl::Status()> work);
+  // Fills in what Stage does, with the terminal's time now.
+  absl::Status StageNow(EventLog event);
+  absl::Status StageCode(std::uint32_t code);
+
   // One gateway at a time. False: another holds it, and holder() says where that is.
   bool Hold(std::shared_ptr<Session> session);
   void Release(const Session& session);
@@ -106,7 +119,6 @@ class Terminal {
   };
 
   absl::Status Transact(absl::FunctionRef<absl::Status()> work);
-  absl::Status StageCode(std::uint32_t code);
   absl::StatusOr<std::string> TakeImage(const EventLog& event);
   void ReadFilters();
 
@@ -124,6 +136,7 @@ class Terminal {
   std::string buffer_;
   std::uint32_t held_from_ = 0;  // images from here on are kept back; 0: none
   std::shared_ptr<Session> session_;
+  std::unique_ptr<TerminalServices> services_;  // made at the first call
 };
 
 }  // namespace gatelog::sim
