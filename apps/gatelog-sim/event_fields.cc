@@ -81,7 +81,7 @@ void FillZoneDetails(std::uint32_t code, const Place& place, Random& random, Eve
     gsdk::event::AlarmZoneInfo& alarm = *event.mutable_alarmzoneinfo();
     alarm.set_zoneid(event.entityid());
     // Either a door or an input is at fault.
-    if (random.Percent(50)) {
+    if (random.Percent(50) && !place.doors.empty()) {
       alarm.set_doorid(Pick(place.doors, random));
     } else {
       alarm.set_iodeviceid(PickInputDevice(place, random));

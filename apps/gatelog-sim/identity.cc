@@ -23,7 +23,7 @@ gsdk::device::CapabilityInfo MakeCapabilityInfo(const Place& place, bool images)
   info.set_alphanumericidsupported(true);
   info.set_imagelogsupported(images);
   info.set_tnasupported(place.time_attendance);
-  info.set_rs485extsupported(true);
+  info.set_dstsupported(true);
   info.set_qrsupported(true);
   return info;
 }

@@ -1,5 +1,6 @@
 #include "apps/gatelog-sim/life.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -13,6 +14,9 @@ constexpr std::uint64_t kLifePurpose = 2;
 constexpr std::uint64_t kRecordsPerSweep = 38;
 // Terminals begin the sweep at different places, so that a small fleet covers the table early.
 constexpr std::uint64_t kSweepStride = 109;
+constexpr std::uint32_t kDoorUnlocked = 0x5000;
+constexpr std::uint32_t kDoorLocked = 0x5100;
+constexpr std::size_t kInterlockDoorsMin = 2;
 
 std::uint32_t IdentifyCode(Habit habit, Random& random) {
   if (habit == Habit::kFinger) return random.Percent(90) ? 0x01 : 0x02;
@@ -55,8 +59,36 @@ Life::Life(std::uint64_t seed, Place place, const std::vector<Person>& people,
 
 const Life::Step& Life::Next(unsigned hour) {
   hour_ = hour;
-  if (next_step_ == step_count_) MakeScene();
-  return steps_[next_step_++];
+  for (;;) {
+    while (next_step_ == step_count_) MakeScene();
+    if (!IsRefused(steps_[next_step_].event)) return steps_[next_step_++];
+    // Without the person nothing else of the scene happens.
+    next_step_ = step_count_;
+  }
+}
+
+void Life::SetDoors(std::vector<std::uint32_t> doors, std::vector<std::uint32_t> unlocked) {
+  if (doors == place_.doors && unlocked == unlocked_doors_) return;
+  place_.doors = std::move(doors);
+  unlocked_doors_ = std::move(unlocked);
+  next_step_ = step_count_;
+}
+
+bool Life::StaysUnlocked(std::uint32_t door) const {
+  return std::find(unlocked_doors_.begin(), unlocked_doors_.end(), door) != unlocked_doors_.end();
+}
+
+bool Life::IsRefused(const EventLog& event) const {
+  const std::uint32_t code = event.eventcode();
+  // Authentication, users, the menu, and what an operator does at the terminal.
+  return locked_ && ((code >= 0x1000 && code < 0x3000) || (code >= 0x3600 && code < 0x3700) ||
+                     code == 0x4A00 || code == 0x4B00);
+}
+
+bool Life::CanHappen(std::uint32_t code) const {
+  if (code >= 0x5000 && code < 0x6000) return !place_.doors.empty();
+  if (code == 0xA000) return place_.doors.size() >= kInterlockDoorsMin;
+  return true;
 }
 
 std::optional<std::uint32_t> Life::pause_s() const {
@@ -80,7 +112,10 @@ void Life::MakeScene() {
   step_count_ = 0;
   next_step_ = 0;
   person_ = &people_[random_.Below(static_cast<std::uint32_t>(people_.size()))];
-  door_ = place_.doors[random_.Below(static_cast<std::uint32_t>(place_.doors.size()))];
+  door_ = 0;
+  if (!place_.doors.empty()) {
+    door_ = place_.doors[random_.Below(static_cast<std::uint32_t>(place_.doors.size()))];
+  }
   std::uint32_t pick = random_.Below(1000);
   for (const Kind& kind : kKinds) {
     if (pick < kind.weight) return (this->*kind.play)();
@@ -90,6 +125,7 @@ void Life::MakeScene() {
 }
 
 void Life::Add(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code) {
+  if (!CanHappen(code)) return;
   if (step_count_ == steps_.size()) steps_.emplace_back();
   Step& step = steps_[step_count_];
   step.begins_scene = step_count_ == 0;
@@ -99,6 +135,8 @@ void Life::Add(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code
 }
 
 void Life::AddDoor(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code) {
+  const bool relay = code == kDoorUnlocked || code == kDoorLocked;
+  if (door_ == 0 || (relay && StaysUnlocked(door_))) return;
   Add(pause_s, code, sub_code);
   steps_[step_count_ - 1].event.set_entityid(door_);
 }
@@ -119,13 +157,13 @@ void Life::Authenticate() {
 }
 
 void Life::PassDoor(std::uint32_t pause_s) {
-  AddDoor(pause_s, 0x5000);
+  AddDoor(pause_s, kDoorUnlocked);
   // Some think better of it.
   if (random_.Percent(94)) {
     AddDoor(random_.Between(1, 2), 0x5200);
     AddDoor(random_.Between(2, 6), 0x5300);
   }
-  AddDoor(1, 0x5100);
+  AddDoor(1, kDoorLocked);
 }
 
 void Life::Entrance() {
@@ -175,6 +213,7 @@ void Life::Duress() {
 }
 
 void Life::ForcedDoor() {
+  if (StaysUnlocked(door_)) return;
   AddDoor(0, 0x5400);
   AddDoor(0, 0x5600);
   AddDoor(random_.Between(5, 60), 0x5300);
@@ -183,13 +222,13 @@ void Life::ForcedDoor() {
 
 void Life::HeldDoor() {
   Authenticate();
-  AddDoor(0, 0x5000);
+  AddDoor(0, kDoorUnlocked);
   AddDoor(1, 0x5200);
   AddDoor(30, 0x5500);
   AddDoor(0, 0x5800);
   AddDoor(random_.Between(5, 120), 0x5300);
   AddDoor(0, 0x5900);
-  AddDoor(1, 0x5100);
+  AddDoor(1, kDoorLocked);
 }
 
 void Life::Tamper() {
@@ -225,6 +264,7 @@ void Life::Intrusion() {
 }
 
 void Life::Interlock() {
+  if (!CanHappen(0xA000)) return;
   Add(0, 0x1900, 0x0F);
   Add(0, 0xA000, 0x01);
   Add(1, 0xA100);

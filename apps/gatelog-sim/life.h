@@ -23,6 +23,13 @@ class Life {
   Life(std::uint64_t seed, Place place, const std::vector<Person>& people, std::uint64_t position);
 
   const Place& place() const { return place_; }
+  // The doors that people can go through from now on, and those of them whose relay stays unlocked
+  // meanwhile. When they change, the scene that is being played ends early: it may be at one that
+  // is gone.
+  void SetDoors(std::vector<std::uint32_t> doors, std::vector<std::uint32_t> unlocked);
+  // At a locked terminal nobody is let in, and nobody changes anything: what happens is what needs
+  // no person.
+  void SetLocked(bool locked) { locked_ = locked; }
 
   struct Step {
     bool begins_scene = false;  // some time after the scene before, which is not for Life to say
@@ -38,8 +45,11 @@ class Life {
 
  private:
   void MakeScene();
+  // Whether the record that comes next is one that the terminal refuses while it is locked.
+  bool IsRefused(const EventLog& event) const;
   void Add(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code = 0);
   void AddDoor(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code = 0);
+  bool StaysUnlocked(std::uint32_t door) const;
   void PassDoor(std::uint32_t pause_s);
   void Authenticate();
 
@@ -61,8 +71,12 @@ class Life {
   void DoorOrders();
   void Fire();
   void Sweep();
+  // Whether this place has what an event of this code names.
+  bool CanHappen(std::uint32_t code) const;
 
-  const Place place_;
+  Place place_;
+  std::vector<std::uint32_t> unlocked_doors_;
+  bool locked_ = false;
   const std::vector<Person>& people_;
   Random random_;
   std::size_t sweep_;

@@ -32,6 +32,7 @@ absl::StatusOr<std::unique_ptr<SettingStore>> SettingStore::Prepare(sqlite3* con
       "SELECT value FROM setting WHERE device=?1 AND name=?2",
       "INSERT OR REPLACE INTO setting(device, area, name, value) VALUES(?1, ?2, ?3, ?4)",
       "DELETE FROM setting WHERE device=?1 AND area=?2",
+      "DELETE FROM setting WHERE device=?1",
       "SELECT value FROM user WHERE device=?1 AND id=?2",
       "INSERT OR REPLACE INTO user(device, id, value) VALUES(?1, ?2, ?3)",
       "DELETE FROM user WHERE device=?1 AND id=?2",
@@ -100,6 +101,12 @@ absl::Status SettingStore::Wipe(std::uint32_t device, Area area) {
   sqlite3_bind_int64(statements_[kWipe], 1, device);
   sqlite3_bind_int64(statements_[kWipe], 2, static_cast<int>(area));
   return Run(kWipe);
+}
+
+absl::Status SettingStore::WipeAll(std::uint32_t device) {
+  sqlite3_bind_int64(statements_[kWipeAll], 1, device);
+  GATELOG_RETURN_IF_ERROR(Run(kWipeAll));
+  return WipeUsers(device).status();
 }
 
 absl::StatusOr<std::optional<std::string>> SettingStore::FindUser(std::uint32_t device,

@@ -42,6 +42,8 @@ class SettingStore {
   // In the place of what is there.
   absl::Status Save(std::uint32_t device, Area area, std::string_view name, std::string_view value);
   absl::Status Wipe(std::uint32_t device, Area area);
+  // Users too.
+  absl::Status WipeAll(std::uint32_t device);
 
   absl::StatusOr<std::optional<std::string>> FindUser(std::uint32_t device, std::string_view id);
   // In the place of what is there.
@@ -60,6 +62,7 @@ class SettingStore {
     kFind,
     kSave,
     kWipe,
+    kWipeAll,
     kFindUser,
     kSaveUser,
     kDeleteUser,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,10 +10,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "apps/gatelog-sim/device_log.h"
+#include "apps/gatelog-sim/door_states.h"
 #include "apps/gatelog-sim/image_maker.h"
+#include "apps/gatelog-sim/image_rules.h"
 #include "apps/gatelog-sim/life.h"
 #include "apps/gatelog-sim/site.h"
 #include "base/clock.h"
+#include "gsdk/time.pb.h"
 #include "terminal/v1/link.pb.h"
 
 namespace gatelog::sim {
@@ -53,6 +57,7 @@ class Terminal {
   std::uint32_t id() const { return settings_.device_id; }
   DeviceLog& log() { return log_; }
   const terminal::v1::Identity& identity() const { return identity_; }
+  const Place& place() const { return place_; }
   std::int64_t clock_ms() const;
 
   // For a batch: inside one transaction Stage or StageNext as often as wanted, then Seal. After the
@@ -69,9 +74,11 @@ class Terminal {
   absl::StatusOr<std::uint32_t> Record(EventLog event);  // returns its ID
   // kAborted if the last ID is another.
   absl::StatusOr<terminal::v1::LogStatus> ClearLog(std::uint32_t expected_last_id);
-  // Drops the link too.
+  // As the simulator first made it but without records and users, under a new generation. Drops the
+  // link too.
   absl::Status FactoryReset();
-  // kInvalidArgument if the clock would leave what a timestamp can hold.
+  // Both write 0x3200. kInvalidArgument if the clock would leave what a timestamp can hold.
+  absl::Status SetClock(std::int64_t utc_ms);
   absl::Status JumpClock(std::int64_t by_s);
   // Returns how many went.
   absl::StatusOr<std::uint64_t> DropImages(std::uint32_t first_id, std::uint32_t last_id);
@@ -84,6 +91,8 @@ class Terminal {
   // wrong with one.
   absl::Status SetImageFilters(const terminal::v1::SetImageFilters& request);
   terminal::v1::ImageFilters ImageFilters() const;
+  // Those that a terminal begins with. Inside Change.
+  void ResetImageFilters();
 
   // A method of the services that the terminal serves itself; see services/service.h.
   absl::StatusOr<std::string> Call(std::string_view method, std::string_view request);
@@ -96,6 +105,11 @@ class Terminal {
   // Fills in what Stage does, with the terminal's time now.
   absl::Status StageNow(EventLog event);
   absl::Status StageCode(std::uint32_t code);
+  // What the settings come to, as it holds now.
+  const ImageRules& image_rules() const { return image_rules_; }
+  const DoorStates& door_states() const { return door_states_; }
+  // On the terminal's wall; see services/local_time.h.
+  std::int64_t LocalTime(std::int64_t utc_s) const;
 
   // One gateway at a time. False: another holds it, and holder() says where that is.
   bool Hold(std::shared_ptr<Session> session);
@@ -107,6 +121,8 @@ class Terminal {
   // A terminal that calls its gateway is not listening.
   bool calls_gateway() const { return settings_.calls_gateway; }
 
+  // Restarts it as Fleet::Reboot does, which sets this; without it a terminal cannot.
+  std::function<absl::Status()> restart;
   // A terminal that restarts is not there: it refuses connections and makes no events.
   bool away = false;
   std::uint32_t link_delay_ms = 0;  // before each frame that it sends
@@ -120,7 +136,8 @@ class Terminal {
 
   absl::Status Transact(absl::FunctionRef<absl::Status()> work);
   absl::StatusOr<std::string> TakeImage(const EventLog& event);
-  void ReadFilters();
+  // Takes up what the settings in the file say. Errors are those of the store.
+  absl::Status ReadSettings();
 
   const Settings settings_;
   LogDatabase& database_;
@@ -128,11 +145,14 @@ class Terminal {
   ImageMaker& image_maker_;
   const std::vector<Person>& people_;
   DeviceLog log_;
-  const Place place_;
+  const Place place_;  // as it was built
   const terminal::v1::Identity identity_;
   std::unique_ptr<Life> life_;
-  std::vector<std::uint32_t> image_codes_;  // events that an image is taken for
-  std::vector<Staged> staged_;              // to be pushed
+  ImageRules image_rules_;
+  DoorStates door_states_;
+  std::int32_t time_zone_ = 0;
+  gsdk::time::DSTConfig daylight_saving_;
+  std::vector<Staged> staged_;  // to be pushed
   std::string buffer_;
   std::uint32_t held_from_ = 0;  // images from here on are kept back; 0: none
   std::shared_ptr<Session> session_;

@@ -29,6 +29,8 @@ class Service {
 
 // kOk if `device` is this terminal; otherwise a sentence that says whose it is.
 absl::Status CheckAddressee(const Terminal& terminal, std::uint32_t device);
+// Whether `device` is this terminal or a slave of it.
+bool IsHere(const Terminal& terminal, std::uint32_t device);
 absl::Status NoSuchMethod(std::string_view method);
 
 namespace internal {

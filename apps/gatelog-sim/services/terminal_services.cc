@@ -2,6 +2,11 @@
 
 #include <algorithm>
 
+#include "apps/gatelog-sim/services/clock_service.h"
+#include "apps/gatelog-sim/services/door_service.h"
+#include "apps/gatelog-sim/services/machine_service.h"
+#include "apps/gatelog-sim/services/schedule_service.h"
+
 namespace gatelog::sim {
 namespace {
 
@@ -16,14 +21,27 @@ struct Entry {
 };
 
 // What a terminal serves. Services of a terminal and their capabilities (identity.cc) go together.
-std::span<const Entry> Entries() { return {}; }
+std::span<const Entry> Entries() {
+  static constexpr Entry kEntries[] = {
+      {"gsdk.device.Device", &Make<MachineService>},
+      {"gsdk.door.Door", &Make<DoorService>},
+      {"gsdk.schedule.Schedule", &Make<ScheduleService>},
+      {"gsdk.system.System", &Make<SystemService>},
+      {"gsdk.time.Time", &Make<TimeService>},
+  };
+  return kEntries;
+}
 
 }  // namespace
 
+bool IsHere(const Terminal& terminal, std::uint32_t device) {
+  const auto& slaves = terminal.identity().rs485_slave_ids();
+  return device == terminal.id() || std::find(slaves.begin(), slaves.end(), device) != slaves.end();
+}
+
 absl::Status CheckAddressee(const Terminal& terminal, std::uint32_t device) {
   if (device == terminal.id()) return absl::OkStatus();
-  const auto& slaves = terminal.identity().rs485_slave_ids();
-  if (std::find(slaves.begin(), slaves.end(), device) != slaves.end()) {
+  if (IsHere(terminal, device)) {
     return absl::UnimplementedError(absl::StrCat("Device ", device, " is a slave of ",
                                                  terminal.id(),
                                                  " and has no settings of its own; ask that."));

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string_view>
+
+// The settings that a terminal keeps, and the message that each one is. What is not there has its
+// default.
+namespace gatelog::sim::setting {
+
+// SettingStore::Area::kConfig
+inline constexpr std::string_view kSystem = "system";       // gsdk.system.SystemConfig
+inline constexpr std::string_view kDaylightSaving = "dst";  // gsdk.time.DSTConfig
+
+// SettingStore::Area::kDatabase
+inline constexpr std::string_view kSchedules = "schedules";  // gsdk.schedule.GetListResponse
+inline constexpr std::string_view kHolidays = "holidays";    // gsdk.schedule.GetHolidayListResponse
+inline constexpr std::string_view kDoors = "doors";          // gsdk.door.GetListResponse
+
+}  // namespace gatelog::sim::setting
