@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "apps/gatelog-sim/fleet.h"
+#include "apps/gatelog-sim/linkage.h"
 #include "apps/gatelog-sim/terminal.h"
 
 namespace gatelog::sim {
@@ -26,18 +27,23 @@ constexpr std::uint64_t kPausePurpose = 6;
 // Leaves the choice of the local port to the connect, which knows more of them to be free.
 using BindWithoutPort = asio::detail::socket_option::boolean<IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT>;
 
+tcp::endpoint GatewayOf(const Linkage& linkage) {
+  std::error_code ignored;  // then nobody is there
+  return {asio::ip::make_address(linkage.gateway_host(), ignored),
+          static_cast<std::uint16_t>(UsesTls(linkage) ? linkage.gateway_tls_port()
+                                                      : linkage.gateway_port())};
+}
+
 }  // namespace
 
-Caller::Caller(asio::io_context& context, Fleet& fleet, const Options& options)
-    : context_(context),
-      fleet_(fleet),
-      gateway_(asio::ip::make_address(options.gateway_host), options.gateway_port),
-      random_(MixSeed(options.seed, kPausePurpose)),
-      timer_(context) {}
+Caller::Caller(asio::io_context& context, Fleet& fleet, std::uint64_t seed)
+    : context_(context), fleet_(fleet), random_(MixSeed(seed, kPausePurpose)), timer_(context) {}
 
 void Caller::Start() {
   for (const auto& terminal : fleet_.terminals()) {
-    if (terminal->calls_gateway()) due_.push({Clock::now(), terminal.get()});
+    terminal->relinked = [this](Terminal& changed) { CallLater(changed); };
+    waiting_.insert(terminal.get());
+    due_.push({Clock::now(), terminal.get()});
   }
   asio::co_spawn(context_, CallThoseDue(), asio::detached);
 }
@@ -70,27 +76,39 @@ asio::awaitable<void> Caller::CallThoseDue() {
 }
 
 asio::awaitable<void> Caller::Call(Terminal& terminal) {
+  waiting_.erase(&terminal);
+  const absl::StatusOr<Linkage> linkage = LinkageOf(terminal);
+  // One that does not call begins again when it is relinked, one that has called when that ends.
+  const bool wanted = linkage.ok() && linkage->calls_gateway() && !in_call_.contains(&terminal);
   tcp::socket socket(context_);
-  const bool connected =
-      !terminal.away && terminal.session() == nullptr && co_await Connect(socket, terminal);
+  bool connected = false;
+  if (wanted && !terminal.away && terminal.session() == nullptr) {
+    connected = co_await Connect(socket, terminal, GatewayOf(*linkage));
+  }
   --calling_;
-  if (stopped_) co_return;
+  timer_.cancel();  // somebody else has his turn
+  if (stopped_ || !wanted) co_return;
   if (!connected) {
     CallLater(terminal);
     co_return;
   }
-  const auto session =
-      std::make_shared<Session>(terminal::LinkStream(std::move(socket)),
-                                absl::StrCat(gateway_.address().to_string(), ":", gateway_.port()),
-                                terminal, [this, &terminal](Session& ended) {
-                                  sessions_.erase(&ended);
-                                  CallLater(terminal);
-                                });
+  absl::StatusOr<terminal::LinkStream> stream = StreamOf(*linkage, std::move(socket));
+  if (!stream.ok()) co_return;  // until it is relinked
+  in_call_.insert(&terminal);
+  const tcp::endpoint gateway = GatewayOf(*linkage);
+  const auto session = std::make_shared<Session>(
+      *std::move(stream), true, absl::StrCat(gateway.address().to_string(), ":", gateway.port()),
+      terminal, [this, &terminal](Session& ended) {
+        sessions_.erase(&ended);
+        in_call_.erase(&terminal);
+        CallLater(terminal);
+      });
   sessions_.emplace(session.get(), session);
   session->Start();
 }
 
-asio::awaitable<bool> Caller::Connect(tcp::socket& socket, const Terminal& terminal) {
+asio::awaitable<bool> Caller::Connect(tcp::socket& socket, const Terminal& terminal,
+                                      tcp::endpoint gateway) {
   std::error_code error;
   socket.open(tcp::v4(), error);
   if (!error) socket.set_option(BindWithoutPort(true), error);
@@ -103,12 +121,13 @@ asio::awaitable<bool> Caller::Connect(tcp::socket& socket, const Terminal& termi
     std::error_code ignored;
     if (!cancelled && *open) socket.close(ignored);
   });
-  const auto [refused] = co_await socket.async_connect(gateway_, kTuple);
+  const auto [refused] = co_await socket.async_connect(gateway, kTuple);
   *open = false;  // a limit that is due at this moment must not find the socket any more
   co_return !refused;
 }
 
 void Caller::CallLater(Terminal& terminal) {
+  if (!waiting_.insert(&terminal).second) return;
   const auto pause = kCallPauseMin + std::chrono::duration_cast<std::chrono::milliseconds>(
                                          random_.Fraction() * (kCallPauseMax - kCallPauseMin));
   due_.push({Clock::now() + pause, &terminal});

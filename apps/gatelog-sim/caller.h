@@ -8,9 +8,9 @@
 #include <memory>
 #include <queue>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
-#include "apps/gatelog-sim/options.h"
 #include "apps/gatelog-sim/random.h"
 #include "apps/gatelog-sim/session.h"
 
@@ -31,7 +31,7 @@ inline constexpr std::chrono::milliseconds kCallPauseMax{3'000};
 // The loop's thread only. `context` and `fleet` outlive it.
 class Caller {
  public:
-  Caller(asio::io_context& context, Fleet& fleet, const Options& options);
+  Caller(asio::io_context& context, Fleet& fleet, std::uint64_t seed);
 
   // The terminals call from now on.
   void Start();
@@ -50,19 +50,21 @@ class Caller {
   asio::awaitable<void> CallThoseDue();
   asio::awaitable<void> Call(Terminal& terminal);
   // False: nobody is there, or not in time.
-  asio::awaitable<bool> Connect(asio::ip::tcp::socket& socket, const Terminal& terminal);
+  asio::awaitable<bool> Connect(asio::ip::tcp::socket& socket, const Terminal& terminal,
+                                asio::ip::tcp::endpoint gateway);
   void CallLater(Terminal& terminal);
   void CheckTimes(Clock::time_point now);
 
   asio::io_context& context_;
   Fleet& fleet_;
-  const asio::ip::tcp::endpoint gateway_;
   Random random_;
   asio::steady_timer timer_;
   bool stopped_ = false;
   std::size_t calling_ = 0;
   Clock::time_point next_check_;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
+  std::unordered_set<Terminal*> waiting_;  // those in due_
+  std::unordered_set<Terminal*> in_call_;  // those whose connection is in sessions_
   std::unordered_map<Session*, std::shared_ptr<Session>> sessions_;
 };
 

@@ -61,7 +61,7 @@ int Run(const Options& options) {
   const auto control =
       ControlServer::Start(context, fleet, options.control_host, options.control_port);
   if (!control.ok()) return Fail(control.status());
-  Caller caller(context, fleet, options);
+  Caller caller(context, fleet, options.seed);
   std::signal(SIGINT, LeaveAtOnce);
   std::signal(SIGTERM, LeaveAtOnce);
   absl::Status status = fleet.Open();

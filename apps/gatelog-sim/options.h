@@ -26,6 +26,7 @@ struct Options {
   bool calls_gateway = false;  // device to server; else the terminals wait to be called
   std::string gateway_host = "127.0.0.1";
   std::uint16_t gateway_port = 51212;
+  std::uint16_t gateway_tls_port = 51213;
   bool verbose = false;
 };
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "apps/gatelog-sim/linkage.h"
 #include "apps/gatelog-sim/terminal.h"
 #include "base/log.h"
 
@@ -52,9 +53,10 @@ terminal::v1::Error::Code ErrorCodeOf(const absl::Status& status) {
 
 }  // namespace
 
-Session::Session(terminal::LinkStream stream, std::string peer, Terminal& terminal,
+Session::Session(terminal::LinkStream stream, bool called, std::string peer, Terminal& terminal,
                  std::function<void(Session&)> on_closed)
     : stream_(std::move(stream)),
+      called_(called),
       peer_(std::move(peer)),
       terminal_(terminal),
       on_closed_(std::move(on_closed)),
@@ -120,6 +122,10 @@ asio::awaitable<void> Session::ReadLoop() {
   // One buffer for all sessions: a connection that is silent costs none. Nothing is awaited while
   // it is in use.
   static thread_local std::array<char, kReadSize> buffer;
+  if (stream_.tls() && co_await stream_.HandshakeTls(called_ ? asio::ssl::stream_base::client
+                                                             : asio::ssl::stream_base::server)) {
+    Close("there was no agreement on TLS");
+  }
   while (state_ != State::kClosed) {
     if (co_await stream_.WaitReadable()) break;
     co_await WaitUntilThawed(read_timer_);
@@ -250,6 +256,10 @@ void Session::HandleRequest(const Frame& frame) {
       return Reply(frame.request_id(), terminal_.SetImageFilters(frame.set_image_filters()));
     case Frame::kCall:
       return HandleCall(frame);
+    case Frame::kSetConnectionMode:
+    case Frame::kEnableTls:
+    case Frame::kDisableTls:
+      return HandleRelink(frame);
     case Frame::BODY_NOT_SET:
       return SendError(frame.request_id(), terminal::v1::Error::UNSUPPORTED,
                        "This terminal does not know that request.");
@@ -344,6 +354,18 @@ void Session::HandleCall(const Frame& frame) {
     Reply(request_id, response.status());
   }
   if (leaving_ && state_ != State::kClosed) SayFarewell();
+}
+
+void Session::HandleRelink(const Frame& frame) {
+  std::error_code ignored;
+  const std::string gateway = stream_.socket().remote_endpoint(ignored).address().to_string();
+  absl::StatusOr<Relinked> relinked = Relink(terminal_, frame, gateway);
+  if (!relinked.ok()) return Reply(frame.request_id(), relinked.status());
+  relinked->reply.set_request_id(frame.request_id());
+  Send(relinked->reply);
+  if (!relinked->changed || state_ == State::kClosed) return;
+  SayFarewell();
+  if (terminal_.relinked) terminal_.relinked(terminal_);
 }
 
 void Session::Push(std::uint32_t id, const std::string& record) {

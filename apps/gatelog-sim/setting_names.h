@@ -15,4 +15,7 @@ inline constexpr std::string_view kSchedules = "schedules";  // gsdk.schedule.Ge
 inline constexpr std::string_view kHolidays = "holidays";    // gsdk.schedule.GetHolidayListResponse
 inline constexpr std::string_view kDoors = "doors";          // gsdk.door.GetListResponse
 
+// SettingStore::Area::kNetwork
+inline constexpr std::string_view kLinkage = "linkage";  // gatelog.simulator.v1.Linkage
+
 }  // namespace gatelog::sim::setting

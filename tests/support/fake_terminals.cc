@@ -75,6 +75,13 @@ class FakeLink final : public ports::DeviceLink {
     Answer(std::move(reply), absl::OkStatus());
   }
 
+  void Relink(const ports::Relinking& how,
+              ports::Reply<absl::StatusOr<std::string>> reply) override {
+    terminal_.relinked.push_back(how);
+    const bool tls = how.to == ports::Relinking::To::kTls;
+    Answer(std::move(reply), std::string(tls ? "certificate" : ""));
+  }
+
   void Push(model::EventId id) {
     if (armed_) observer_.OnPush(id, terminal_.log.at(id));
   }

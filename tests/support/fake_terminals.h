@@ -32,6 +32,7 @@ class FakeTerminals final : public ports::DeviceDialer {
     bool reads_fail = false;
     bool dials_answered = true;  // else a dial waits without end
     std::uint32_t largest_read = 0;
+    std::vector<ports::Relinking> relinked;  // what it was told
     FakeLink* link = nullptr;
   };
 

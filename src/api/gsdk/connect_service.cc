@@ -33,10 +33,7 @@ absl::StatusOr<ports::DeviceAddress> ToAddress(const Info& info) {
     return absl::InvalidArgumentError(
         fmt::format("{} is no port; ports go from 1 to {}.", info.port(), kPortMax));
   }
-  if (info.usessl()) {
-    return absl::UnimplementedError(
-        "Links with useSSL are not served in this version of gatelog; connect without it.");
-  }
+  address.tls = info.usessl();
   address.host = info.ipaddr();
   if (info.port() != 0) address.port = static_cast<std::uint16_t>(info.port());
   return address;
@@ -59,6 +56,13 @@ cn::Status ToStatus(core::LinkChange change, bool tls) {
 std::uint32_t ToSeconds(Timestamp time) {
   return static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
+}
+
+absl::StatusOr<ports::Relinking::To> ToRelinking(cn::ConnectionMode mode) {
+  if (mode == cn::SERVER_TO_DEVICE) return ports::Relinking::To::kServerToDevice;
+  if (mode == cn::DEVICE_TO_SERVER) return ports::Relinking::To::kDeviceToServer;
+  return absl::InvalidArgumentError(
+      fmt::format("{} is no connection mode; there are 0 and 1.", static_cast<int>(mode)));
 }
 
 absl::StatusOr<ports::AcceptFilter> ToFilter(const cn::AcceptFilter& wire) {
@@ -294,6 +298,62 @@ ConnectService::Unary* ConnectService::SetSlaveDevice(Context*,
     }
     call.ReplyEmpty(fleet_.SetSlaves(std::move(slaves)));
   });
+}
+
+template <typename Request, typename Response>
+ConnectService::Unary* ConnectService::RelinkOne(const Request& request, Response* response,
+                                                 absl::StatusOr<To> to) {
+  return StartCallOn(loop_, request, response, [this, to](const auto& wanted, auto call) {
+    if (!to.ok()) return call.Finish(to.status());
+    fleet_.callers().Relink(
+        wanted.deviceid(), *to,
+        [call = std::move(call)](absl::Status status) mutable { call.ReplyEmpty(status); });
+  });
+}
+
+template <typename Request, typename Response>
+ConnectService::Unary* ConnectService::RelinkEach(const Request& request, Response* response,
+                                                  absl::StatusOr<To> to) {
+  return StartCallOn(loop_, request, response, [this, to](const auto& wanted, auto call) {
+    if (!to.ok()) return call.Finish(to.status());
+    ForEachDevice(wanted.deviceids(), std::move(call), [&](model::DeviceId id, auto reply) {
+      fleet_.callers().Relink(id, *to, std::move(reply));
+    });
+  });
+}
+
+ConnectService::Unary* ConnectService::SetConnectionMode(
+    Context*, const cn::SetConnectionModeRequest* request,
+    cn::SetConnectionModeResponse* response) {
+  return RelinkOne(*request, response, ToRelinking(request->connectionmode()));
+}
+
+ConnectService::Unary* ConnectService::SetConnectionModeMulti(
+    Context*, const cn::SetConnectionModeMultiRequest* request,
+    cn::SetConnectionModeMultiResponse* response) {
+  return RelinkEach(*request, response, ToRelinking(request->connectionmode()));
+}
+
+ConnectService::Unary* ConnectService::EnableSSL(Context*, const cn::EnableSSLRequest* request,
+                                                 cn::EnableSSLResponse* response) {
+  return RelinkOne(*request, response, To::kTls);
+}
+
+ConnectService::Unary* ConnectService::EnableSSLMulti(Context*,
+                                                      const cn::EnableSSLMultiRequest* request,
+                                                      cn::EnableSSLMultiResponse* response) {
+  return RelinkEach(*request, response, To::kTls);
+}
+
+ConnectService::Unary* ConnectService::DisableSSL(Context*, const cn::DisableSSLRequest* request,
+                                                  cn::DisableSSLResponse* response) {
+  return RelinkOne(*request, response, To::kPlain);
+}
+
+ConnectService::Unary* ConnectService::DisableSSLMulti(Context*,
+                                                       const cn::DisableSSLMultiRequest* request,
+                                                       cn::DisableSSLMultiResponse* response) {
+  return RelinkEach(*request, response, To::kPlain);
 }
 
 grpc::ServerWriteReactor<cn::StatusChange>* ConnectService::SubscribeStatus(

@@ -9,8 +9,8 @@
 
 namespace gatelog::api {
 
-// gsdk.connect.Connect: which devices the gateway is linked to, and which may call in. Searching
-// and changes of the devices' own settings are not served.
+// gsdk.connect.Connect: which devices the gateway is linked to and how, which may call in, and
+// which there are.
 //
 // gRPC calls it on its own threads; all work is posted to the loop. Everything it is given must
 // outlive the server.
@@ -22,6 +22,7 @@ class ConnectService final : public PartlyServed<gsdk::connect::Connect::Callbac
   void Shutdown() { streams_.Shutdown(); }
 
  private:
+  using To = ports::Relinking::To;
   using Context = grpc::CallbackServerContext;
   using Unary = grpc::ServerUnaryReactor;
 
@@ -49,8 +50,26 @@ class ConnectService final : public PartlyServed<gsdk::connect::Connect::Callbac
                         gsdk::connect::GetSlaveDeviceResponse* response) override;
   Unary* SetSlaveDevice(Context* context, const gsdk::connect::SetSlaveDeviceRequest* request,
                         gsdk::connect::SetSlaveDeviceResponse* response) override;
+  Unary* SetConnectionMode(Context* context, const gsdk::connect::SetConnectionModeRequest* request,
+                           gsdk::connect::SetConnectionModeResponse* response) override;
+  Unary* SetConnectionModeMulti(Context* context,
+                                const gsdk::connect::SetConnectionModeMultiRequest* request,
+                                gsdk::connect::SetConnectionModeMultiResponse* response) override;
+  Unary* EnableSSL(Context* context, const gsdk::connect::EnableSSLRequest* request,
+                   gsdk::connect::EnableSSLResponse* response) override;
+  Unary* EnableSSLMulti(Context* context, const gsdk::connect::EnableSSLMultiRequest* request,
+                        gsdk::connect::EnableSSLMultiResponse* response) override;
+  Unary* DisableSSL(Context* context, const gsdk::connect::DisableSSLRequest* request,
+                    gsdk::connect::DisableSSLResponse* response) override;
+  Unary* DisableSSLMulti(Context* context, const gsdk::connect::DisableSSLMultiRequest* request,
+                         gsdk::connect::DisableSSLMultiResponse* response) override;
   grpc::ServerWriteReactor<gsdk::connect::StatusChange>* SubscribeStatus(
       Context* context, const gsdk::connect::SubscribeStatusRequest* request) override;
+
+  template <typename Request, typename Response>
+  Unary* RelinkOne(const Request& request, Response* response, absl::StatusOr<To> to);
+  template <typename Request, typename Response>
+  Unary* RelinkEach(const Request& request, Response* response, absl::StatusOr<To> to);
 
   TimedExecutor& loop_;
   core::Fleet& fleet_;

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "core/fleet/fleet.h"
 #include "core/fleet/managed_device.h"
+#include "core/fleet/sure_reply.h"
 
 namespace gatelog::core {
 
@@ -95,6 +97,85 @@ ports::DeviceTrust Callers::FindTrust(model::DeviceId id) const {
     trust.key = device->second->registration().address.key;
   }
   return trust;
+}
+
+absl::Status Callers::CheckRelink(const DeviceSnapshot& device, ports::Relinking::To to) const {
+  using To = ports::Relinking::To;
+  const Place& place = fleet_.options_.calls;
+  const bool will_call =
+      to == To::kDeviceToServer || (to != To::kServerToDevice && device.calls_in);
+  const bool will_use_tls = to == To::kTls || (to != To::kPlain && device.address.tls);
+  if (to == To::kTls && place.ca_certificate.empty()) {
+    return absl::FailedPreconditionError("this gateway has no certificate for links over TLS");
+  }
+  if (will_call && (will_use_tls ? place.tls_port : place.port) == 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "device ", device.id, " would call the gateway", will_use_tls ? " over TLS" : "",
+        ", and nothing listens there: ", will_use_tls ? "device.listen_tls" : "device.listen",
+        " names no port"));
+  }
+  return absl::OkStatus();
+}
+
+void Callers::Relink(model::DeviceId id, ports::Relinking::To to,
+                     ports::Reply<absl::Status> reply) {
+  const absl::StatusOr<ports::DeviceLink*> link = fleet_.Link(id);
+  absl::Status status = link.status();
+  if (status.ok()) status = CheckRelink(*fleet_.Find(id), to);
+  if (!status.ok()) {
+    reply(std::move(status));
+    return;
+  }
+  const Place& place = fleet_.options_.calls;
+  const ports::Relinking how{.to = to,
+                             .port = place.port,
+                             .tls_port = place.tls_port,
+                             .ca_certificate = place.ca_certificate};
+  using Certificate = absl::StatusOr<std::string>;
+  ports::Reply<Certificate> done = [this, id, to,
+                                    reply = std::move(reply)](Certificate certificate) mutable {
+    if (certificate.ok()) {
+      OnRelinked(id, to, *std::move(certificate), std::move(reply));
+    } else {
+      reply(certificate.status());
+    }
+  };
+  (*link)->Relink(how, SureReply<Certificate>(fleet_.parts_.loop, std::move(done),
+                                              absl::UnavailableError(absl::StrCat(
+                                                  "the gateway ended the link to device ", id,
+                                                  " before the device had answered"))));
+}
+
+void Callers::OnRelinked(model::DeviceId id, ports::Relinking::To to, std::string certificate,
+                         ports::Reply<absl::Status> reply) {
+  using To = ports::Relinking::To;
+  const auto found = fleet_.devices_.find(id);
+  ManagedDevice* const device = found == fleet_.devices_.end() ? nullptr : found->second.get();
+  std::optional<ports::Registration> changed;
+  bool forgotten = false;
+  if (device != nullptr && (to == To::kTls || to == To::kPlain)) {
+    device->set_tls(to == To::kTls);
+    if (device->remembered()) changed = device->registration();
+  } else if (device != nullptr && to == To::kServerToDevice && !device->kept()) {
+    // It calls no more, so it need not be listed without a link.
+    forgotten = device->registration().calls_in;
+    device->set_calls_in(false);
+  }
+  std::optional<ports::DeviceTrust> trust;
+  if (to == To::kTls || to == To::kPlain) {
+    // At once, since the device may come back before it is written.
+    trust_[id].id = id;
+    trust_[id].certificate = std::move(certificate);
+    trust = trust_[id];
+  }
+  fleet_.Persist(
+      [id, trust, changed, forgotten](ports::DeviceRegistry& registry) {
+        absl::Status status = trust ? registry.SaveTrust(*trust) : absl::OkStatus();
+        if (status.ok() && changed) status = registry.Save(*changed);
+        if (status.ok() && forgotten) status = registry.Remove(id);
+        return status;
+      },
+      std::move(reply));
 }
 
 std::vector<PendingDevice> Callers::pending() const {

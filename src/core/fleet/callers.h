@@ -15,6 +15,7 @@
 namespace gatelog::core {
 
 class Fleet;
+struct DeviceSnapshot;
 
 // Devices that called and were not let in; beyond, the one that called longest ago is forgotten.
 inline constexpr std::size_t kPendingMax = 1'000;
@@ -33,6 +34,13 @@ struct PendingDevice {
 // Threads: the loop's, replies too.
 class Callers final : public ports::CallGate {
  public:
+  // What devices are told that are to call.
+  struct Place {
+    std::uint16_t port = 0;  // 0: nowhere, as tls_port
+    std::uint16_t tls_port = 0;
+    std::string ca_certificate;  // DER; empty: links have no TLS
+  };
+
   explicit Callers(Fleet& fleet) : fleet_(fleet) {}
 
   // What the registry has. Once, before anything else.
@@ -48,6 +56,11 @@ class Callers final : public ports::CallGate {
   void SetTrust(ports::DeviceTrust trust, ports::Reply<absl::Status> reply);
   // Of a device that is kept with a key in its address it is that, unless another is known here.
   ports::DeviceTrust FindTrust(model::DeviceId id) const;
+
+  // Tells a linked device how it is to be linked from now on; it then ends its link, if that
+  // changes anything, and comes back the other way. What is needed for that is kept here.
+  // kFailedPrecondition: the device could not come back, because nobody would take its call.
+  void Relink(model::DeviceId id, ports::Relinking::To to, ports::Reply<absl::Status> reply);
 
   // By ID.
   std::vector<PendingDevice> pending() const;
@@ -66,6 +79,10 @@ class Callers final : public ports::CallGate {
   void OnCallFailed(const ports::Caller& caller, const absl::Status& reason) override;
 
  private:
+  absl::Status CheckRelink(const DeviceSnapshot& device, ports::Relinking::To to) const;
+  // What the device answered to it: to be remembered.
+  void OnRelinked(model::DeviceId id, ports::Relinking::To to, std::string certificate,
+                  ports::Reply<absl::Status> reply);
   absl::Status CheckFilter(const ports::AcceptFilter& filter) const;
   void AddPending(const ports::Caller& caller);
   void DropThoseNotAccepted();

@@ -96,6 +96,7 @@ class Fleet {
     std::size_t image_reads = 64;  // devices that give images at a time
     std::size_t devices_max = kDevicesMax;
     std::chrono::milliseconds clock_drift_limit{60'000};  // beyond it a warning; 0: never
+    Callers::Place calls;
   };
 
   struct Parts {  // all outlive the fleet

@@ -58,6 +58,8 @@ class ManagedDevice {
   // `address`. Returns whether it was not before.
   bool set_calls_in(bool calls_in, const ports::DeviceAddress& address = {});
   void set_registration(const ports::Registration& registration);
+  // Links to it are TLS from the next one on, or are not.
+  void set_tls(bool tls) { registration_.address.tls = tls; }
   const ports::Registration& registration() const { return registration_; }
   bool kept() const { return kept_; }
   // Whether it is listed when it has no link, also after a restart.

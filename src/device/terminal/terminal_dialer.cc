@@ -19,6 +19,7 @@
 #include "device/terminal/handshake.h"
 #include "device/terminal/link_stream.h"
 #include "device/terminal/peer_address.h"
+#include "device/terminal/peer_trust.h"
 #include "device/terminal/terminal_session.h"
 
 namespace gatelog::terminal {
@@ -38,10 +39,12 @@ std::string Seconds(std::chrono::milliseconds duration) {
 class Dialing final : public std::enable_shared_from_this<Dialing> {
  public:
   Dialing(asio::io_context& context, ports::DeviceAddress address,
-          ports::DeviceLinkObserver& observer, LinkReply reply, TerminalOptions options)
+          ports::DeviceLinkObserver& observer, LinkReply reply, TerminalOptions options,
+          TerminalDialer::Security security)
       : address_(std::move(address)),
         peer_(ports::FormatAddress(address_)),
         options_(std::move(options)),
+        security_(std::move(security)),
         observer_(observer),
         reply_(std::move(reply)),
         resolver_(context),
@@ -80,11 +83,13 @@ class Dialing final : public std::enable_shared_from_this<Dialing> {
   const ports::DeviceAddress address_;
   const std::string peer_;
   const TerminalOptions options_;
+  const TerminalDialer::Security security_;
   ports::DeviceLinkObserver& observer_;
   LinkReply reply_;  // null: told, or given up
   tcp::resolver resolver_;
   tcp::socket socket_;  // until it is connected
   asio::steady_timer timer_;
+  asio::ip::address remote_;
   std::optional<LinkStream> stream_;  // from then on
   std::optional<Handshake> handshake_;
 };
@@ -120,6 +125,10 @@ absl::Status Dialing::CheckAddress() const {
   if (address_.host.empty() || address_.port == 0) {
     return absl::InvalidArgumentError(absl::StrCat("'", peer_, "' is no address of a terminal"));
   }
+  if (address_.tls && security_.tls == nullptr) {
+    return absl::UnimplementedError(
+        absl::StrCat("this gateway has no certificate to show to ", peer_, " over TLS"));
+  }
   return absl::OkStatus();
 }
 
@@ -142,7 +151,8 @@ asio::awaitable<absl::Status> Dialing::Connect() {
   if (absl::Status status = CheckAddress(); !status.ok()) co_return status;
   absl::StatusOr<std::vector<tcp::endpoint>> endpoints = co_await Resolve();
   if (!endpoints.ok()) co_return std::move(endpoints).status();
-  if (address_.key.empty()) {
+  // Over TLS the certificate may prove it; whether it does is seen when it has said who it is.
+  if (address_.key.empty() && !address_.tls) {
     std::erase_if(*endpoints, [](const tcp::endpoint& e) { return !IsLoopback(e.address()); });
     if (endpoints->empty()) {
       co_return absl::PermissionDeniedError(
@@ -160,17 +170,35 @@ asio::awaitable<absl::Status> Dialing::Connect() {
   }
   asio::error_code ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
-  stream_.emplace(std::move(socket_));
+  remote_ = endpoint.address();
+  if (address_.tls) {
+    stream_.emplace(std::move(socket_), *security_.tls);
+  } else {
+    stream_.emplace(std::move(socket_));
+  }
   handshake_.emplace(*stream_, peer_, options_);
   co_return absl::OkStatus();
 }
 
 Dialing::AwaitableOr<model::DeviceIdentity> Dialing::ShakeHands() {
-  absl::StatusOr<model::DeviceIdentity> identity = co_await handshake_->Greet();
-  if (!identity.ok()) co_return identity;
-  if (absl::Status proved = co_await handshake_->Prove(address_.key); !proved.ok()) {
-    co_return proved;
+  if (stream_->tls()) {
+    const asio::error_code error = co_await stream_->HandshakeTls(asio::ssl::stream_base::client);
+    if (error) {
+      co_return PeerError(absl::StatusCode::kUnavailable,
+                          absl::StrCat("did not agree on TLS; is it enabled there, for this "
+                                       "gateway? (",
+                                       error.message(), ")"));
+    }
   }
+  absl::StatusOr<model::DeviceIdentity> identity = co_await handshake_->Greet();
+  if (!identity.ok() || ended()) co_return identity;
+  ports::DeviceTrust trust = security_.trust ? security_.trust(identity->id) : ports::DeviceTrust();
+  trust.id = identity->id;
+  if (!address_.key.empty()) trust.key = address_.key;
+  if (absl::Status status = CheckTrust(peer_, remote_, *stream_, trust); !status.ok()) {
+    co_return status;
+  }
+  if (absl::Status proved = co_await handshake_->Prove(trust.key); !proved.ok()) co_return proved;
   co_return identity;
 }
 
@@ -227,12 +255,15 @@ class DialHandle final : public ports::DeviceDialer::Attempt {
 }  // namespace
 
 TerminalDialer::TerminalDialer(asio::io_context& context, Options options)
-    : context_(context), options_(std::move(options)) {}
+    : TerminalDialer(context, std::move(options), {}) {}
+
+TerminalDialer::TerminalDialer(asio::io_context& context, Options options, Security security)
+    : context_(context), options_(std::move(options)), security_(std::move(security)) {}
 
 std::unique_ptr<ports::DeviceDialer::Attempt> TerminalDialer::Dial(
     const ports::DeviceAddress& address, ports::DeviceLinkObserver& observer, LinkReply reply) {
   const auto dialing =
-      std::make_shared<Dialing>(context_, address, observer, std::move(reply), options_);
+      std::make_shared<Dialing>(context_, address, observer, std::move(reply), options_, security_);
   dialing->Start();
   return std::make_unique<DialHandle>(dialing);
 }

@@ -17,6 +17,7 @@
 #include "device/terminal/handshake.h"
 #include "device/terminal/link_stream.h"
 #include "device/terminal/peer_address.h"
+#include "device/terminal/peer_trust.h"
 #include "device/terminal/terminal_session.h"
 
 namespace gatelog::terminal {
@@ -97,7 +98,6 @@ class TerminalListener::Accepting::Call final : public std::enable_shared_from_t
  private:
   static asio::awaitable<void> Run(std::shared_ptr<Call> self);
   asio::awaitable<void> Answer();
-  absl::Status CheckTrust(const ports::DeviceTrust& trust) const;
   void HandOver();
   asio::awaitable<void> TurnAway(absl::Status reason);
 
@@ -142,7 +142,7 @@ asio::awaitable<void> TerminalListener::Accepting::Call::Answer() {
     co_await handshake_.Refuse(trust.status());
     co_return;
   }
-  if (absl::Status status = CheckTrust(*trust); !status.ok()) {
+  if (absl::Status status = CheckTrust(peer_, address_, stream_, *trust); !status.ok()) {
     co_await TurnAway(std::move(status));
     co_return;
   }
@@ -154,25 +154,6 @@ asio::awaitable<void> TerminalListener::Accepting::Call::Answer() {
     ++counts.failed;
     owner_->gate_->OnCallFailed(caller_, proved);
   }
-}
-
-absl::Status TerminalListener::Accepting::Call::CheckTrust(const ports::DeviceTrust& trust) const {
-  if (!trust.certificate.empty() && !stream_.tls()) {
-    return absl::PermissionDeniedError(
-        absl::StrCat(peer_, " calls without TLS, and this terminal was told to use it"));
-  }
-  if (!trust.certificate.empty() && stream_.PeerCertificate() != trust.certificate) {
-    return absl::PermissionDeniedError(
-        absl::StrCat(peer_, " shows another certificate than the terminal's"));
-  }
-  if (trust.certificate.empty() && trust.key.empty() && !address_.is_loopback()) {
-    return absl::PermissionDeniedError(
-        absl::StrCat(peer_,
-                     " is not on this machine, and nothing is known that the terminal could prove "
-                     "itself by; give it a key: gatelog device accept add ",
-                     caller_.identity.id, " --key HEX"));
-  }
-  return absl::OkStatus();
 }
 
 asio::awaitable<void> TerminalListener::Accepting::Call::TurnAway(absl::Status reason) {

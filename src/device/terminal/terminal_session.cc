@@ -142,6 +142,9 @@ void TerminalSession::HandleFrame(Frame& frame) {
     case Frame::kClearLog:
     case Frame::kGetImageFilters:
     case Frame::kSetImageFilters:
+    case Frame::kSetConnectionMode:
+    case Frame::kEnableTls:
+    case Frame::kDisableTls:
       return LoseByViolation("a request from the terminal");
     default:
       return frame.request_id() == 0 ? HandleUnasked(frame) : HandleAnswer(frame);
@@ -417,6 +420,27 @@ void TerminalLink::SetImageFilters(std::vector<std::string> filters,
   auto& to = *frame.mutable_set_image_filters()->mutable_filters();
   to.Assign(std::make_move_iterator(filters.begin()), std::make_move_iterator(filters.end()));
   session_->Send(std::move(frame), ExpectDone(std::move(reply)));
+}
+
+void TerminalLink::Relink(const ports::Relinking& how,
+                          ports::Reply<absl::StatusOr<std::string>> reply) {
+  using To = ports::Relinking::To;
+  Frame frame;
+  if (how.to == To::kTls) {
+    frame.mutable_enable_tls()->set_ca_certificate(how.ca_certificate);
+    frame.mutable_enable_tls()->set_tls_port(how.tls_port);
+    return session_->Send(std::move(frame), ExpectTlsEnabled(std::move(reply)));
+  }
+  if (how.to == To::kPlain) {
+    frame.mutable_disable_tls();
+  } else {
+    v1::SetConnectionMode& mode = *frame.mutable_set_connection_mode();
+    mode.set_mode(how.to == To::kDeviceToServer ? v1::SetConnectionMode::DEVICE_TO_SERVER
+                                                : v1::SetConnectionMode::SERVER_TO_DEVICE);
+    mode.set_port(how.port);
+    mode.set_tls_port(how.tls_port);
+  }
+  session_->Send(std::move(frame), ExpectDoneAsText(std::move(reply)));
 }
 
 }  // namespace gatelog::terminal
