@@ -132,6 +132,9 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
       ->capture_default_str();
   app.add_option("--key", key,
                  "Secret shared with the gateway, 16 to 64 bytes in hexadecimal; none if absent");
+  app.add_option("--search-port", options.search_port,
+                 "UDP port where gateways search for terminals; 0: they find none")
+      ->capture_default_str();
   app.add_option("--mode", mode,
                  "server-to-device: terminals wait for a gateway; device-to-server: they call one")
       ->check(CLI::IsMember({kServerToDevice, kDeviceToServer}))

@@ -45,6 +45,7 @@
 #include "core/sealing/sealing.h"
 #include "device/terminal/terminal_dialer.h"
 #include "device/terminal/terminal_listener.h"
+#include "device/terminal/terminal_searcher.h"
 #include "device/terminal/tls_context.h"
 #include "evidence/seal_key.h"
 
@@ -162,6 +163,7 @@ struct Gateway::Parts {
   std::unique_ptr<terminal::TerminalDialer> terminals;
   std::unique_ptr<core::Fleet> fleet;
   std::vector<std::unique_ptr<ports::DeviceListener>> listeners;
+  std::unique_ptr<terminal::TerminalSearcher> searcher;
   std::unique_ptr<core::LogAccess> access;
   std::unique_ptr<core::Sealing> sealing;
   std::unique_ptr<core::Retention> retention;
@@ -248,6 +250,8 @@ absl::Status Gateway::Parts::MakeCore() {
                                     std::move(fleet_options));
   GATELOG_RETURN_IF_ERROR(LoadCallers());
   GATELOG_RETURN_IF_ERROR(ListenForDevices());
+  searcher = std::make_unique<terminal::TerminalSearcher>(
+      loop.context(), static_cast<std::uint16_t>(config.device_search_port));
   access = std::make_unique<core::LogAccess>(loop, *fleet, *reader, core::LogAccess::Options{});
   sealing = std::make_unique<core::Sealing>(
       store->evidence(), *writer, loop, *std::move(seal_key), HeadKeepers(config),
@@ -311,7 +315,7 @@ absl::Status Gateway::Parts::Serve() {
 
 absl::Status Gateway::Parts::ServeGrpc() {
   event_service = std::make_unique<api::EventService>(loop, *fleet, *access, live);
-  connect_service = std::make_unique<api::ConnectService>(loop, *fleet, status);
+  connect_service = std::make_unique<api::ConnectService>(loop, *fleet, status, *searcher);
   device_service = std::make_unique<api::DeviceService>(loop, *fleet);
   tna_service = std::make_unique<api::TnaService>(loop, *access);
   events_service = std::make_unique<api::EventsService>(*reader);

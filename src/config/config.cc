@@ -199,6 +199,8 @@ const std::vector<Setting>& Settings() {
            "Empty: nowhere."),
       Text("device.listen_tls", &Config::device_listen_tls,
            "Where terminals call in over TLS, HOST:PORT. Empty: nowhere."),
+      Count("device.search_port", &Config::device_search_port, 1, 65'535,
+            "UDP port where terminals answer searches."),
       Count("metrics.devices_max", &Config::metrics_devices_max, 0, 20'000,
             "With more devices than this, /metrics has no series for each of them, only those over "
             "all."),

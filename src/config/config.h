@@ -31,6 +31,7 @@ struct Config {
   std::chrono::milliseconds device_clock_drift_max{60'000};
   std::string device_listen = "127.0.0.1:51212";
   std::string device_listen_tls = "127.0.0.1:51213";
+  std::uint32_t device_search_port = 51210;
   std::uint32_t metrics_devices_max = 1'000;
   std::string store_url;
   std::uint32_t store_readers = 4;

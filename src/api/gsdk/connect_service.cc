@@ -19,7 +19,9 @@ namespace cn = gsdk::connect;
 constexpr int kPortMax = 65'535;
 constexpr std::size_t kHostLengthMax = 253;
 constexpr int kSlavesPerMasterMax = 1'024;  // per kind of line
-constexpr std::size_t kTakenMax = 64;       // changes out of the queue and not yet written
+constexpr std::chrono::milliseconds kSearchTimeDefault{5'000};
+constexpr std::chrono::milliseconds kSearchTimeMax{60'000};
+constexpr std::size_t kTakenMax = 64;  // changes out of the queue and not yet written
 
 // Of a ConnectInfo or an AsyncConnectInfo; port 0 is the devices' usual one.
 template <typename Info>
@@ -95,6 +97,17 @@ void FillDevice(const core::DeviceSnapshot& device, cn::DeviceInfo& info) {
   info.set_usessl(device.address.tls);
 }
 
+void FillFound(const ports::FoundDevice& device, cn::SearchDeviceInfo& info) {
+  info.set_deviceid(device.id);
+  info.set_type(static_cast<gsdk::device::Type>(device.type));
+  info.set_usedhcp(device.uses_dhcp);
+  info.set_connectionmode(device.calls_in ? cn::DEVICE_TO_SERVER : cn::SERVER_TO_DEVICE);
+  info.set_ipaddr(device.host);
+  info.set_port(device.port);
+  info.set_usessl(device.tls);
+  info.set_serveraddr(device.gateway);
+}
+
 // One client's changes of links.
 class StatusStream final : public ServerStream<cn::StatusChange> {
  public:
@@ -136,14 +149,9 @@ class StatusStream final : public ServerStream<cn::StatusChange> {
 
 }  // namespace
 
-ConnectService::ConnectService(TimedExecutor& loop, core::Fleet& fleet, core::StatusHub& status)
-    : loop_(loop), fleet_(fleet), status_(status) {
-  RefuseAllBut("gsdk.connect.Connect",
-               {"Connect", "AddAsyncConnection", "DeleteAsyncConnection", "SetAcceptFilter",
-                "GetAcceptFilter", "GetPendingList", "GetDeviceList", "Disconnect", "DisconnectAll",
-                "GetSlaveDevice", "SetSlaveDevice"},
-               "it links devices, but neither searches for them nor changes their settings");
-}
+ConnectService::ConnectService(TimedExecutor& loop, core::Fleet& fleet, core::StatusHub& status,
+                               ports::DeviceSearcher& searcher)
+    : loop_(loop), fleet_(fleet), status_(status), searcher_(searcher) {}
 
 ConnectService::Unary* ConnectService::Connect(Context*, const cn::ConnectRequest* request,
                                                cn::ConnectResponse* response) {
@@ -257,6 +265,29 @@ ConnectService::Unary* ConnectService::DisconnectAll(Context*,
   return StartCallOn(loop_, *request, response, [this](const auto&, auto call) {
     fleet_.DisconnectAll();
     call.Reply({});
+  });
+}
+
+ConnectService::Unary* ConnectService::SearchDevice(Context*,
+                                                    const cn::SearchDeviceRequest* request,
+                                                    cn::SearchDeviceResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto& wanted, auto call) {
+    if (wanted.timeout() > kSearchTimeMax.count()) {
+      return call.Finish(absl::InvalidArgumentError(
+          fmt::format("A search of {} ms was asked for; it may last {} ms at most.",
+                      wanted.timeout(), kSearchTimeMax.count())));
+    }
+    const std::chrono::milliseconds time(wanted.timeout());
+    searcher_.Search(
+        wanted.timeout() == 0 ? kSearchTimeDefault : time,
+        [call = std::move(call)](absl::StatusOr<std::vector<ports::FoundDevice>> found) mutable {
+          if (!found.ok()) return call.Finish(found.status());
+          cn::SearchDeviceResponse reply;
+          for (const ports::FoundDevice& device : *found) {
+            FillFound(device, *reply.add_deviceinfos());
+          }
+          call.Reply(std::move(reply));
+        });
   });
 }
 

@@ -1,11 +1,11 @@
 #pragma once
 
-#include "api/rpc/partly_served.h"
 #include "api/rpc/stream_registry.h"
 #include "base/executor.h"
 #include "core/fleet/fleet.h"
 #include "core/live/status_hub.h"
 #include "gsdk/connect.grpc.pb.h"
+#include "ports/device_searcher.h"
 
 namespace gatelog::api {
 
@@ -14,9 +14,10 @@ namespace gatelog::api {
 //
 // gRPC calls it on its own threads; all work is posted to the loop. Everything it is given must
 // outlive the server.
-class ConnectService final : public PartlyServed<gsdk::connect::Connect::CallbackService> {
+class ConnectService final : public gsdk::connect::Connect::CallbackService {
  public:
-  ConnectService(TimedExecutor& loop, core::Fleet& fleet, core::StatusHub& status);
+  ConnectService(TimedExecutor& loop, core::Fleet& fleet, core::StatusHub& status,
+                 ports::DeviceSearcher& searcher);
 
   // Ends the open streams with UNAVAILABLE. Any thread, before the server's Shutdown.
   void Shutdown() { streams_.Shutdown(); }
@@ -46,6 +47,8 @@ class ConnectService final : public PartlyServed<gsdk::connect::Connect::Callbac
                     gsdk::connect::DisconnectResponse* response) override;
   Unary* DisconnectAll(Context* context, const gsdk::connect::DisconnectAllRequest* request,
                        gsdk::connect::DisconnectAllResponse* response) override;
+  Unary* SearchDevice(Context* context, const gsdk::connect::SearchDeviceRequest* request,
+                      gsdk::connect::SearchDeviceResponse* response) override;
   Unary* GetSlaveDevice(Context* context, const gsdk::connect::GetSlaveDeviceRequest* request,
                         gsdk::connect::GetSlaveDeviceResponse* response) override;
   Unary* SetSlaveDevice(Context* context, const gsdk::connect::SetSlaveDeviceRequest* request,
@@ -74,6 +77,7 @@ class ConnectService final : public PartlyServed<gsdk::connect::Connect::Callbac
   TimedExecutor& loop_;
   core::Fleet& fleet_;
   core::StatusHub& status_;
+  ports::DeviceSearcher& searcher_;
   StreamRegistry streams_{kStreamsMax};
 };
 
