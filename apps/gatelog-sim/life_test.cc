@@ -141,6 +141,21 @@ TEST(LifeTest, AnEntranceIsAPersonThenTheDoor) {
   EXPECT_GT(entrances, 100);
 }
 
+TEST(LifeTest, AnInterlockTakesTwoDoors) {
+  const std::vector<Person> people = MakePeople(1);
+  for (std::uint32_t count = 0; count <= 2; ++count) {
+    Life life(1, MakePlace(541000001), people, 1);
+    life.SetDoors(std::vector<std::uint32_t>(count, 7), {});
+    int interlocks = 0;
+    for (int i = 0; i < 20'000; ++i) {
+      const EventLog& event = life.Next(9).event;
+      interlocks += event.eventcode() == 0xA000;
+      CheckFields(event);
+    }
+    EXPECT_EQ(interlocks > 0, count == 2) << count;
+  }
+}
+
 TEST(SiteTest, SomeUserIdsHaveLettersAndNoneOccursTwice) {
   const std::vector<Person> people = MakePeople(9);
   std::set<std::string> ids;

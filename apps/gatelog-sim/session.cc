@@ -467,7 +467,7 @@ void Session::QueueChunks() {
   std::size_t without_credit = 0;
   while (outgoing_bytes_ < kBulkBytesMax && (!answers_.empty() || without_credit < reads_.size())) {
     if (!answers_.empty()) Send(answers_.Next());
-    if (without_credit == reads_.size()) continue;
+    if (without_credit >= reads_.size()) continue;  // also when sending has ended the session
     BulkRead read = reads_.front();
     reads_.pop_front();
     if (read.credit == 0) {
