@@ -20,7 +20,8 @@
 #include "api/gsdk/connect_service.h"
 #include "api/gsdk/device_service.h"
 #include "api/gsdk/event_service.h"
-#include "api/gsdk/schedule_service.h"
+#include "api/gsdk/terminal_services.h"
+#include "api/gsdk/thermal_service.h"
 #include "api/gsdk/tna_service.h"
 #include "api/http/http_server.h"
 #include "api/http/metrics.h"
@@ -35,6 +36,7 @@
 #include "base/loop.h"
 #include "base/status_macros.h"
 #include "base/worker.h"
+#include "core/access/device_calls.h"
 #include "core/access/log_access.h"
 #include "core/fleet/fleet.h"
 #include "core/ingest/ingest.h"
@@ -71,6 +73,7 @@ absl::StatusOr<core::Fleet::Options> FleetOptions(const config::Config& config) 
   options.reconnect = {config.device_reconnect_min, config.device_reconnect_max};
   options.collection.collector.page_records = config.device_page_records;
   options.collect = config.device_collect;
+  options.report_attempts = config.device_report_attempts;
   options.collection.images.images_per_read = config.device_images_per_read;
   options.image_reads = config.device_image_reads;
   options.clock_drift_limit = config.device_clock_drift_max;
@@ -165,6 +168,7 @@ struct Gateway::Parts {
   std::vector<std::unique_ptr<ports::DeviceListener>> listeners;
   std::unique_ptr<terminal::TerminalSearcher> searcher;
   std::unique_ptr<core::LogAccess> access;
+  std::unique_ptr<core::DeviceCalls> calls;
   std::unique_ptr<core::Sealing> sealing;
   std::unique_ptr<core::Retention> retention;
 
@@ -172,7 +176,8 @@ struct Gateway::Parts {
   std::unique_ptr<api::ConnectService> connect_service;
   std::unique_ptr<api::DeviceService> device_service;
   std::unique_ptr<api::TnaService> tna_service;
-  api::ScheduleService schedule_service;
+  std::unique_ptr<api::ThermalService> thermal_service;
+  std::vector<std::unique_ptr<api::ForwardedService>> terminal_services;
   api::AdminService admin_service{kVersion, kBuildDate};
   std::unique_ptr<api::EventsService> events_service;
   std::unique_ptr<api::DevicesService> devices_service;
@@ -253,6 +258,7 @@ absl::Status Gateway::Parts::MakeCore() {
   searcher = std::make_unique<terminal::TerminalSearcher>(
       loop.context(), static_cast<std::uint16_t>(config.device_search_port));
   access = std::make_unique<core::LogAccess>(loop, *fleet, *reader, core::LogAccess::Options{});
+  calls = std::make_unique<core::DeviceCalls>(loop, *fleet, core::DeviceCalls::Options{});
   sealing = std::make_unique<core::Sealing>(
       store->evidence(), *writer, loop, *std::move(seal_key), HeadKeepers(config),
       core::Sealing::Options{.interval = config.seal_interval});
@@ -316,19 +322,26 @@ absl::Status Gateway::Parts::Serve() {
 absl::Status Gateway::Parts::ServeGrpc() {
   event_service = std::make_unique<api::EventService>(loop, *fleet, *access, live);
   connect_service = std::make_unique<api::ConnectService>(loop, *fleet, status, *searcher);
-  device_service = std::make_unique<api::DeviceService>(loop, *fleet);
-  tna_service = std::make_unique<api::TnaService>(loop, *access);
+  device_service = std::make_unique<api::DeviceService>(loop, *calls, *fleet);
+  tna_service = std::make_unique<api::TnaService>(loop, *calls, *access);
+  thermal_service = std::make_unique<api::ThermalService>(loop, *calls, *access);
+  terminal_services = api::MakeTerminalServices(loop, *calls);
   events_service = std::make_unique<api::EventsService>(*reader);
   devices_service = std::make_unique<api::DevicesService>(loop, *fleet, clock);
   store_service = std::make_unique<api::StoreService>(store->upkeep(), *upkeep_worker, loop,
                                                       *sealing, *retention);
   api::GrpcServer::Options options;
   GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(config.grpc_address));
-  options.health = {
-      ::gsdk::event::Event::service_full_name(),   ::gsdk::connect::Connect::service_full_name(),
-      ::gsdk::device::Device::service_full_name(), ::gsdk::tna::TNA::service_full_name(),
-      ::gsdk::admin::Admin::service_full_name(),   ::gatelog::v1::Events::service_full_name(),
-      ::gatelog::v1::Devices::service_full_name(), ::gatelog::v1::Store::service_full_name()};
+  options.health = {::gsdk::event::Event::service_full_name(),
+                    ::gsdk::connect::Connect::service_full_name(),
+                    device_service->full_name(),
+                    tna_service->full_name(),
+                    thermal_service->full_name(),
+                    ::gsdk::admin::Admin::service_full_name(),
+                    ::gatelog::v1::Events::service_full_name(),
+                    ::gatelog::v1::Devices::service_full_name(),
+                    ::gatelog::v1::Store::service_full_name()};
+  options.older_names_lack = "gsdk.";
   if (!config.grpc_plaintext)
     options.tls = api::GrpcServer::Tls{certificate->certificate, certificate->key};
   if (!IsLoopback(options.address)) {
@@ -337,11 +350,15 @@ absl::Status Gateway::Parts::ServeGrpc() {
         "are.",
         {{"address", config.grpc_address}});
   }
-  GATELOG_ASSIGN_OR_RETURN(
-      grpc, api::GrpcServer::Start(
-                options, {event_service.get(), connect_service.get(), device_service.get(),
-                          tna_service.get(), &schedule_service, &admin_service,
-                          events_service.get(), devices_service.get(), store_service.get()}));
+  std::vector<grpc::Service*> services = {
+      event_service.get(),  connect_service.get(), device_service.get(),
+      tna_service.get(),    thermal_service.get(), &admin_service,
+      events_service.get(), devices_service.get(), store_service.get()};
+  for (const auto& service : terminal_services) {
+    services.push_back(service.get());
+    options.health.push_back(service->full_name());
+  }
+  GATELOG_ASSIGN_OR_RETURN(grpc, api::GrpcServer::Start(options, services));
   options.address.port = static_cast<std::uint16_t>(grpc->port());
   grpc_address = FormatListenAddress(options.address);
   grpc->SetServing(true);
@@ -363,6 +380,7 @@ absl::Status Gateway::Parts::ServeHttp() {
     GATELOG_ASSIGN_OR_RETURN(api::MetricsSample sample,
                              api::SampleCore(loop, *fleet, *ingest, live, kMetricsTimeout));
     sample.follow_streams = events_service->follow_streams();
+    sample.device_calls = calls->counts();
     sample.devices_max = config.metrics_devices_max;
     return sample;
   };

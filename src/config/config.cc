@@ -185,6 +185,9 @@ const std::vector<Setting>& Settings() {
                "Wait before the first attempt to reconnect; doubles with each."),
       Duration("device.reconnect_delay_ms_max", &Config::device_reconnect_max, 10, 3'600'000,
                "Longest wait between attempts to reconnect."),
+      Flag("device.report_attempts", &Config::device_report_attempts,
+           "Tell clients of SubscribeStatus also of each attempt to connect, by the status 4 "
+           "(TRY_TO_CONNECT), which clients of version 1.6 of the API do not know."),
       Count("device.page_records", &Config::device_page_records, 16, 16'384,
             "Records asked of a device in one read while its backlog is collected."),
       Count("device.images_per_read", &Config::device_images_per_read, 1, 64,

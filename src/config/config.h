@@ -20,6 +20,7 @@ struct Config {
   std::string http_address = "127.0.0.1:8080";
   std::string log_level = "info";
   bool device_collect = true;
+  bool device_report_attempts = false;
   std::chrono::milliseconds device_connect_timeout{10'000};
   std::chrono::milliseconds device_request_timeout{20'000};
   std::chrono::milliseconds device_keep_alive{10'000};

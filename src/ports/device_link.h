@@ -21,6 +21,9 @@ namespace gatelog::ports {
 inline constexpr std::uint32_t kReadRecordsMax = 16'384;
 inline constexpr std::uint32_t kReadImagesMax = 64;
 
+// Bytes of the request or the response of one call.
+inline constexpr std::size_t kCallSizeMax = 16 * 1024 * 1024;
+
 // A stretch of a device's log: records in ascending ID, their bytes one after another in one
 // buffer.
 class LogPage {
@@ -130,6 +133,15 @@ class DeviceLink {
   // for good. The reply of kTls is what it is to be known by from then on, as
   // DeviceTrust::certificate has it; empty for all else.
   virtual void Relink(const Relinking& how, Reply<absl::StatusOr<std::string>> reply) = 0;
+
+  // Calls a service that the device itself serves: `method` is its full name, such as
+  // "gsdk.user.User/GetList", `request` the encoded request, kCallSizeMax at most; the reply is the
+  // encoded response, and that size at most. The device may be asked for one of its slaves. Further
+  // errors, all the device's own: kInvalidArgument, kNotFound, kAlreadyExists, kResourceExhausted
+  // (no room), kFailedPrecondition. After kDeadlineExceeded and kUnavailable it is not known
+  // whether the device has done what was asked. A family without services replies kUnimplemented.
+  virtual void Call(std::string_view method, std::string request,
+                    Reply<absl::StatusOr<std::string>> reply) = 0;
 };
 
 // Opens links of one device family.

@@ -176,6 +176,11 @@ void ModelledLink::Relink(const ports::Relinking& /*how*/,
   reply(absl::UnimplementedError("not asked for by what is simulated"));
 }
 
+void ModelledLink::Call(std::string_view /*method*/, std::string /*request*/,
+                        ports::Reply<absl::StatusOr<std::string>> reply) {
+  reply(absl::UnimplementedError("not asked for by what is simulated"));
+}
+
 void ModelledLink::Push(model::EventId id, std::string payload) {
   if (!armed_) return;
   if (pushes_lost_) {

@@ -82,6 +82,14 @@ class FakeLink final : public ports::DeviceLink {
     Answer(std::move(reply), std::string(tls ? "certificate" : ""));
   }
 
+  void Call(std::string_view method, std::string request,
+            ports::Reply<absl::StatusOr<std::string>> reply) override {
+    terminal_.calls.emplace_back(method);
+    absl::StatusOr<std::string> response = absl::UnimplementedError("the terminal cannot do this");
+    if (terminal_.service) response = terminal_.service(method, request);
+    Answer(std::move(reply), std::move(response));
+  }
+
   void Push(model::EventId id) {
     if (armed_) observer_.OnPush(id, terminal_.log.at(id));
   }

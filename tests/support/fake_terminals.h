@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,6 +31,10 @@ class FakeTerminals final : public ports::DeviceDialer {
     bool answers = true;  // else requests are never answered
     bool images_answered = true;
     bool reads_fail = false;
+    // Answers calls; none: every method is unknown. `calls` are the methods asked for, in order.
+    std::function<absl::StatusOr<std::string>(std::string_view method, std::string_view request)>
+        service;
+    std::vector<std::string> calls;
     bool dials_answered = true;  // else a dial waits without end
     std::uint32_t largest_read = 0;
     std::vector<ports::Relinking> relinked;  // what it was told

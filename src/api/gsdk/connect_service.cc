@@ -41,6 +41,8 @@ absl::StatusOr<ports::DeviceAddress> ToAddress(const Info& info) {
   return address;
 }
 
+constexpr int kTryToConnect = 0x04;  // of later versions of the API
+
 cn::Status ToStatus(core::LinkChange change, bool tls) {
   switch (change) {
     case core::LinkChange::kConnected:
@@ -51,6 +53,8 @@ cn::Status ToStatus(core::LinkChange change, bool tls) {
       return tls ? cn::TLS_CANNOT_CONNECT : cn::TCP_CANNOT_CONNECT;
     case core::LinkChange::kNotAllowed:
       return tls ? cn::TLS_NOT_ALLOWED : cn::TCP_NOT_ALLOWED;
+    case core::LinkChange::kConnecting:
+      return static_cast<cn::Status>(kTryToConnect);
   }
   return cn::DISCONNECTED;
 }

@@ -6,8 +6,8 @@
 
 #include "api/gsdk/admin_service.h"
 #include "api/gsdk/device_service.h"
-#include "api/gsdk/tna_service.h"
 #include "api/rpc/grpc_server.h"
+#include "gsdk/device.grpc.pb.h"
 #include "tests/support/test_gateway.h"
 
 namespace gatelog::api {
@@ -24,8 +24,7 @@ constexpr model::DeviceId kDevice = 541'000'001;
 class ConnectServiceTest : public ::testing::Test {
  protected:
   ConnectServiceTest() {
-    auto server =
-        GrpcServer::Start({.address = {"127.0.0.1", 0}}, {&connect_, &device_, &tna_, &admin_});
+    auto server = GrpcServer::Start({.address = {"127.0.0.1", 0}}, {&connect_, &device_, &admin_});
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
@@ -71,8 +70,7 @@ class ConnectServiceTest : public ::testing::Test {
 
   TestGateway gateway_;
   ConnectService connect_{gateway_.loop, *gateway_.fleet, gateway_.status};
-  DeviceService device_{gateway_.loop, *gateway_.fleet};
-  TnaService tna_{gateway_.loop, *gateway_.access};
+  DeviceService device_{gateway_.loop, *gateway_.calls, *gateway_.fleet};
   AdminService admin_{"0.1.0", "2026-03-01"};
   std::unique_ptr<GrpcServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -185,12 +183,6 @@ TEST_F(ConnectServiceTest, SaysWhatIsNotServed) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
   EXPECT_THAT(status.error_message(),
               ::testing::HasSubstr("gsdk.connect.Connect.SearchDevice is not served"));
-  auto devices = gsdk::device::Device::NewStub(channel_);
-  gsdk::device::RebootResponse rebooted;
-  EXPECT_EQ(
-      Call(*devices, &gsdk::device::Device::Stub::Reboot, gsdk::device::RebootRequest(), rebooted)
-          .error_code(),
-      grpc::StatusCode::UNIMPLEMENTED);
 }
 
 TEST_F(ConnectServiceTest, TellsWhatTheDeviceTells) {
@@ -218,33 +210,6 @@ TEST_F(ConnectServiceTest, TellsWhatTheDeviceTells) {
   ask.set_deviceid(9);
   EXPECT_EQ(Call(*stub, &gsdk::device::Device::Stub::GetInfo, ask, info).error_code(),
             grpc::StatusCode::NOT_FOUND);
-}
-
-TEST_F(ConnectServiceTest, ProjectsTheLogToRecordsWithATnaKey) {
-  gateway_.AddLinked(kDevice, 0);
-  for (int i = 1; i <= 20; ++i) {
-    model::Event event;
-    event.timestamp = 1'000;
-    event.code = 0x1300;
-    event.user_id = "anna";
-    event.tna_key = i % 5 == 0 ? 2 : 0;
-    gateway_.Record(kDevice, event);
-  }
-  auto stub = gsdk::tna::TNA::NewStub(channel_);
-  gsdk::tna::GetTNALogRequest request;
-  request.set_deviceid(kDevice);
-  request.set_starteventid(6);
-  request.set_maxnumoflog(2);
-  gsdk::tna::GetTNALogResponse response;
-  ASSERT_TRUE(Call(*stub, &gsdk::tna::TNA::Stub::GetTNALog, request, response).ok());
-  ASSERT_EQ(response.tnaevents_size(), 2);
-  EXPECT_EQ(response.tnaevents(0).id(), 10u);
-  EXPECT_EQ(response.tnaevents(1).id(), 15u);
-  EXPECT_EQ(response.tnaevents(0).tnakey(), gsdk::tna::KEY_2);
-  EXPECT_EQ(response.tnaevents(0).userid(), "anna");
-  request.set_maxnumoflog(0);
-  ASSERT_TRUE(Call(*stub, &gsdk::tna::TNA::Stub::GetTNALog, request, response).ok());
-  EXPECT_EQ(response.tnaevents_size(), 3);
 }
 
 TEST_F(ConnectServiceTest, TellsItsVersion) {

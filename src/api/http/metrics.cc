@@ -190,6 +190,13 @@ std::string ToPrometheus(const MetricsSample& sample) {
                  sample.live_subscribers);
   families.Gauge("gatelog_follow_streams", "Clients that follow the stored events.",
                  sample.follow_streams);
+  families.Counter("gatelog_device_calls_total", "Calls of services that devices serve themselves.",
+                   sample.device_calls.made);
+  families.Counter("gatelog_device_call_failures_total",
+                   "Those of them that ended with an error, the device's or the gateway's.",
+                   sample.device_calls.failed);
+  families.Gauge("gatelog_device_calls_open", "Those of them that wait for the device.",
+                 sample.device_calls.open);
   AddStates(sample.devices, families);
   AddTotals(sample.devices, families);
   const bool each = sample.devices.size() <= sample.devices_max;

@@ -367,6 +367,20 @@ absl::StatusOr<ports::DeviceLink*> Fleet::Link(model::DeviceId id) {
       absl::StrCat("device ", id, " is not connected", why.empty() ? "" : ": ", why));
 }
 
+std::optional<model::DeviceId> Fleet::MasterOf(model::DeviceId slave) const {
+  const auto among = [slave](const std::vector<model::DeviceId>& ids) {
+    return std::find(ids.begin(), ids.end(), slave) != ids.end();
+  };
+  for (const auto& [id, device] : devices_) {
+    if (!device->connected()) continue;
+    const model::DeviceIdentity& identity = device->link()->identity();
+    if (among(identity.rs485_slaves) || among(identity.wiegand_slaves)) return id;
+    const auto set = slaves_.find(id);
+    if (set != slaves_.end() && (among(set->second.rs485) || among(set->second.wiegand))) return id;
+  }
+  return std::nullopt;
+}
+
 std::optional<StoredLog> Fleet::FindStored(model::DeviceId id) const {
   const auto found = devices_.find(id);
   if (found == devices_.end() || !found->second->connected()) return std::nullopt;

@@ -97,6 +97,7 @@ class Fleet {
     std::size_t devices_max = kDevicesMax;
     std::chrono::milliseconds clock_drift_limit{60'000};  // beyond it a warning; 0: never
     Callers::Place calls;
+    bool report_attempts = false;  // to link a kept device, as LinkChange::kConnecting
   };
 
   struct Parts {  // all outlive the fleet
@@ -150,6 +151,9 @@ class Fleet {
 
   // The device's link, valid until control returns to the loop.
   absl::StatusOr<ports::DeviceLink*> Link(model::DeviceId id);
+
+  // The linked device whose slave this is, as that device tells or as a client has set.
+  std::optional<model::DeviceId> MasterOf(model::DeviceId slave) const;
 
   // Replies with the log's status once every record up to its last ID is stored, and every image
   // that the device has of them.

@@ -91,6 +91,7 @@ void ManagedDevice::Dial() {
         absl::StrCat("no driver for '", registration_.address.family, "' devices is built in")));
     return;
   }
+  if (fleet_.options_.report_attempts) Publish(LinkChange::kConnecting);
   relay_ = std::make_unique<LinkRelay>();
   attempt_ = dialer->Dial(registration_.address, *relay_,
                           [this](absl::StatusOr<std::unique_ptr<ports::DeviceLink>> link) {

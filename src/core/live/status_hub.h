@@ -12,8 +12,9 @@
 namespace gatelog::core {
 
 // Each link gives exactly one kConnected and, when it is lost, exactly one kDisconnected; failed
-// attempts of either side give kCannotConnect, calls of devices that are not accepted kNotAllowed.
-enum class LinkChange { kConnected, kDisconnected, kCannotConnect, kNotAllowed };
+// attempts of either side give kCannotConnect, calls of devices that are not accepted kNotAllowed;
+// where it is asked for, all attempts begin with kConnecting.
+enum class LinkChange { kConnected, kDisconnected, kCannotConnect, kNotAllowed, kConnecting };
 
 struct StatusChange {
   model::DeviceId device = 0;

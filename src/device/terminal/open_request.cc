@@ -71,6 +71,7 @@ class DoneRequest final : public OpenRequest {
     if (!frame.has_done()) return WrongFrame();
     return Progress::kComplete;
   }
+  absl::Status Decode(const v1::Error& error) const override { return DecodeClientError(error); }
   void Succeed() override { std::exchange(reply_, nullptr)(absl::OkStatus()); }
   void Fail(const absl::Status& status) override { std::exchange(reply_, nullptr)(status); }
 
@@ -172,7 +173,30 @@ class TlsRequest final : public ValueRequest<std::string> {
   }
 };
 
+class AnswerRequest final : public ValueRequest<std::string> {
+ public:
+  using ValueRequest::ValueRequest;
+
+  absl::StatusOr<Progress> Take(Frame& frame) override {
+    if (!frame.has_answer()) return WrongFrame();
+    const v1::Answer& part = frame.answer();
+    if (part.response().empty() && part.more()) return Violation("a part of an answer is empty");
+    if (part.response().size() > kCallPartSizeMax) {
+      return Violation("a part of an answer has more than ", kCallPartSizeMax, " bytes");
+    }
+    if (value_.size() + part.response().size() > ports::kCallSizeMax) {
+      return Violation("an answer has more than ", ports::kCallSizeMax, " bytes");
+    }
+    value_.append(part.response());
+    return part.more() ? Progress::kMore : Progress::kComplete;
+  }
+
+  absl::Status Decode(const v1::Error& error) const override { return DecodeClientError(error); }
+};
+
 }  // namespace
+
+absl::Status OpenRequest::Decode(const v1::Error& error) const { return DecodeError(error); }
 
 std::unique_ptr<OpenRequest> ExpectDoneAsText(Reply<absl::StatusOr<std::string>> reply) {
   return ExpectDone([reply = std::move(reply)](absl::Status status) mutable {
@@ -208,6 +232,10 @@ std::unique_ptr<OpenRequest> ExpectLog(model::EventId from, std::uint32_t max,
 std::unique_ptr<OpenRequest> ExpectImages(model::EventId from, std::uint32_t max,
                                           Reply<absl::StatusOr<std::vector<std::string>>> reply) {
   return std::make_unique<ImageRequest>(from, max, std::move(reply));
+}
+
+std::unique_ptr<OpenRequest> ExpectAnswer(Reply<absl::StatusOr<std::string>> reply) {
+  return std::make_unique<AnswerRequest>(std::move(reply));
 }
 
 }  // namespace gatelog::terminal

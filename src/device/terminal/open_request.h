@@ -25,8 +25,11 @@ class OpenRequest {
   // granted. An error means that the terminal broke the rules: the message says which.
   virtual absl::StatusOr<Progress> Take(Frame& frame) = 0;
 
-  // Whether the answer may come in several frames.
+  // Whether the answer comes in chunks, each of which is granted.
   virtual bool in_chunks() const { return false; }
+
+  // What an Error of the terminal tells whoever asked.
+  virtual absl::Status Decode(const v1::Error& error) const;
 
   // After Take returned kComplete.
   virtual void Succeed() = 0;
@@ -46,5 +49,6 @@ std::unique_ptr<OpenRequest> ExpectLog(model::EventId from, std::uint32_t max,
 std::unique_ptr<OpenRequest> ExpectImages(
     model::EventId from, std::uint32_t max,
     ports::Reply<absl::StatusOr<std::vector<std::string>>> reply);
+std::unique_ptr<OpenRequest> ExpectAnswer(ports::Reply<absl::StatusOr<std::string>> reply);
 
 }  // namespace gatelog::terminal

@@ -87,6 +87,7 @@ void TerminalSession::LoseByReadError(const asio::error_code& error) {
 asio::awaitable<void> TerminalSession::WriteFrames(Self self) {
   std::string writing;
   while (self->open()) {
+    if (self->outgoing_.empty()) self->QueueCallPart();
     if (self->outgoing_.empty()) {
       self->write_wake_.expires_at(TimePoint::max());
       co_await self->write_wake_.async_wait(kAwaitTuple);
@@ -145,6 +146,7 @@ void TerminalSession::HandleFrame(Frame& frame) {
     case Frame::kSetConnectionMode:
     case Frame::kEnableTls:
     case Frame::kDisableTls:
+    case Frame::kCall:
       return LoseByViolation("a request from the terminal");
     default:
       return frame.request_id() == 0 ? HandleUnasked(frame) : HandleAnswer(frame);
@@ -197,12 +199,15 @@ void TerminalSession::HandleAnswer(Frame& frame) {
   if (frame.has_error()) {
     const std::unique_ptr<OpenRequest> request = std::move(found->second.request);
     requests_.erase(found);
-    return request->Fail(DecodeError(frame.error()));
+    DropUnsent(id);
+    return request->Fail(request->Decode(frame.error()));
   }
+  if (IsUnsent(id)) return LoseByViolation("a call was answered before all of it was sent");
   const absl::StatusOr<OpenRequest::Progress> progress = found->second.request->Take(frame);
   if (progress.ok() && *progress == OpenRequest::Progress::kMore) {
     found->second.deadline = std::chrono::steady_clock::now() + options_.request_timeout;
-    return GrantCredit(id);
+    if (found->second.request->in_chunks()) GrantCredit(id);
+    return;
   }
   const std::unique_ptr<OpenRequest> request = std::move(found->second.request);
   requests_.erase(found);
@@ -215,6 +220,7 @@ void TerminalSession::HandleAnswer(Frame& frame) {
 
 void TerminalSession::HandleLateAnswer(const Frame& frame) {
   ++ignored_frames_;
+  if (frame.has_error()) DropUnsent(frame.request_id());
   if (given_up_reads_.count(frame.request_id()) == 0) return;
   // The rest of a read is let through, so that the terminal need not keep it open for ever.
   const bool more = (frame.has_log_chunk() && !frame.log_chunk().has_last()) ||
@@ -231,19 +237,92 @@ void TerminalSession::GrantCredit(std::uint32_t request_id) {
 }
 
 void TerminalSession::Send(Frame frame, std::unique_ptr<OpenRequest> request) {
-  if (requests_.size() >= kOpenRequestsMax) {
-    return Refuse(std::move(request),
-                  PeerError(absl::StatusCode::kResourceExhausted,
-                            absl::StrCat("has ", kOpenRequestsMax, " open requests already")));
-  }
+  if (requests_.size() >= kOpenRequestsMax) return Refuse(std::move(request), TooManyOpen());
   const std::uint32_t id = NewRequestId();
   frame.set_request_id(id);
   if (absl::Status status = Queue(frame); !status.ok()) {
     return Refuse(std::move(request), std::move(status));
   }
+  AwaitAnswer(id, std::move(request));
+}
+
+absl::Status TerminalSession::TooManyOpen() const {
+  return PeerError(absl::StatusCode::kResourceExhausted,
+                   absl::StrCat("has ", kOpenRequestsMax, " open requests already"));
+}
+
+void TerminalSession::AwaitAnswer(std::uint32_t id, std::unique_ptr<OpenRequest> request) {
   Await(id, {std::move(request), true, std::chrono::steady_clock::now() + options_.request_timeout,
              PeerError(absl::StatusCode::kDeadlineExceeded,
                        absl::StrCat("did not answer within ", Seconds(options_.request_timeout)))});
+}
+
+void TerminalSession::Call(std::string_view method, std::string call,
+                           std::unique_ptr<OpenRequest> request) {
+  if (call.size() > ports::kCallSizeMax) {
+    return Refuse(std::move(request), absl::InvalidArgumentError(absl::StrCat(
+                                          "a call of ", call.size(), " bytes was asked for; ",
+                                          ports::kCallSizeMax, " are allowed")));
+  }
+  if (call.size() <= kCallPartSizeMax) {
+    Frame frame;
+    frame.mutable_call()->set_method(method.data(), method.size());
+    frame.mutable_call()->set_request(std::move(call));
+    return Send(std::move(frame), std::move(request));
+  }
+  if (!open()) {
+    return Refuse(std::move(request),
+                  PeerError(absl::StatusCode::kUnavailable, "is no longer connected"));
+  }
+  if (unsent_call_bytes_ + call.size() > kUnsentCallBytesMax) {
+    return Refuse(std::move(request),
+                  PeerError(absl::StatusCode::kResourceExhausted,
+                            absl::StrCat("has ", unsent_call_bytes_,
+                                         " bytes of other calls to take in first")));
+  }
+  if (requests_.size() >= kOpenRequestsMax) return Refuse(std::move(request), TooManyOpen());
+  const std::uint32_t id = NewRequestId();
+  AwaitAnswer(id, std::move(request));
+  unsent_call_bytes_ += call.size();
+  unsent_calls_.push_back({id, std::string(method), std::move(call), 0});
+  write_wake_.cancel();
+}
+
+bool TerminalSession::IsUnsent(std::uint32_t id) const {
+  return std::any_of(unsent_calls_.begin(), unsent_calls_.end(),
+                     [id](const UnsentCall& call) { return call.id == id; });
+}
+
+void TerminalSession::DropUnsent(std::uint32_t id) {
+  const auto found = std::find_if(unsent_calls_.begin(), unsent_calls_.end(),
+                                  [id](const UnsentCall& call) { return call.id == id; });
+  if (found == unsent_calls_.end()) return;
+  unsent_call_bytes_ -= found->request.size();
+  unsent_calls_.erase(found);
+}
+
+void TerminalSession::QueueCallPart() {
+  if (unsent_calls_.empty()) return;
+  UnsentCall call = std::move(unsent_calls_.front());
+  unsent_calls_.pop_front();
+  Frame frame;
+  frame.set_request_id(call.id);
+  v1::Call& part = *frame.mutable_call();
+  if (call.sent == 0) part.set_method(call.method);
+  part.set_request(call.request.substr(call.sent, kCallPartSizeMax));
+  call.sent += part.request().size();
+  part.set_more(call.sent < call.request.size());
+  // Nobody may wait any more; the terminal gets the rest all the same, since it cannot tell a call
+  // that was given up from one that goes on.
+  if (const auto found = requests_.find(call.id); found != requests_.end()) {
+    found->second.deadline = std::chrono::steady_clock::now() + options_.request_timeout;
+  }
+  if (part.more()) {
+    unsent_calls_.push_back(std::move(call));
+  } else {
+    unsent_call_bytes_ -= call.request.size();
+  }
+  QueueOrLose(frame);
 }
 
 void TerminalSession::Refuse(std::unique_ptr<OpenRequest> request, absl::Status status) {
@@ -357,6 +436,7 @@ void TerminalSession::Lose(const absl::Status& reason) {
 }
 
 void TerminalSession::Shut() {
+  unsent_calls_.clear();
   stream_.Close();
   write_wake_.cancel();
   clock_.cancel();
@@ -441,6 +521,11 @@ void TerminalLink::Relink(const ports::Relinking& how,
     mode.set_tls_port(how.tls_port);
   }
   session_->Send(std::move(frame), ExpectDoneAsText(std::move(reply)));
+}
+
+void TerminalLink::Call(std::string_view method, std::string request,
+                        ports::Reply<absl::StatusOr<std::string>> reply) {
+  session_->Call(method, std::move(request), ExpectAnswer(std::move(reply)));
 }
 
 }  // namespace gatelog::terminal

@@ -4,6 +4,7 @@
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -46,6 +47,10 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
   // Takes `frame`, whose request ID is set here, and the request that its answer belongs to.
   void Send(Frame frame, std::unique_ptr<OpenRequest> request);
 
+  // Sends a call of a method with its encoded request, in parts where it is long: kCallSizeMax at
+  // most.
+  void Call(std::string_view method, std::string call, std::unique_ptr<OpenRequest> request);
+
   // As Send, for a request that is refused before it is sent; it is answered from the loop.
   void Refuse(std::unique_ptr<OpenRequest> request, absl::Status status);
 
@@ -64,6 +69,14 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
     bool sent = false;
     TimePoint deadline;
     absl::Status at_deadline;  // what the request is told then
+  };
+
+  // A call in several parts, of which some have not been sent.
+  struct UnsentCall {
+    std::uint32_t id = 0;
+    std::string method;
+    std::string request;
+    std::size_t sent = 0;  // bytes of the request
   };
 
   struct KeepAlive {
@@ -86,6 +99,11 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
   void HandleLateAnswer(const Frame& frame);
   void GrantCredit(std::uint32_t request_id);
 
+  bool IsUnsent(std::uint32_t id) const;
+  void DropUnsent(std::uint32_t id);
+  void QueueCallPart();  // of the next call that has some left; they take turns
+  absl::Status TooManyOpen() const;
+  void AwaitAnswer(std::uint32_t id, std::unique_ptr<OpenRequest> request);
   void Await(std::uint32_t id, Waiting waiting);
   std::uint32_t NewRequestId();
   absl::Status Queue(const Frame& frame);
@@ -111,6 +129,8 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
   State state_ = State::kOpen;
   std::map<std::uint32_t, Waiting> requests_;  // by request ID
   std::set<std::uint32_t> given_up_reads_;     // request IDs; timed out, their chunks still come
+  std::deque<UnsentCall> unsent_calls_;
+  std::size_t unsent_call_bytes_ = 0;  // of whole requests
   std::uint32_t last_request_id_ = 0;
   std::uint64_t ignored_frames_ = 0;
 
@@ -141,6 +161,8 @@ class TerminalLink final : public ports::DeviceLink {
   void SetImageFilters(std::vector<std::string> filters, ports::Reply<absl::Status> reply) override;
   void Relink(const ports::Relinking& how,
               ports::Reply<absl::StatusOr<std::string>> reply) override;
+  void Call(std::string_view method, std::string request,
+            ports::Reply<absl::StatusOr<std::string>> reply) override;
 
  private:
   const std::shared_ptr<TerminalSession> session_;
