@@ -22,6 +22,8 @@ using v1::Devices;
 using Change = v1::ChangeAcceptanceRequest;
 
 constexpr std::int64_t kMilliseconds = 1'000;
+constexpr int kSearch_s = 5;
+constexpr int kSearchMax_s = 60;
 
 Layout AcceptedLayout() {
   return {{{"DEVICE", true}, {"PROVED BY"}},
@@ -124,6 +126,42 @@ absl::Status ListPending(Session& session) {
   return absl::OkStatus();
 }
 
+absl::Status Search(Session& session, int seconds) {
+  using gsdk::connect::SearchDeviceInfo;
+  constexpr int kAnswer_s = 10;  // for the gateway to answer once the search is over
+  GATELOG_ASSIGN_OR_RETURN(Connection * gateway, session.gateway());
+  const Interrupt::Watch watch(session.interrupt());
+  gsdk::connect::SearchDeviceRequest request;
+  request.set_timeout(static_cast<std::uint32_t>(seconds * kMilliseconds));
+  GATELOG_ASSIGN_OR_RETURN(
+      const gsdk::connect::SearchDeviceResponse response,
+      gateway->Call(gateway->connect(), &gsdk::connect::Connect::Stub::SearchDevice, request,
+                    seconds + kAnswer_s));
+  RecordWriter writer = session.Writer({{{"DEVICE", true}, {"ADDRESS"}, {"TYPE"}, {"LINKED"}},
+                                        {{"deviceID", "/deviceID"},
+                                         {"type", "/type"},
+                                         {"useDHCP", "/useDHCP"},
+                                         {"connectionMode", "/connectionMode"},
+                                         {"IPAddr", "/IPAddr"},
+                                         {"port", "/port"},
+                                         {"useSSL", "/useSSL"},
+                                         {"serverAddr", "/serverAddr"}}});
+  for (const SearchDeviceInfo& device : response.deviceinfos()) {
+    const bool calls = device.connectionmode() == gsdk::connect::DEVICE_TO_SERVER;
+    GATELOG_RETURN_IF_ERROR(writer.Add(
+        {{absl::StrCat(device.deviceid()),
+          calls ? device.ipaddr() : absl::StrCat(device.ipaddr(), ":", device.port()),
+          gsdk::device::Type_Name(device.type()),
+          absl::StrCat(calls ? absl::StrCat("it calls ", device.serveraddr()) : "it is called",
+                       device.usessl() ? ", over TLS" : "")},
+         ToJson(device)}));
+  }
+  GATELOG_RETURN_IF_ERROR(writer.Finish());
+  if (writer.count() == 0)
+    session.Say("No device has answered. Not every network lets a search through.");
+  return absl::OkStatus();
+}
+
 void AddAcceptVerbs(CLI::App& accept, Session& session) {
   CLI::App* list = AddVerb(accept, "list", "Devices that are let in when they call",
                            "  gatelog device accept list\n");
@@ -170,6 +208,17 @@ void AddDeviceCallVerbs(CLI::App& noun, Session& session) {
   CLI::App* pending = AddVerb(noun, "pending", "Devices that called and were not let in",
                               "  gatelog device pending\n");
   pending->callback([&session] { session.run = [&session] { return ListPending(session); }; });
+
+  auto seconds = std::make_shared<int>(kSearch_s);
+  CLI::App* search = AddVerb(noun, "search", "Look for devices on this machine and its networks",
+                             "  gatelog device search\n"
+                             "  gatelog device search --seconds 20\n");
+  search->add_option("--seconds", *seconds, "how long to wait for answers")
+      ->check(CLI::Range(1, kSearchMax_s))
+      ->capture_default_str();
+  search->callback([&session, seconds] {
+    session.run = [&session, seconds] { return Search(session, *seconds); };
+  });
 }
 
 }  // namespace gatelog::cli

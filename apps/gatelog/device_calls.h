@@ -6,7 +6,7 @@
 
 namespace gatelog::cli {
 
-// `device accept` and `device pending`: devices that call in.
+// `device accept`, `device pending` and `device search`.
 void AddDeviceCallVerbs(CLI::App& noun, Session& session);
 
 }  // namespace gatelog::cli

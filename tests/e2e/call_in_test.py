@@ -129,5 +129,108 @@ class CallInTest(EndToEndTest):
         self.assertGreater(figures.stored, 50 * 200)
 
 
+class RelinkTest(EndToEndTest):
+    """Terminals that are told how to be linked, and found."""
+
+    def setUp(self):
+        super().setUp()
+        self.port, self.tls_port = free_port(), free_port()
+        self.env = {"GATELOG_DEVICE_LISTEN": f"127.0.0.1:{self.port}",
+                    "GATELOG_DEVICE_LISTEN_TLS": f"127.0.0.1:{self.tls_port}"}
+
+    def listed(self, gw, device=FIRST_ID):
+        devices = {d.deviceID: d for d in gw.connect.GetDeviceList(connect_pb2.GetDeviceListRequest()).deviceInfos}
+        return devices.get(device)
+
+    def wait_status(self, gw, status, mode, devices, what):
+        wait_for(lambda: all((d := self.listed(gw, device)) and (d.status, d.connectionMode) == (status, mode)
+                             for device in devices), what)
+
+    def accept(self, gw, ids):
+        gw.connect.SetAcceptFilter(connect_pb2.SetAcceptFilterRequest(filter=connect_pb2.AcceptFilter(deviceIDs=ids)))
+
+    def set_mode(self, gw, ids, mode):
+        gw.connect.SetConnectionModeMulti(connect_pb2.SetConnectionModeMultiRequest(deviceIDs=ids, connectionMode=mode))
+
+    def connect(self, gw, sim, ssl):
+        return gw.connect.Connect(connect_pb2.ConnectRequest(connectInfo=connect_pb2.ConnectInfo(
+            IPAddr=sim.host(1), port=sim.port, useSSL=ssl))).deviceID
+
+    def test_a_terminal_calls_once_it_is_told_to_and_is_called_again(self):
+        gw = self.gateway(env=self.env)
+        sim = self.simulator(devices=1, history=100, rate=5)
+        gw.add_all(sim)
+        gw.wait_connected()
+        self.accept(gw, sim.ids)
+        gw.connect.SetConnectionMode(connect_pb2.SetConnectionModeRequest(
+            deviceID=FIRST_ID, connectionMode=connect_pb2.DEVICE_TO_SERVER))
+        self.wait_status(gw, connect_pb2.TCP_CONNECTED, connect_pb2.DEVICE_TO_SERVER, sim.ids, "it calls")
+        self.assertTrue(self.listed(gw).autoReconnect, "it is kept as before")
+        # It keeps what it was told.
+        sim.stop()
+        sim = self.simulator(devices=1, history=100, rate=5)
+        self.wait_status(gw, connect_pb2.TCP_CONNECTED, connect_pb2.DEVICE_TO_SERVER, sim.ids, "it calls again")
+        self.set_mode(gw, sim.ids, connect_pb2.SERVER_TO_DEVICE)
+        gw.connect.DeleteAsyncConnection(connect_pb2.DeleteAsyncConnectionRequest(deviceIDs=sim.ids))
+        self.assertIsNone(self.listed(gw))
+        gw.add_all(sim)
+        self.wait_status(gw, connect_pb2.TCP_CONNECTED, connect_pb2.SERVER_TO_DEVICE, sim.ids, "it is called")
+        sim.set_rate(0)
+        gw.wait_stored(sim)
+        figures = compare.compare(gw.data_dir, sim.data_dir)
+        self.assertEqual(([], 0, 0), (figures.problems, figures.gaps, figures.duplicates))
+
+    def test_links_over_tls(self):
+        gw = self.gateway(env=self.env)
+        sim = self.simulator(devices=2, history=100, rate=5)
+        gw.add_all(sim)
+        for device in sim.ids:
+            gw.wait_connected(device)
+        gw.connect.EnableSSLMulti(connect_pb2.EnableSSLMultiRequest(deviceIDs=sim.ids))
+        self.wait_status(gw, connect_pb2.TLS_CONNECTED, connect_pb2.SERVER_TO_DEVICE, sim.ids, "TLS")
+        self.assertTrue(self.listed(gw).useSSL)
+        self.assertIn("TLS", gw.cli("device", "list").stdout)
+
+        # Neither without TLS nor with another gateway's certificate is there a link.
+        stranger = self.gateway("stranger", env={"GATELOG_DEVICE_LISTEN": "", "GATELOG_DEVICE_LISTEN_TLS": ""})
+        gw.connect.Disconnect(connect_pb2.DisconnectRequest(deviceIDs=sim.ids))
+        for ssl in (False, True):
+            with self.subTest(ssl=ssl), self.fails(grpc.StatusCode.UNAVAILABLE):
+                self.connect(stranger, sim, ssl)
+
+        # Both sides keep it, also the other way round.
+        gw.kill()
+        gw = self.gateway(env=self.env)
+        self.wait_status(gw, connect_pb2.TLS_CONNECTED, connect_pb2.SERVER_TO_DEVICE, sim.ids, "TLS after a restart")
+        self.accept(gw, sim.ids)
+        self.set_mode(gw, sim.ids, connect_pb2.DEVICE_TO_SERVER)
+        self.wait_status(gw, connect_pb2.TLS_CONNECTED, connect_pb2.DEVICE_TO_SERVER, sim.ids, "calls over TLS")
+        gw.connect.DisableSSLMulti(connect_pb2.DisableSSLMultiRequest(deviceIDs=sim.ids))
+        self.wait_status(gw, connect_pb2.TCP_CONNECTED, connect_pb2.DEVICE_TO_SERVER, sim.ids, "calls without TLS")
+        sim.set_rate(0)
+        gw.wait_stored(sim)
+        figures = compare.compare(gw.data_dir, sim.data_dir)
+        self.assertEqual(([], 0, 0), (figures.problems, figures.gaps, figures.duplicates))
+
+    def test_a_search(self):
+        port = free_port()
+        gw = self.gateway(env=dict(self.env, GATELOG_DEVICE_SEARCH_PORT=str(port)))
+        sim = self.simulator(devices=30, extra=["--search-port", str(port)])
+        calling = self.simulator(name="calling", devices=1, first_id=542000001, extra=[
+            "--search-port", str(port), "--mode", "device-to-server", "--gateway", str(self.port)])
+        found = {d.deviceID: d for d in gw.connect.SearchDevice(
+            connect_pb2.SearchDeviceRequest(timeout=1000)).deviceInfos}
+        self.assertEqual(set(sim.ids + calling.ids), set(found))
+        third = found[FIRST_ID + 2]
+        self.assertEqual((sim.host(3), sim.port, connect_pb2.SERVER_TO_DEVICE, "", False),
+                         (third.IPAddr, third.port, third.connectionMode, third.serverAddr, third.useSSL))
+        caller = found[542000001]
+        self.assertEqual((0, connect_pb2.DEVICE_TO_SERVER, f"127.0.0.1:{self.port}"),
+                         (caller.port, caller.connectionMode, caller.serverAddr))
+        self.assertIn(str(FIRST_ID), gw.cli("device", "search", "--seconds", "1").stdout)
+        with self.fails(grpc.StatusCode.INVALID_ARGUMENT):
+            gw.connect.SearchDevice(connect_pb2.SearchDeviceRequest(timeout=3_600_000))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -126,9 +126,6 @@ class ConnectTest(EndToEndTest):
         for call, request in [
             (self.gw.device.Reboot, device_pb2.RebootRequest(deviceID=FIRST_ID)),
             (self.gw.device.Lock, device_pb2.LockRequest(deviceID=FIRST_ID)),
-            (self.gw.connect.EnableSSL, connect_pb2.EnableSSLRequest(deviceID=FIRST_ID)),
-            (self.gw.connect.SearchDevice, connect_pb2.SearchDeviceRequest(timeout=100)),
-            (self.gw.connect.SetAcceptFilter, connect_pb2.SetAcceptFilterRequest()),
             (self.gw.tna.GetConfig, tna_pb2.GetConfigRequest(deviceID=FIRST_ID)),
         ]:
             with self.subTest(request=type(request).__name__), self.fails(grpc.StatusCode.UNIMPLEMENTED):

@@ -198,9 +198,7 @@ DevicesService::Unary* DevicesService::ChangeAcceptance(Context*,
       callers.SetTrust(std::move(trust), note);
     }
     for (const model::DeviceId id : wanted.remove()) {
-      ports::DeviceTrust trust = callers.FindTrust(id);
-      trust.key.clear();
-      callers.SetTrust(std::move(trust), note);
+      callers.SetTrust({.id = id}, note);
     }
     callers.SetFilter(Changed(callers.filter(), wanted),
                       [&callers, failed, call = std::move(call)](absl::Status status) mutable {
