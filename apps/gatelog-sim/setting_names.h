@@ -23,4 +23,7 @@ inline constexpr std::string_view kHolidays = "holidays";    // gsdk.schedule.Ge
 inline constexpr std::string_view kDoors = "doors";          // gsdk.door.GetListResponse
 inline constexpr std::string_view kBlacklist = "blacklist";  // gsdk.card.GetBlacklistResponse
 
+// SettingStore::Area::kNetwork
+inline constexpr std::string_view kLinkage = "linkage";  // gatelog.simulator.v1.Linkage
+
 }  // namespace gatelog::sim::setting

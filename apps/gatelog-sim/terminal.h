@@ -19,6 +19,7 @@
 #include "apps/gatelog-sim/users.h"
 #include "base/clock.h"
 #include "gsdk/time.pb.h"
+#include "simulator/v1/linkage.pb.h"
 #include "terminal/v1/link.pb.h"
 
 namespace gatelog::sim {
@@ -42,6 +43,7 @@ class Terminal {
     bool images = false;
     std::string key;  // empty: none
     std::uint64_t seed = 1;
+    simulator::v1::Linkage linkage;  // until a gateway changes it
   };
 
   // The references outlive the terminal.
@@ -125,6 +127,8 @@ class Terminal {
   std::string holder() const;
   void Disconnect(std::string_view why);
 
+  // Told when it may be for the terminal to call its gateway, and was not before; see caller.h.
+  std::function<void(Terminal&)> relinked;
   // Restarts it as Fleet::Reboot does, which sets this; without it a terminal cannot.
   std::function<absl::Status()> restart;
   // A terminal that restarts is not there: it refuses connections and makes no events.

@@ -194,8 +194,8 @@ std::string FormatAddress(const DeviceAddress& address) {
   const bool bracketed = address.host.find(':') != std::string::npos;
   std::string text;
   if (address.family != kDefaultFamily) absl::StrAppend(&text, address.family, "://");
-  absl::StrAppend(&text, bracketed ? "[" : "", address.host, bracketed ? "]" : "", ":",
-                  address.port);
+  absl::StrAppend(&text, bracketed ? "[" : "", address.host, bracketed ? "]" : "");
+  if (address.port != 0) absl::StrAppend(&text, ":", address.port);
   return text;
 }
 
