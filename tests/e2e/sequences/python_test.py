@@ -19,7 +19,7 @@ from sync_client import DELETED, ENROLLED, UPDATED, SyncClient
 DOOR_OPENED, IDENTIFIED, FEVER = 0x5200, 0x1300, 0x1C00
 BY_FACE = 3
 NOBODY = "4294967295"
-PERSON = "90011"
+PERSON = "7700011"
 TOGETHER = (FIRST, SECOND, THIRD)
 UNKNOWN = 999
 SEARCH_MS = 500
@@ -96,11 +96,11 @@ class QuickTest(SequenceTest):
         before = ids()
         known = users.Get(user_pb2.GetRequest(deviceID=device, userIDs=before)).users
         self.assertEqual(sorted(before), sorted(user.hdr.ID for user in known))
-        users.Enroll(user_pb2.EnrollRequest(deviceID=device, users=[person("90001"), person("90002", "Grace")]))
-        self.assertEqual(sorted([*before, "90001", "90002"]), sorted(ids()))
-        [grace] = users.Get(user_pb2.GetRequest(deviceID=device, userIDs=["90002"])).users
+        users.Enroll(user_pb2.EnrollRequest(deviceID=device, users=[person("7700001"), person("7700002", "Grace")]))
+        self.assertEqual(sorted([*before, "7700001", "7700002"]), sorted(ids()))
+        [grace] = users.Get(user_pb2.GetRequest(deviceID=device, userIDs=["7700002"])).users
         self.assertEqual("Grace", grace.name)
-        users.Delete(user_pb2.DeleteRequest(deviceID=device, userIDs=["90001", "90002"]))
+        users.Delete(user_pb2.DeleteRequest(deviceID=device, userIDs=["7700001", "7700002"]))
         self.assertEqual(sorted(before), sorted(ids()))
 
     def reads_and_watches_the_log(self, device):

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import unittest
 
-from harness import FIRST_ID, EndToEndTest, Gateway, Simulator  # first: finds the generated contracts
+from harness import FIRST_ID, EndToEndTest, Gateway, Simulator, free_port  # first: finds the generated contracts
 
 from gsdk import connect_pb2
 
@@ -30,9 +30,13 @@ class SharedSiteTest(EndToEndTest):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="gatelog-e2e-"))
         unittest.addModuleCleanup(shutil.rmtree, folder, ignore_errors=True)
         SharedSiteTest.shared_folder = folder
-        SharedSiteTest.sim = Simulator(folder / "sim", devices=TERMINALS, history=HISTORY, images=True)
+        search_port = free_port()
+        SharedSiteTest.sim = Simulator(folder / "sim", devices=TERMINALS, history=HISTORY, images=True,
+                                       extra=["--search-port", search_port])
         unittest.addModuleCleanup(SharedSiteTest.sim.kill)
-        SharedSiteTest.gw = Gateway(folder / "gateway")
+        SharedSiteTest.gw = Gateway(folder / "gateway", env={
+            "GATELOG_DEVICE_LISTEN": f"127.0.0.1:{free_port()}", "GATELOG_DEVICE_LISTEN_TLS": f"127.0.0.1:{free_port()}",
+            "GATELOG_DEVICE_SEARCH_PORT": str(search_port)})
         unittest.addModuleCleanup(SharedSiteTest.gw.kill)
 
     def setUp(self):

@@ -85,7 +85,7 @@ const WIRE = protobuf.parse(`syntax = "proto3";
   message Any { string type_url = 1; bytes value = 2; }
   message Status { int32 code = 1; string message = 2; repeated Any details = 3; }
   message ErrorResponse { uint32 deviceID = 1; int32 code = 2; string msg = 3; }
-  message MultiErrorResponse { repeated ErrorResponse deviceErrors = 1; }`).root;
+  message MultiErrorResponse { repeated ErrorResponse deviceErrors = 1; }`, { keepCase: true }).root;
 
 // Device ID -> code, from the trailer of a Multi call that failed.
 function multiErrors(error) {
