@@ -89,6 +89,19 @@ std::string CheckTogether(const Options& options) {
   return "";
 }
 
+// How terminals and gateways find each other.
+void AddLinkOptions(CLI::App& app, Options& options, std::string& mode, std::string& gateway) {
+  app.add_option("--search-port", options.search_port,
+                 "UDP port where gateways search for terminals; 0: they find none")
+      ->capture_default_str();
+  app.add_option("--mode", mode,
+                 "server-to-device: terminals wait for a gateway; device-to-server: they call one")
+      ->check(CLI::IsMember({kServerToDevice, kDeviceToServer}))
+      ->capture_default_str();
+  app.add_option("--gateway", gateway,
+                 "Where terminals call in with --mode device-to-server (127.0.0.1:51212)");
+}
+
 }  // namespace
 
 ParsedOptions ParseOptions(int argc, const char* const* argv) {
@@ -132,15 +145,7 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
       ->capture_default_str();
   app.add_option("--key", key,
                  "Secret shared with the gateway, 16 to 64 bytes in hexadecimal; none if absent");
-  app.add_option("--search-port", options.search_port,
-                 "UDP port where gateways search for terminals; 0: they find none")
-      ->capture_default_str();
-  app.add_option("--mode", mode,
-                 "server-to-device: terminals wait for a gateway; device-to-server: they call one")
-      ->check(CLI::IsMember({kServerToDevice, kDeviceToServer}))
-      ->capture_default_str();
-  app.add_option("--gateway", gateway,
-                 "Where terminals call in with --mode device-to-server (127.0.0.1:51212)");
+  AddLinkOptions(app, options, mode, gateway);
   app.add_option("--family", family, "Kind of device: terminal")->capture_default_str();
   app.add_flag("-v,--verbose", options.verbose, "Tell of connections on standard error");
   const auto usage_error = [](const std::string& sentence) {

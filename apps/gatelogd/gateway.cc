@@ -276,7 +276,7 @@ absl::Status Gateway::Parts::MakeCore() {
   loop.Start();
   loop.RunAndWait([&] {
     fleet->Start(std::move(registrations), std::move(states), std::move(totals));
-    for (const auto& listener : listeners) listener->Listen(fleet->callers());
+    for (const auto& listener : listeners) fleet->callers().Listen(*listener);
     sealing->Start();
     retention->Start();
     Tick();

@@ -126,8 +126,13 @@ absl::Status ParseQuery(std::string_view query, DeviceAddress& address) {
     // The value is not shown, and neither is an item without a name: it may be the key.
     if (!name)
       return Invalid("what follows '?' in an address reads NAME=VALUE, for example ?key=HEX");
+    if (*name == "tls") {
+      if (item != "1") return Invalid("tls in an address is 1, or left out");
+      address.tls = true;
+      continue;
+    }
     if (*name != "key")
-      return Invalid("an address has no parameter ", Shown(*name), "; 'key' is known");
+      return Invalid("an address has no parameter ", Shown(*name), "; 'key' and 'tls' are known");
     if (key_seen) return Invalid("the address gives its key twice");
     key_seen = true;
     GATELOG_ASSIGN_OR_RETURN(address.key, ParseKey(item));

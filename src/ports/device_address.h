@@ -27,8 +27,8 @@ struct DeviceAddress {
   bool operator==(const DeviceAddress&) const = default;
 };
 
-// Reads "HOST", "HOST:PORT", "[IPV6]:PORT" and "FAMILY://HOST:PORT?key=HEX". The port may be left
-// out for terminals only. Whether somebody serves the family is not checked. kInvalidArgument says
+// Reads "HOST", "HOST:PORT", "[IPV6]:PORT" and "FAMILY://HOST:PORT?key=HEX&tls=1". The port may be
+// left out for terminals only. Whether somebody serves the family is not checked. kInvalidArgument says
 // what is wrong and never shows the key.
 absl::StatusOr<DeviceAddress> ParseAddress(std::string_view text);
 

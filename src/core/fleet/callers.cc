@@ -18,6 +18,20 @@ void Callers::Start(ports::AcceptFilter filter, const std::vector<ports::DeviceT
   for (const ports::DeviceTrust& one : trust) trust_[one.id] = one;
 }
 
+void Callers::Listen(ports::DeviceListener& listener) {
+  listeners_.push_back(&listener);
+  listener.Listen(*this);
+}
+
+Callers::Counts Callers::counts() const {
+  Counts counts = counts_;
+  for (const ports::DeviceListener* listener : listeners_) {
+    counts.failed += listener->counts().failed;
+    counts.refused += listener->counts().refused;
+  }
+  return counts;
+}
+
 absl::Status Callers::CheckFilter(const ports::AcceptFilter& filter) const {
   if (filter.devices.contains(0)) {
     return absl::InvalidArgumentError("a device ID of 0 was given");
@@ -212,7 +226,7 @@ absl::StatusOr<ports::DeviceTrust> Callers::Check(const ports::Caller& caller) {
   }
   const auto device = fleet_.devices_.find(id);
   if (device == fleet_.devices_.end() && fleet_.devices_.size() >= fleet_.options_.devices_max) {
-    ++counts_.failed;
+    ++counts_.not_allowed;
     return absl::ResourceExhaustedError(
         absl::StrCat("the gateway has ", fleet_.options_.devices_max, " devices already"));
   }
@@ -257,7 +271,6 @@ void Callers::OnCalled(const ports::Caller& caller, ports::TakeLink take) {
 }
 
 void Callers::OnCallFailed(const ports::Caller& caller, const absl::Status& reason) {
-  ++counts_.failed;
   const model::DeviceId id = caller.identity.id;
   const auto known = fleet_.devices_.find(id);
   if (known != fleet_.devices_.end()) {

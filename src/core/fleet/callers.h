@@ -65,14 +65,19 @@ class Callers final : public ports::CallGate {
   // By ID.
   std::vector<PendingDevice> pending() const;
 
+  // Takes calls from now on, after Start; once for each listener, which is destroyed before the
+  // fleet.
+  void Listen(ports::DeviceListener& listener);
+
   struct Counts {  // since the start
     std::uint64_t links = 0;
     std::uint64_t not_allowed = 0;
     std::uint64_t failed = 0;       // did not prove themselves, or broke off
+    std::uint64_t refused = 0;      // because of a limit, before a word was said
     std::uint64_t superfluous = 0;  // of devices that were linked already
     std::uint64_t pending_forgotten = 0;
   };
-  const Counts& counts() const { return counts_; }
+  Counts counts() const;
 
   absl::StatusOr<ports::DeviceTrust> Check(const ports::Caller& caller) override;
   void OnCalled(const ports::Caller& caller, ports::TakeLink take) override;
@@ -91,6 +96,7 @@ class Callers final : public ports::CallGate {
   ports::AcceptFilter filter_;
   std::map<model::DeviceId, ports::DeviceTrust> trust_;
   std::map<model::DeviceId, PendingDevice> pending_;
+  std::vector<ports::DeviceListener*> listeners_;
   Counts counts_;
 };
 

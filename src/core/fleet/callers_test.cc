@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +40,7 @@ class CallersTest : public ::testing::Test {
   static Fleet::Options QuickOptions() {
     Fleet::Options options;
     options.devices_max = 2;
+    options.calls = {.port = 51212, .tls_port = 51213, .ca_certificate = "ca"};
     options.reconnect = {.delay_min = milliseconds(10), .delay_max = milliseconds(50)};
     return options;
   }
@@ -70,6 +73,13 @@ class CallersTest : public ::testing::Test {
     absl::Status result = absl::UnknownError("no reply");
     fleet_->AddAsync({{.id = id, .address = FakeTerminals::AddressOf(id)}},
                      [&result](absl::Status status) { result = std::move(status); });
+    Pass(seconds(1));
+    return result;
+  }
+
+  absl::Status Relink(ports::Relinking::To to) {
+    absl::Status result = absl::UnknownError("no reply");
+    callers().Relink(kDoor, to, [&result](absl::Status status) { result = std::move(status); });
     Pass(seconds(1));
     return result;
   }
@@ -306,6 +316,54 @@ TEST_F(CallersTest, WhatDevicesProveThemselvesByIsKept) {
   EXPECT_EQ(callers().FindTrust(kDoor), trust);
   Restart();
   EXPECT_EQ(callers().FindTrust(kDoor), trust);
+}
+
+TEST_F(CallersTest, ADeviceThatIsToUseTlsIsKnownByItsCertificateFromThenOn) {
+  using To = ports::Relinking::To;
+  EXPECT_EQ(Relink(To::kTls).code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(KeepDialling().ok());
+  ASSERT_TRUE(Relink(To::kTls).ok());
+  const ports::Relinking told = terminals_.at(kDoor).relinked.back();
+  EXPECT_EQ(told.ca_certificate, "ca");
+  EXPECT_EQ(told.tls_port, 51213);
+  EXPECT_EQ(callers().FindTrust(kDoor).certificate, "certificate");
+  terminals_.Lose(kDoor);
+  Pass(seconds(1));
+  EXPECT_TRUE(fleet_->Find(kDoor)->address.tls) << "it was dialled so";
+  Restart();
+  EXPECT_TRUE(fleet_->Find(kDoor)->address.tls);
+  EXPECT_EQ(callers().FindTrust(kDoor).certificate, "certificate");
+
+  ASSERT_TRUE(Relink(To::kPlain).ok());
+  EXPECT_EQ(callers().FindTrust(kDoor), ports::DeviceTrust({.id = kDoor}));
+  Restart();
+  EXPECT_FALSE(fleet_->Find(kDoor)->address.tls);
+  EXPECT_EQ(callers().FindTrust(kDoor), ports::DeviceTrust({.id = kDoor}));
+}
+
+TEST_F(CallersTest, ADeviceThatIsToBeCalledAgainIsNotListedAsOneThatCalls) {
+  using To = ports::Relinking::To;
+  ASSERT_TRUE(AcceptDoor().ok());
+  ASSERT_TRUE(Call().ok());
+  ASSERT_TRUE(Relink(To::kServerToDevice).ok());
+  terminals_.Lose(kDoor);
+  Pass(seconds(1));
+  EXPECT_THAT(fleet_->List(), IsEmpty());
+  Restart();
+  EXPECT_THAT(fleet_->List(), IsEmpty());
+}
+
+TEST_F(CallersTest, WhoWaitsForARelinkedDeviceHearsThatItsLinkIsGone) {
+  using To = ports::Relinking::To;
+  ASSERT_TRUE(KeepDialling().ok());
+  terminals_.at(kDoor).answers = false;
+  std::optional<absl::Status> lost;
+  callers().Relink(kDoor, To::kDeviceToServer, [&lost](absl::Status status) { lost = status; });
+  terminals_.Lose(kDoor);
+  Pass(seconds(1));
+  ASSERT_TRUE(lost);
+  EXPECT_EQ(lost->code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(terminals_.at(kDoor).relinked.size(), 1u);
 }
 
 }  // namespace
