@@ -43,7 +43,8 @@ TEST(CallTarget, SaysWhatIsWrongWithTheDevice) {
   EXPECT_EQ(missing.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(MessageOf(missing), HasSubstr("names no device: its field 1, deviceID, is missing"));
   EXPECT_THAT(MessageOf(DeviceOf("").status()), HasSubstr("names no device"));
-  EXPECT_THAT(MessageOf(DeviceOf("\x08\x00").status()), HasSubstr("names no device"));
+  EXPECT_THAT(MessageOf(DeviceOf(std::string_view("\x08\x00", 2)).status()),
+              HasSubstr("names no device"));
   EXPECT_THAT(MessageOf(DeviceOf("\x0a\x01x").status()), HasSubstr("is not a number"));
   EXPECT_THAT(MessageOf(DeviceOf(kFixed32).status()), HasSubstr("is not a number"));
   EXPECT_THAT(MessageOf(DeviceOf("\x08\x80\x80\x80\x80\x10").status()), HasSubstr("no device ID"));

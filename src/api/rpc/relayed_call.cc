@@ -31,6 +31,8 @@ grpc::ServerGenericBidiReactor* RelayedCall::Start(grpc::GenericStub& stub, cons
   call->CopyMetadata();
   stub.PrepareBidiStreamingCall(&call->far_context_, path, grpc::StubOptions(), &call->far_);
   call->far_.AddHold();
+  // In process, a response that is not awaited when the status is sent is lost.
+  call->far_.StartRead(&call->response_);
   call->near_.StartRead(&call->request_);
   // From here on the call may end, but not before gRPC has been given the reactor.
   grpc::ServerGenericBidiReactor* near_end = &call->near_;
@@ -61,15 +63,29 @@ void RelayedCall::OnRequestWritten(bool ok) {
 }
 
 void RelayedCall::OnHeaders(bool ok) {
-  if (!ok) return EndResponses();
+  if (!ok) return;  // nor does the read succeed
   for (const auto& [key, value] : far_context_.GetServerInitialMetadata()) {
     if (!IsOwnHeader(View(key))) near_context_.AddInitialMetadata(Text(key), Text(value));
   }
   near_.StartSendInitialMetadata();  // a stream's headers say that it is in place
-  far_.StartRead(&response_);
+  bool waiting = false;
+  {
+    MutexLock lock(mutex_);
+    headers_passed_ = true;
+    waiting = response_waits_;
+  }
+  if (waiting) near_.StartWrite(&response_);
 }
 
-void RelayedCall::OnResponse(bool ok) { ok ? near_.StartWrite(&response_) : EndResponses(); }
+void RelayedCall::OnResponse(bool ok) {
+  if (!ok) return EndResponses();
+  {
+    MutexLock lock(mutex_);
+    response_waits_ = !headers_passed_;
+    if (response_waits_) return;
+  }
+  near_.StartWrite(&response_);
+}
 
 void RelayedCall::OnResponseWritten(bool ok) {
   response_.Clear();

@@ -57,8 +57,8 @@ class RelayedCall {
   void CopyMetadata();
   void OnRequest(bool ok) GATELOG_EXCLUDES(mutex_);
   void OnRequestWritten(bool ok);
-  void OnHeaders(bool ok);
-  void OnResponse(bool ok);
+  void OnHeaders(bool ok) GATELOG_EXCLUDES(mutex_);
+  void OnResponse(bool ok) GATELOG_EXCLUDES(mutex_);
   void OnResponseWritten(bool ok);
   void EndResponses() GATELOG_EXCLUDES(mutex_);
   void Release() GATELOG_EXCLUDES(mutex_);
@@ -76,6 +76,8 @@ class RelayedCall {
   Mutex mutex_;
   std::size_t uses_ GUARDED_BY(mutex_) = 1;
   bool responses_ended_ GUARDED_BY(mutex_) = false;
+  bool headers_passed_ GUARDED_BY(mutex_) = false;
+  bool response_waits_ GUARDED_BY(mutex_) = false;  // for the headers
 };
 
 }  // namespace gatelog::api
