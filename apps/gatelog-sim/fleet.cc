@@ -18,6 +18,7 @@ constexpr std::size_t kEventsPerTickMax = 20'000;
 // A terminal that is further behind than this, because the machine is too slow or slept, lets its
 // missed events go.
 constexpr std::chrono::seconds kLagMax{1};
+constexpr std::chrono::seconds kRestartTime{3};  // where nobody says how long
 constexpr std::chrono::seconds kProgressInterval{1};
 constexpr double kIntervalMaxS = 1e7;  // between two events, however low the rate
 constexpr std::uint32_t kImagesMin = 100;
@@ -77,6 +78,10 @@ absl::Status Fleet::Open() {
   settings.images = options_.images;
   settings.key = options_.key;
   settings.seed = options_.seed;
+  settings.linkage.set_calls_gateway(options_.calls_gateway);
+  settings.linkage.set_gateway_host(options_.gateway_host);
+  settings.linkage.set_gateway_port(options_.gateway_port);
+  settings.linkage.set_gateway_tls_port(options_.gateway_tls_port);
   schedules_.resize(options_.devices);
   reboot_timers_.resize(options_.devices);
   std::vector<Terminal*> newcomers;
@@ -85,8 +90,10 @@ absl::Status Fleet::Open() {
     settings.device_id = options_.first_id + number - 1;
     terminals_.push_back(
         std::make_unique<Terminal>(settings, *database_, clock_, images_, people_));
-    GATELOG_ASSIGN_OR_RETURN(const bool there, terminals_.back()->Load());
-    if (!there) newcomers.push_back(terminals_.back().get());
+    Terminal& terminal = *terminals_.back();
+    terminal.restart = [this, &terminal] { return Reboot(terminal, kRestartTime); };
+    GATELOG_ASSIGN_OR_RETURN(const bool there, terminal.Load());
+    if (!there) newcomers.push_back(&terminal);
   }
   return MakeHistories(newcomers);
 }

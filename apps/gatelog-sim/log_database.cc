@@ -15,7 +15,7 @@
 namespace gatelog::sim {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr int kBusyTimeoutMs = 5000;  // a reader's checkpoint may hold the file for a moment
 
 // synchronous=OFF: what was committed survives the end of this process, also by SIGKILL, because it
@@ -26,7 +26,9 @@ constexpr char kPragmas[] =
     "temp_store=MEMORY;"
     "PRAGMA wal_autocheckpoint=8000; PRAGMA journal_size_limit=67108864;";
 
+// Also what an older file lacks; see the header.
 constexpr char kSchema[] =
+    "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS device("
     "  device INTEGER PRIMARY KEY, generation INTEGER NOT NULL, first_id INTEGER NOT NULL,"
     "  next_id INTEGER NOT NULL, images INTEGER NOT NULL, clock_offset_ms INTEGER NOT NULL,"
@@ -36,7 +38,14 @@ constexpr char kSchema[] =
     "  PRIMARY KEY(device, id)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS image("
     "  device INTEGER NOT NULL, id INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE(device, id));"
-    "PRAGMA user_version=1;";
+    "CREATE TABLE IF NOT EXISTS setting("
+    "  device INTEGER NOT NULL, name TEXT NOT NULL, area INTEGER NOT NULL, value BLOB NOT NULL,"
+    "  PRIMARY KEY(device, name)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS user("
+    "  device INTEGER NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL,"
+    "  PRIMARY KEY(device, id)) WITHOUT ROWID;"
+    "PRAGMA user_version=2;"
+    "COMMIT;";
 
 absl::Status FolderError(const std::filesystem::path& folder, std::string_view what) {
   return absl::FailedPreconditionError(absl::StrCat("The data folder ", folder.string(),
@@ -80,6 +89,7 @@ absl::StatusOr<std::unique_ptr<LogDatabase>> LogDatabase::Open(
 }
 
 LogDatabase::~LogDatabase() {
+  settings_.reset();
   for (sqlite3_stmt* statement : statements_) sqlite3_finalize(statement);
   sqlite3_close(database_);
   if (lock_ >= 0) ::close(lock_);
@@ -135,6 +145,7 @@ absl::Status LogDatabase::Prepare() {
       return Error("read sim.db");
     }
   }
+  GATELOG_ASSIGN_OR_RETURN(settings_, SettingStore::Prepare(database_));
   return absl::OkStatus();
 }
 

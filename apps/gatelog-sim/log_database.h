@@ -10,6 +10,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "apps/gatelog-sim/setting_store.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -32,6 +33,17 @@ struct sqlite3_stmt;
 //   image   the images held; the record of the same ID has hasImage set
 //     device, id       INTEGER, UNIQUE (device, id)
 //     payload          BLOB     an encoded gsdk.event.ImageLog, exactly as it is sent
+//   setting  what was set on a terminal; what is not there has its default
+//     device, name     INTEGER, TEXT, PRIMARY KEY (device, name)
+//     area             INTEGER  which resets take it: SettingStore::Area
+//     value            BLOB     an encoded message, which one depends on the name
+//   user     the users of a terminal, as far as they are not the site's people as all know them
+//     device, id       INTEGER, TEXT, PRIMARY KEY (device, id)
+//     value            BLOB     an encoded gsdk.user.UserInfo; empty: one of the site's people who
+//     is not enrolled here any more
+//
+// PRAGMA user_version counts the changes of this layout. A file of an earlier version is brought up
+// to this one when it is opened: 1 had neither `setting` nor `user`.
 //
 // A row is there before the terminal tells anybody of it.
 namespace gatelog::sim {
@@ -80,6 +92,8 @@ class LogDatabase {
   absl::Status VisitRecords(std::uint32_t device, std::uint32_t from, Visitor visitor);
   absl::Status VisitImages(std::uint32_t device, std::uint32_t from, Visitor visitor);
 
+  SettingStore& settings() { return *settings_; }
+
  private:
   enum StatementId : std::size_t {
     kBegin,
@@ -112,6 +126,7 @@ class LogDatabase {
   int lock_ = -1;
   sqlite3* database_ = nullptr;
   sqlite3_stmt* statements_[kStatementCount] = {};
+  std::unique_ptr<SettingStore> settings_;
 };
 
 }  // namespace gatelog::sim

@@ -8,10 +8,10 @@
 #include <asio/detached.hpp>
 #include <asio/experimental/as_tuple.hpp>
 #include <asio/use_awaitable.hpp>
-#include <asio/write.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "apps/gatelog-sim/linkage.h"
 #include "apps/gatelog-sim/terminal.h"
 #include "base/log.h"
 
@@ -38,6 +38,14 @@ terminal::v1::Error::Code ErrorCodeOf(const absl::Status& status) {
       return terminal::v1::Error::UNSUPPORTED;
     case absl::StatusCode::kAborted:
       return terminal::v1::Error::LOG_CHANGED;
+    case absl::StatusCode::kNotFound:
+      return terminal::v1::Error::NOT_FOUND;
+    case absl::StatusCode::kAlreadyExists:
+      return terminal::v1::Error::ALREADY_EXISTS;
+    case absl::StatusCode::kResourceExhausted:
+      return terminal::v1::Error::FULL;
+    case absl::StatusCode::kFailedPrecondition:
+      return terminal::v1::Error::PRECONDITION;
     default:
       return terminal::v1::Error::STORAGE;
   }
@@ -45,25 +53,24 @@ terminal::v1::Error::Code ErrorCodeOf(const absl::Status& status) {
 
 }  // namespace
 
-Session::Session(asio::ip::tcp::socket socket, std::string peer, Terminal& terminal,
+Session::Session(terminal::LinkStream stream, bool called, std::string peer, Terminal& terminal,
                  std::function<void(Session&)> on_closed)
-    : socket_(std::move(socket)),
+    : stream_(std::move(stream)),
+      called_(called),
       peer_(std::move(peer)),
       terminal_(terminal),
       on_closed_(std::move(on_closed)),
       last_heard_(Clock::now()),
       state_since_(last_heard_),
-      read_timer_(socket_.get_executor()),
-      write_timer_(socket_.get_executor()) {}
+      read_timer_(stream_.executor()),
+      write_timer_(stream_.executor()) {}
 
 void Session::Start() {
   std::error_code ignored;
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket_.non_blocking(true, ignored);
+  stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
   ++terminal_.connections;
   asio::co_spawn(
-      socket_.get_executor(), [self = shared_from_this()] { return self->ReadLoop(); },
-      asio::detached);
+      stream_.executor(), [self = shared_from_this()] { return self->ReadLoop(); }, asio::detached);
 }
 
 void Session::Close(std::string_view why) {
@@ -72,17 +79,26 @@ void Session::Close(std::string_view why) {
       {{"device", terminal_.id()}, {"peer", peer_}, {"reason", why}});
   state_ = State::kClosed;
   armed_ = false;
-  std::error_code ignored;
-  socket_.close(ignored);
+  stream_.Close();
   read_timer_.cancel();
   write_timer_.cancel();
   outgoing_.clear();
   reads_.clear();
+  answers_.Clear();
   --terminal_.connections;
   // May drop the terminal's and the listener's hold on this session.
   const auto self = shared_from_this();
   terminal_.Release(*this);
   on_closed_(*this);
+}
+
+void Session::HangUp(std::string_view why) {
+  if (!calling_) return Close(why);
+  Log(LogLevel::kDebug, "A connection ends with the answer to a call.",
+      {{"device", terminal_.id()}, {"peer", peer_}, {"reason", why}});
+  leaving_ = true;
+  armed_ = false;
+  terminal_.Release(*this);
 }
 
 void Session::CheckTimes(Clock::time_point now) {
@@ -106,13 +122,16 @@ asio::awaitable<void> Session::ReadLoop() {
   // One buffer for all sessions: a connection that is silent costs none. Nothing is awaited while
   // it is in use.
   static thread_local std::array<char, kReadSize> buffer;
+  if (stream_.tls() && co_await stream_.HandshakeTls(called_ ? asio::ssl::stream_base::client
+                                                             : asio::ssl::stream_base::server)) {
+    Close("there was no agreement on TLS");
+  }
   while (state_ != State::kClosed) {
-    auto [wait_error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kTuple);
-    if (wait_error) break;
+    if (co_await stream_.WaitReadable()) break;
     co_await WaitUntilThawed(read_timer_);
     if (state_ == State::kClosed) break;
     std::error_code error;
-    const std::size_t size = socket_.read_some(asio::buffer(buffer), error);
+    const std::size_t size = stream_.ReadSome(asio::buffer(buffer), error);
     if (error == asio::error::would_block) continue;
     if (error) {
       Close(error == asio::error::eof ? "the gateway hung up" : "the connection broke");
@@ -135,6 +154,8 @@ void Session::HandleInput() {
 }
 
 void Session::Handle(const Frame& frame) {
+  // A gateway that was called may say why it does not take the terminal.
+  if (frame.has_error() && state_ != State::kServing) return Close(frame.error().text());
   switch (state_) {
     case State::kNew:
       return HandleHello(frame);
@@ -233,6 +254,12 @@ void Session::HandleRequest(const Frame& frame) {
       return Send(reply);
     case Frame::kSetImageFilters:
       return Reply(frame.request_id(), terminal_.SetImageFilters(frame.set_image_filters()));
+    case Frame::kCall:
+      return HandleCall(frame);
+    case Frame::kSetConnectionMode:
+    case Frame::kEnableTls:
+    case Frame::kDisableTls:
+      return HandleRelink(frame);
     case Frame::BODY_NOT_SET:
       return SendError(frame.request_id(), terminal::v1::Error::UNSUPPORTED,
                        "This terminal does not know that request.");
@@ -299,6 +326,48 @@ void Session::AddCredit(const Frame& frame) {
   // The last chunk and this credit crossed on their way.
 }
 
+void Session::HandleCall(const Frame& frame) {
+  const std::uint32_t request_id = frame.request_id();
+  const CallAssembler::Result taken = calls_.Take(request_id, frame.call());
+  if (!taken.error.ok()) {
+    return Fail(request_id, terminal::v1::Error::INVALID, View(taken.error.message()));
+  }
+  if (!taken.complete.has_value()) return;
+  if (!taken.complete->refused.ok()) return Reply(request_id, taken.complete->refused);
+  if (answers_.bytes() > kAnswersWaitingBytesMax) {
+    return Reply(request_id, absl::ResourceExhaustedError(
+                                 "The terminal has other large answers to send; try again."));
+  }
+  // What it does may end this session.
+  calling_ = true;
+  absl::StatusOr<std::string> response =
+      terminal_.Call(taken.complete->method, taken.complete->request);
+  calling_ = false;
+  if (response.ok() && response->size() > kCallBytesMax) {
+    response = absl::ResourceExhaustedError(absl::StrCat(
+        "The answer has ", response->size(), " bytes; ", kCallBytesMax, " are possible."));
+  }
+  if (response.ok()) {
+    answers_.Add(request_id, *std::move(response));
+    StartWriting();
+  } else {
+    Reply(request_id, response.status());
+  }
+  if (leaving_ && state_ != State::kClosed) SayFarewell();
+}
+
+void Session::HandleRelink(const Frame& frame) {
+  std::error_code ignored;
+  const std::string gateway = stream_.socket().remote_endpoint(ignored).address().to_string();
+  absl::StatusOr<Relinked> relinked = Relink(terminal_, frame, gateway);
+  if (!relinked.ok()) return Reply(frame.request_id(), relinked.status());
+  relinked->reply.set_request_id(frame.request_id());
+  Send(relinked->reply);
+  if (!relinked->changed || state_ == State::kClosed) return;
+  SayFarewell();
+  if (terminal_.relinked) terminal_.relinked(terminal_);
+}
+
 void Session::Push(std::uint32_t id, const std::string& record) {
   if (!armed_ || state_ != State::kServing) return;
   Frame frame;
@@ -330,8 +399,12 @@ void Session::SendError(std::uint32_t request_id, ErrorCode code, std::string_vi
 void Session::Fail(std::uint32_t request_id, ErrorCode code, std::string_view text) {
   Log(LogLevel::kDebug, "A gateway is turned away.",
       {{"device", terminal_.id()}, {"peer", peer_}, {"reason", text}});
+  answers_.Clear();
   SendError(request_id, code, text);
-  if (state_ == State::kClosed) return;
+  if (state_ != State::kClosed) SayFarewell();
+}
+
+void Session::SayFarewell() {
   state_ = State::kFarewell;
   state_since_ = Clock::now();
   armed_ = false;
@@ -344,7 +417,7 @@ void Session::StartWriting() {
   if (writing_ || state_ == State::kClosed) return;
   writing_ = true;
   asio::co_spawn(
-      socket_.get_executor(), [self = shared_from_this()] { return self->WriteLoop(); },
+      stream_.executor(), [self = shared_from_this()] { return self->WriteLoop(); },
       asio::detached);
 }
 
@@ -360,7 +433,7 @@ asio::awaitable<void> Session::WriteLoop() {
       if (state_ == State::kClosed || Clock::now() < frozen_until_) continue;
     }
     const std::string bytes = TakeOutgoing();
-    auto [error, size] = co_await asio::async_write(socket_, asio::buffer(bytes), kTuple);
+    const std::error_code error = co_await stream_.Write(bytes);
     outgoing_bytes_ -= bytes.size();
     if (error) {
       Close("the connection broke");
@@ -372,7 +445,7 @@ asio::awaitable<void> Session::WriteLoop() {
     // What the peer still sends is read and dropped until it hangs up: closing now could destroy
     // the Error on its way.
     std::error_code ignored;
-    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   }
 }
 
@@ -389,9 +462,12 @@ std::string Session::TakeOutgoing() {
 }
 
 void Session::QueueChunks() {
-  // The reads take turns, so that a short one need not wait for a long one.
+  // The reads take turns with each other and with the answers, so that a short one need not wait
+  // for a long one.
   std::size_t without_credit = 0;
-  while (outgoing_bytes_ < kBulkBytesMax && without_credit < reads_.size()) {
+  while (outgoing_bytes_ < kBulkBytesMax && (!answers_.empty() || without_credit < reads_.size())) {
+    if (!answers_.empty()) Send(answers_.Next());
+    if (without_credit >= reads_.size()) continue;  // also when sending has ended the session
     BulkRead read = reads_.front();
     reads_.pop_front();
     if (read.credit == 0) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
-#include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
@@ -12,7 +11,9 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "apps/gatelog-sim/call_parts.h"
 #include "device/terminal/frame_codec.h"
+#include "device/terminal/link_stream.h"
 
 namespace gatelog::sim {
 
@@ -40,8 +41,9 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `on_closed` is called once, when the connection has ended.
-  Session(asio::ip::tcp::socket socket, std::string peer, Terminal& terminal,
+  // `called`: the terminal has opened the connection. `on_closed` is called once, when it has
+  // ended.
+  Session(terminal::LinkStream stream, bool called, std::string peer, Terminal& terminal,
           std::function<void(Session&)> on_closed);
 
   void Start();
@@ -54,6 +56,9 @@ class Session : public std::enable_shared_from_this<Session> {
   // Neither reads nor writes for that long; the connection stays.
   void Freeze(std::chrono::milliseconds duration) { frozen_until_ = Clock::now() + duration; }
   void Close(std::string_view why);
+  // Lets go of the terminal and ends the connection: at once, or, while one of its calls is being
+  // served, as soon as the answer is through.
+  void HangUp(std::string_view why);
   // Looks for time limits that have passed; every second or so.
   void CheckTimes(Clock::time_point now);
 
@@ -86,12 +91,16 @@ class Session : public std::enable_shared_from_this<Session> {
   void HandleRequest(const Frame& frame);
   void StartRead(const Frame& frame);
   void AddCredit(const Frame& frame);
+  void HandleCall(const Frame& frame);
+  void HandleRelink(const Frame& frame);
   void Reply(std::uint32_t request_id, const absl::Status& status);
 
   void Send(const Frame& frame);
   void SendError(std::uint32_t request_id, ErrorCode code, std::string_view text);
   // Sends the error as the last word.
   void Fail(std::uint32_t request_id, ErrorCode code, std::string_view text);
+  // Nothing is taken any more; what is to be sent still is.
+  void SayFarewell();
   void StartWriting();
   void QueueChunks();
   // Whether the record or image of this ID goes into the chunk; then it counts as read.
@@ -101,7 +110,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool QueueImageChunk(BulkRead& read);
   std::string TakeOutgoing();
 
-  asio::ip::tcp::socket socket_;
+  terminal::LinkStream stream_;
+  const bool called_;
   const std::string peer_;
   Terminal& terminal_;
   std::function<void(Session&)> on_closed_;
@@ -112,6 +122,10 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string nonce_;
   terminal::FrameReader reader_;
   std::deque<BulkRead> reads_;
+  CallAssembler calls_;
+  AnswerQueue answers_;
+  bool calling_ = false;              // a call is being served
+  bool leaving_ = false;              // it has ended this connection
   std::deque<std::string> outgoing_;  // encoded frames
   std::size_t outgoing_bytes_ = 0;    // of these, and of what is being written
   bool writing_ = false;

@@ -221,6 +221,36 @@ class LinkClient {
     request.mutable_keep_alive();
     return request;
   }
+  // Sends a call in parts of so many bytes; the whole answer, or the frame that came instead.
+  struct Outcome {
+    Frame last;
+    std::string response;
+    int parts = 0;
+  };
+  Outcome Call(const std::string& method, const std::string& request,
+               std::size_t part_size = kCallPartBytesMax) {
+    const std::uint32_t id = ++last_request_;
+    std::size_t sent = 0;
+    do {
+      Frame part;
+      part.set_request_id(id);
+      if (sent == 0) part.mutable_call()->set_method(method);
+      part.mutable_call()->set_request(request.substr(sent, part_size));
+      sent += part_size;
+      part.mutable_call()->set_more(sent < request.size());
+      Send(part);
+    } while (sent < request.size());
+    Outcome outcome;
+    do {
+      outcome.last = ReceiveReply().value_or(Frame());
+      outcome.response += outcome.last.answer().response();
+      ++outcome.parts;
+      if (outcome.last.has_answer()) {
+        EXPECT_EQ(outcome.last.request_id(), id);
+      }
+    } while (outcome.last.answer().more());
+    return outcome;
+  }
   // A whole page, with credit for one chunk at a time.
   std::vector<EventLog> ReadAll(std::uint32_t from, std::uint32_t max = kReadRecordsMax) {
     std::vector<EventLog> events;

@@ -7,18 +7,23 @@
 
 #include "absl/strings/str_cat.h"
 #include "apps/gatelog-sim/identity.h"
+#include "apps/gatelog-sim/services/local_time.h"
+#include "apps/gatelog-sim/services/schedule_rules.h"
+#include "apps/gatelog-sim/services/terminal_services.h"
 #include "apps/gatelog-sim/session.h"
+#include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"
+#include "gsdk/system.pb.h"
 
 namespace gatelog::sim {
 namespace {
 
-constexpr std::uint32_t kScheduleNever = 0;
-constexpr std::uint32_t kScheduleAlways = 1;
 constexpr std::uint32_t kDefaultImageCodes[] = {0x1900, 0x1100, 0x1200, 0x1500, 0x5400};
 constexpr std::uint32_t kLogCleared = 0x4200;
 constexpr std::uint32_t kFactoryReset = 0x4502;
 constexpr std::uint32_t kTimeSet = 0x3200;
+constexpr std::uint32_t kAbnormalTemperature = 0x1D00;
+constexpr std::uint32_t kHighTemperature = 0x13;
 
 std::int64_t Milliseconds(Timestamp time) { return time.time_since_epoch().count(); }
 
@@ -62,10 +67,10 @@ Terminal::Terminal(Settings settings, LogDatabase& database, const Clock& clock,
       database_(database),
       clock_(clock),
       image_maker_(images),
-      people_(people),
       log_(database, settings_.device_id, settings_.limits),
       place_(MakePlace(settings_.device_id)),
-      identity_(MakeIdentity(place_, settings_.limits, settings_.images)) {}
+      identity_(MakeIdentity(place_, settings_.limits, settings_.images)),
+      users_(database, settings_.device_id, people) {}
 
 Terminal::~Terminal() = default;
 
@@ -73,19 +78,18 @@ absl::StatusOr<bool> Terminal::Load() {
   GATELOG_ASSIGN_OR_RETURN(const bool there, log_.Reload());
   if (!there) return false;
   // A camera that was not there before begins with the filters of a new one.
-  if (settings_.images && log_.image_filters().empty())
-    log_.set_image_filters(DefaultFilters(id()));
-  ReadFilters();
-  life_ = std::make_unique<Life>(settings_.seed, place_, people_, log_.next_id());
+  if (settings_.images && log_.image_filters().empty()) ResetImageFilters();
+  GATELOG_RETURN_IF_ERROR(users_.Reload());
+  life_ = std::make_unique<Life>(settings_.seed, place_, users_.roster(), log_.next_id());
+  GATELOG_RETURN_IF_ERROR(ReadSettings());
   return true;
 }
 
 absl::Status Terminal::Create(std::uint32_t next_id) {
   GATELOG_RETURN_IF_ERROR(
       log_.Create(NewGeneration(), next_id, settings_.images ? DefaultFilters(id()) : ""));
-  ReadFilters();
-  life_ = std::make_unique<Life>(settings_.seed, place_, people_, next_id);
-  return absl::OkStatus();
+  life_ = std::make_unique<Life>(settings_.seed, place_, users_.roster(), next_id);
+  return ReadSettings();
 }
 
 std::int64_t Terminal::clock_ms() const {
@@ -93,8 +97,7 @@ std::int64_t Terminal::clock_ms() const {
 }
 
 absl::StatusOr<std::string> Terminal::TakeImage(const EventLog& event) {
-  if (!settings_.images || std::find(image_codes_.begin(), image_codes_.end(), event.eventcode()) ==
-                               image_codes_.end()) {
+  if (!settings_.images || !image_rules_.Wants(event.eventcode(), LocalTime(event.timestamp()))) {
     return std::string();
   }
   GATELOG_ASSIGN_OR_RETURN(std::string jpeg, image_maker_.Make(id(), event.id()));
@@ -118,6 +121,7 @@ absl::Status Terminal::Stage(EventLog& event, std::uint32_t timestamp) {
   buffer_.clear();
   event.AppendToString(&buffer_);
   GATELOG_RETURN_IF_ERROR(log_.Append(buffer_, image));
+  door_states_.Observe(event);
   if (session_ != nullptr && session_->armed()) staged_.push_back({event.id(), buffer_});
   return absl::OkStatus();
 }
@@ -125,17 +129,69 @@ absl::Status Terminal::Stage(EventLog& event, std::uint32_t timestamp) {
 absl::Status Terminal::StageNext() {
   const std::int64_t now_ms = clock_ms();
   const std::uint32_t timestamp = ToTimestamp(now_ms);
-  EventLog event = life_->Next(timestamp / 3600 % 24).event;
-  return Stage(event, timestamp);
+  return StageStep(life_->Next(static_cast<unsigned>(LocalTime(timestamp) / 3600 % 24)), timestamp);
 }
+
+absl::Status Terminal::StageStep(const Life::Step& step, std::uint32_t timestamp) {
+  EventLog event = step.event;
+  EventRules::Verdict verdict = event_rules_.Apply(step, LocalTime(timestamp), last_key_, event);
+  GATELOG_ASSIGN_OR_RETURN(const bool refused, LookAtUser(timestamp, event));
+  if (refused) verdict = EventRules::Verdict::kDenies;
+  if (verdict == EventRules::Verdict::kDenies) life_->EndScene();
+  if (verdict == EventRules::Verdict::kWarns) {
+    EventLog warning = event;
+    warning.set_eventcode(kAbnormalTemperature);
+    warning.set_subcode(kHighTemperature);
+    warning.clear_tnakey();
+    GATELOG_RETURN_IF_ERROR(Stage(warning, timestamp));
+  }
+  GATELOG_RETURN_IF_ERROR(Stage(event, timestamp));
+  return ChangeUsers(step.change, step.event.userid());
+}
+
+absl::StatusOr<bool> Terminal::LookAtUser(std::uint32_t timestamp, EventLog& event) {
+  if (!EventRules::IsRecognition(event)) return false;
+  if (!event_rules_.LooksAtUnchanged(event) && users_.roster().HasUnchanged(event.userid()))
+    return false;
+  GATELOG_ASSIGN_OR_RETURN(const UserInfo user, users_.Find(event.userid()));
+  if (event_rules_.Refuses(user, timestamp, event)) return true;
+  if (event_rules_.AsksForJobCode(event) && !user.jobcodes().empty()) {
+    const auto count = static_cast<std::uint32_t>(user.jobcodes_size());
+    event.set_jobcode(user.jobcodes(static_cast<int>(log_.next_id() % count)).code());
+  }
+  return false;
+}
+
+absl::Status Terminal::ChangeUsers(UserChange change, const std::string& id) {
+  if (change == UserChange::kRemoveAll) return users_.Clear();
+  if (id.empty() || users_.Has(id) == (change == UserChange::kEnrol)) return absl::OkStatus();
+  switch (change) {
+    case UserChange::kEnrol: {
+      const Person* person = users_.roster().FindOnSite(id);
+      return users_.Save(MakeUserInfo(person == nullptr ? Person{id, Habit::kCard} : *person));
+    }
+    case UserChange::kUpdate: {
+      GATELOG_ASSIGN_OR_RETURN(UserInfo user, users_.Find(id));
+      ChangeCredential(log_.next_id(), user);
+      return users_.Save(user);
+    }
+    case UserChange::kRemove:
+      return users_.Remove(id);
+    default:
+      return absl::OkStatus();
+  }
+}
+
+absl::Status Terminal::StageNow(EventLog event) { return Stage(event, ToTimestamp(clock_ms())); }
 
 absl::Status Terminal::StageCode(std::uint32_t code) {
   EventLog event;
   event.set_eventcode(code);
-  return Stage(event, ToTimestamp(clock_ms()));
+  return StageNow(std::move(event));
 }
 
 void Terminal::Publish() {
+  door_states_.Keep();
   const std::vector<Staged> staged = std::exchange(staged_, {});
   // A push may end the session.
   for (const Staged& one : staged) {
@@ -148,7 +204,9 @@ void Terminal::Abandon() {
   staged_.clear();
   // If not even that can be read, the next write fails as well and says so.
   (void)log_.Reload();
-  ReadFilters();
+  (void)users_.Reload();
+  door_states_.Undo();
+  (void)ReadSettings();
 }
 
 absl::Status Terminal::Transact(absl::FunctionRef<absl::Status()> work) {
@@ -164,8 +222,26 @@ absl::Status Terminal::Transact(absl::FunctionRef<absl::Status()> work) {
   return status;
 }
 
+absl::Status Terminal::Change(absl::FunctionRef<absl::Status()> work) {
+  GATELOG_RETURN_IF_ERROR(Transact(work));
+  // The change is in the file. If that cannot be read, the next change fails and says so.
+  (void)ReadSettings();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Terminal::Call(std::string_view method, std::string_view request) {
+  if (services_ == nullptr) services_ = std::make_unique<TerminalServices>(*this);
+  return services_->Call(method, request);
+}
+
 absl::StatusOr<std::uint32_t> Terminal::Record(EventLog event) {
-  GATELOG_RETURN_IF_ERROR(Transact([&] { return Stage(event, ToTimestamp(clock_ms())); }));
+  const UserChange change =
+      event.changedondevice() ? ChangeOf(event.eventcode()) : UserChange::kNone;
+  const absl::Status status = Transact([&] {
+    const absl::Status staged = Stage(event, ToTimestamp(clock_ms()));
+    return staged.ok() ? ChangeUsers(change, event.userid()) : staged;
+  });
+  if (!status.ok()) return status;
   return event.id();
 }
 
@@ -184,25 +260,30 @@ absl::StatusOr<terminal::v1::LogStatus> Terminal::ClearLog(std::uint32_t expecte
 
 absl::Status Terminal::FactoryReset() {
   Disconnect("factory reset");
-  return Transact([&]() -> absl::Status {
+  return Change([&]() -> absl::Status {
     log_.set_clock_offset_ms(0);
-    log_.set_image_filters(settings_.images ? DefaultFilters(id()) : "");
-    ReadFilters();
+    ResetImageFilters();
+    GATELOG_RETURN_IF_ERROR(store().WipeAll(id()));
+    GATELOG_RETURN_IF_ERROR(users_.Clear());
     GATELOG_RETURN_IF_ERROR(log_.Reset(NewGeneration()));
     return StageCode(kFactoryReset);
   });
 }
 
-absl::Status Terminal::JumpClock(std::int64_t by_s) {
-  constexpr std::int64_t kSecondsMax = std::numeric_limits<std::uint32_t>::max();
-  const std::int64_t now_s = clock_ms() / 1000;
-  if (by_s < -now_s || by_s > kSecondsMax - now_s) {
+absl::Status Terminal::SetClock(std::int64_t utc_ms) {
+  if (utc_ms < 0 || utc_ms / 1000 > std::numeric_limits<std::uint32_t>::max()) {
     return absl::InvalidArgumentError("A terminal's clock can show times from 1970 to 2106 only.");
   }
   return Transact([&] {
-    log_.set_clock_offset_ms(log_.clock_offset_ms() + by_s * 1000);
+    log_.set_clock_offset_ms(log_.clock_offset_ms() + utc_ms - clock_ms());
     return StageCode(kTimeSet);
   });
+}
+
+absl::Status Terminal::JumpClock(std::int64_t by_s) {
+  constexpr std::int64_t kSecondsMax = std::numeric_limits<std::uint32_t>::max();
+  // Further than the clock can show, and near enough to be added.
+  return SetClock(clock_ms() + std::clamp(by_s, -2 * kSecondsMax, 2 * kSecondsMax) * 1000);
 }
 
 absl::StatusOr<std::uint64_t> Terminal::DropImages(std::uint32_t first_id, std::uint32_t last_id) {
@@ -234,18 +315,21 @@ absl::Status Terminal::SetImageFilters(const terminal::v1::SetImageFilters& requ
     if (filter.eventcode() == 0 || filter.eventcode() > 0xFFFF) {
       return absl::InvalidArgumentError(absl::StrCat(filter.eventcode(), " is no event code."));
     }
-    if (filter.scheduleid() != kScheduleNever && filter.scheduleid() != kScheduleAlways) {
-      return absl::InvalidArgumentError(absl::StrCat("This terminal has no schedule ",
-                                                     filter.scheduleid(),
-                                                     "; it knows 0 (never) and 1 (always)."));
+    GATELOG_ASSIGN_OR_RETURN(const bool known, HasSchedule(store(), id(), filter.scheduleid()));
+    if (!known) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("This terminal has no schedule ", filter.scheduleid(),
+                       "; 0 is never, 1 is always, others are added to it first."));
     }
   }
-  const absl::Status status = Transact([&] {
+  return Change([&] {
     log_.set_image_filters(filters.SerializeAsString());
     return absl::OkStatus();
   });
-  ReadFilters();
-  return status;
+}
+
+void Terminal::ResetImageFilters() {
+  log_.set_image_filters(settings_.images ? DefaultFilters(id()) : "");
 }
 
 terminal::v1::ImageFilters Terminal::ImageFilters() const {
@@ -259,13 +343,31 @@ terminal::v1::ImageFilters Terminal::ImageFilters() const {
   return result;
 }
 
-void Terminal::ReadFilters() {
-  image_codes_.clear();
-  gsdk::event::SetImageFilterRequest filters;
-  if (!filters.ParseFromString(log_.image_filters())) return;
-  for (const gsdk::event::ImageFilter& filter : filters.filters()) {
-    if (filter.scheduleid() == kScheduleAlways) image_codes_.push_back(filter.eventcode());
+absl::Status Terminal::ReadSettings() {
+  GATELOG_ASSIGN_OR_RETURN(
+      const auto system, ReadSetting<gsdk::system::SystemConfig>(store(), id(), setting::kSystem));
+  GATELOG_ASSIGN_OR_RETURN(daylight_saving_, ReadSetting<gsdk::time::DSTConfig>(
+                                                 store(), id(), setting::kDaylightSaving));
+  GATELOG_ASSIGN_OR_RETURN(const auto doors,
+                           ReadSetting(store(), id(), setting::kDoors, DefaultDoors(place_)));
+  GATELOG_ASSIGN_OR_RETURN(image_rules_, ImageRules::Read(store(), id(), log_.image_filters()));
+  GATELOG_ASSIGN_OR_RETURN(event_rules_, EventRules::Read(store(), place_));
+  time_zone_ = system.timezone();
+  door_states_.Take(doors);
+  std::vector<std::uint32_t> passable;
+  std::vector<std::uint32_t> unlocked;
+  for (const gsdk::door::DoorInfo& door : doors.doors()) {
+    const DoorOrder order = OrderOf(door);
+    if (order != DoorOrder::kStayLocked) passable.push_back(door.doorid());
+    if (order == DoorOrder::kStayUnlocked) unlocked.push_back(door.doorid());
   }
+  life_->SetDoors(std::move(passable), std::move(unlocked));
+  life_->SetLocked(system.islocked());
+  return absl::OkStatus();
+}
+
+std::int64_t Terminal::LocalTime(std::int64_t utc_s) const {
+  return LocalSeconds(utc_s, time_zone_, daylight_saving_);
 }
 
 bool Terminal::Hold(std::shared_ptr<Session> session) {
@@ -284,7 +386,7 @@ std::string Terminal::holder() const {
 
 void Terminal::Disconnect(std::string_view why) {
   // The session lets go of the terminal while it closes.
-  if (const std::shared_ptr<Session> session = session_; session != nullptr) session->Close(why);
+  if (const std::shared_ptr<Session> session = session_; session != nullptr) session->HangUp(why);
 }
 
 }  // namespace gatelog::sim

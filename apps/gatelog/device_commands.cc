@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "apps/gatelog/device_calls.h"
 #include "apps/gatelog/device_view.h"
 #include "apps/gatelog/device_watch.h"
 #include "apps/gatelog/failure.h"
@@ -198,6 +199,7 @@ void AddDeviceCommands(CLI::App& app, Session& session) {
   CLI::App* noun = app.add_subcommand("device", "The devices that the gateway collects from");
   noun->require_subcommand(1);
   AddChanging(*noun, session);
+  AddDeviceCallVerbs(*noun, session);
 
   CLI::App* list =
       AddVerb(*noun, "list",

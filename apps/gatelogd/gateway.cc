@@ -46,6 +46,9 @@
 #include "core/retention/retention.h"
 #include "core/sealing/sealing.h"
 #include "device/terminal/terminal_dialer.h"
+#include "device/terminal/terminal_listener.h"
+#include "device/terminal/terminal_searcher.h"
+#include "device/terminal/tls_context.h"
 #include "evidence/seal_key.h"
 
 namespace gatelog::gatelogd {
@@ -58,7 +61,14 @@ constexpr milliseconds kStopGrace{
 constexpr milliseconds kTick{1'000};  // how often idle followers and the store are looked at
 constexpr milliseconds kMetricsTimeout{1'000};
 
-core::Fleet::Options FleetOptions(const config::Config& config) {
+// 0: nowhere.
+absl::StatusOr<std::uint16_t> PortOf(const std::string& address) {
+  if (address.empty()) return 0;
+  GATELOG_ASSIGN_OR_RETURN(const ListenAddress parsed, ParseListenAddress(address));
+  return parsed.port;
+}
+
+absl::StatusOr<core::Fleet::Options> FleetOptions(const config::Config& config) {
   core::Fleet::Options options;
   options.reconnect = {config.device_reconnect_min, config.device_reconnect_max};
   options.collection.collector.page_records = config.device_page_records;
@@ -67,6 +77,8 @@ core::Fleet::Options FleetOptions(const config::Config& config) {
   options.collection.images.images_per_read = config.device_images_per_read;
   options.image_reads = config.device_image_reads;
   options.clock_drift_limit = config.device_clock_drift_max;
+  GATELOG_ASSIGN_OR_RETURN(options.calls.port, PortOf(config.device_listen));
+  GATELOG_ASSIGN_OR_RETURN(options.calls.tls_port, PortOf(config.device_listen_tls));
   return options;
 }
 
@@ -97,6 +109,7 @@ absl::Status SetLogLevelFrom(const std::string& name) {
 
 constexpr mode_t kCertificateDirectoryMode = 0750;
 constexpr mode_t kHeadsFileMode = 0644;
+constexpr std::size_t kCaFileMax = 64 * 1024;  // bytes
 
 std::vector<core::Sealing::Keeper> HeadKeepers(const config::Config& config) {
   std::vector<core::Sealing::Keeper> keepers;
@@ -123,6 +136,10 @@ struct Gateway::Parts {
   absl::Status OpenStore();
   absl::Status LoadSealKey();
   absl::Status MakeCore();
+  absl::Status LoadDeviceTls();
+  absl::Status LoadCallers();
+  absl::Status ListenForDevices();
+  absl::Status ListenAt(const std::string& address, asio::ssl::context* tls);
   absl::Status Serve();
   absl::Status ServeGrpc();
   absl::Status ServeHttp();
@@ -144,8 +161,12 @@ struct Gateway::Parts {
   core::StatusHub status;
   std::unique_ptr<core::Ingest> ingest;
   std::unique_ptr<core::EventReader> reader;
+  std::unique_ptr<asio::ssl::context> device_tls;
+  std::string device_ca;  // DER
   std::unique_ptr<terminal::TerminalDialer> terminals;
   std::unique_ptr<core::Fleet> fleet;
+  std::vector<std::unique_ptr<ports::DeviceListener>> listeners;
+  std::unique_ptr<terminal::TerminalSearcher> searcher;
   std::unique_ptr<core::LogAccess> access;
   std::unique_ptr<core::DeviceCalls> calls;
   std::unique_ptr<core::Sealing> sealing;
@@ -172,12 +193,19 @@ struct Gateway::Parts {
 absl::Status Gateway::Parts::OpenStore() {
   GATELOG_ASSIGN_OR_RETURN(store, gatelogd::OpenStore(config));
   GATELOG_RETURN_IF_ERROR(LoadSealKey());
-  if (config.grpc_plaintext) return absl::OkStatus();
   GATELOG_ASSIGN_OR_RETURN(
       certificate, LoadOrMakeServerCertificate(std::filesystem::path(config.data_dir) / "cert",
                                                NamesOfThisMachine(), clock));
   for (const std::string& warning : certificate->warnings) LogWarn(warning);
-  ca_file = certificate->ca_file.string();
+  if (!config.grpc_plaintext) ca_file = certificate->ca_file.string();
+  return LoadDeviceTls();
+}
+
+absl::Status Gateway::Parts::LoadDeviceTls() {
+  GATELOG_ASSIGN_OR_RETURN(device_tls,
+                           terminal::MakeGatewayTls(certificate->certificate, certificate->key));
+  GATELOG_ASSIGN_OR_RETURN(const std::string ca, ReadFile(certificate->ca_file, kCaFileMax));
+  GATELOG_ASSIGN_OR_RETURN(device_ca, terminal::CertificateDer(ca));
   return absl::OkStatus();
 }
 
@@ -208,7 +236,13 @@ absl::Status Gateway::Parts::MakeCore() {
   reader = std::make_unique<core::EventReader>(store->events(), *readers, clock,
                                                std::max<std::size_t>(config.store_readers / 2, 1));
   ingest->OnCommitted([this](std::uint64_t seq) { reader->OnCommitted(seq); });
-  terminals = std::make_unique<terminal::TerminalDialer>(loop.context(), DialerOptions(config));
+  terminals = std::make_unique<terminal::TerminalDialer>(
+      loop.context(), DialerOptions(config),
+      terminal::TerminalDialer::Security{
+          .tls = device_tls.get(),
+          .trust = [this](model::DeviceId id) { return fleet->callers().FindTrust(id); }});
+  GATELOG_ASSIGN_OR_RETURN(core::Fleet::Options fleet_options, FleetOptions(config));
+  fleet_options.calls.ca_certificate = device_ca;
   fleet =
       std::make_unique<core::Fleet>(core::Fleet::Parts{.loop = loop,
                                                        .registry_worker = *registry_worker,
@@ -218,7 +252,11 @@ absl::Status Gateway::Parts::MakeCore() {
                                                        .ingest = *ingest,
                                                        .live = live,
                                                        .status = status},
-                                    FleetOptions(config));
+                                    std::move(fleet_options));
+  GATELOG_RETURN_IF_ERROR(LoadCallers());
+  GATELOG_RETURN_IF_ERROR(ListenForDevices());
+  searcher = std::make_unique<terminal::TerminalSearcher>(
+      loop.context(), static_cast<std::uint16_t>(config.device_search_port));
   access = std::make_unique<core::LogAccess>(loop, *fleet, *reader, core::LogAccess::Options{});
   calls = std::make_unique<core::DeviceCalls>(loop, *fleet, core::DeviceCalls::Options{});
   sealing = std::make_unique<core::Sealing>(
@@ -238,10 +276,35 @@ absl::Status Gateway::Parts::MakeCore() {
   loop.Start();
   loop.RunAndWait([&] {
     fleet->Start(std::move(registrations), std::move(states), std::move(totals));
+    for (const auto& listener : listeners) fleet->callers().Listen(*listener);
     sealing->Start();
     retention->Start();
     Tick();
   });
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::Parts::LoadCallers() {
+  GATELOG_ASSIGN_OR_RETURN(ports::AcceptFilter filter, store->registry().LoadAcceptFilter());
+  GATELOG_ASSIGN_OR_RETURN(const std::vector<ports::DeviceTrust> trust,
+                           store->registry().LoadTrust());
+  fleet->callers().Start(std::move(filter), trust);
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::Parts::ListenForDevices() {
+  GATELOG_RETURN_IF_ERROR(ListenAt(config.device_listen, nullptr));
+  return ListenAt(config.device_listen_tls, device_tls.get());
+}
+
+absl::Status Gateway::Parts::ListenAt(const std::string& address, asio::ssl::context* tls) {
+  if (address.empty()) return absl::OkStatus();
+  terminal::TerminalListener::Options options;
+  GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(address));
+  options.link = DialerOptions(config);
+  options.tls = tls;
+  listeners.push_back(
+      std::make_unique<terminal::TerminalListener>(loop.context(), std::move(options)));
   return absl::OkStatus();
 }
 
@@ -258,7 +321,7 @@ absl::Status Gateway::Parts::Serve() {
 
 absl::Status Gateway::Parts::ServeGrpc() {
   event_service = std::make_unique<api::EventService>(loop, *fleet, *access, live);
-  connect_service = std::make_unique<api::ConnectService>(loop, *fleet, status);
+  connect_service = std::make_unique<api::ConnectService>(loop, *fleet, status, *searcher);
   device_service = std::make_unique<api::DeviceService>(loop, *calls, *fleet);
   tna_service = std::make_unique<api::TnaService>(loop, *calls, *access);
   thermal_service = std::make_unique<api::ThermalService>(loop, *calls, *access);
@@ -279,7 +342,8 @@ absl::Status Gateway::Parts::ServeGrpc() {
                     ::gatelog::v1::Devices::service_full_name(),
                     ::gatelog::v1::Store::service_full_name()};
   options.older_names_lack = "gsdk.";
-  if (certificate) options.tls = api::GrpcServer::Tls{certificate->certificate, certificate->key};
+  if (!config.grpc_plaintext)
+    options.tls = api::GrpcServer::Tls{certificate->certificate, certificate->key};
   if (!IsLoopback(options.address)) {
     LogWarn(
         "The gRPC services can be reached from other machines, and clients are not asked who they "

@@ -197,6 +197,13 @@ const std::vector<Setting>& Settings() {
       Duration("device.clock_drift_ms_max", &Config::device_clock_drift_max, 0, 86'400'000,
                "A device whose clock is further from the gateway's than this is warned of; 0: none "
                "is."),
+      Text("device.listen", &Config::device_listen,
+           "Where terminals call in, HOST:PORT; those that are not on this machine need a key. "
+           "Empty: nowhere."),
+      Text("device.listen_tls", &Config::device_listen_tls,
+           "Where terminals call in over TLS, HOST:PORT. Empty: nowhere."),
+      Count("device.search_port", &Config::device_search_port, 1, 65'535,
+            "UDP port where terminals answer searches."),
       Count("metrics.devices_max", &Config::metrics_devices_max, 0, 20'000,
             "With more devices than this, /metrics has no series for each of them, only those over "
             "all."),

@@ -171,6 +171,11 @@ void ModelledLink::SetImageFilters(std::vector<std::string> /*filters*/,
   reply(absl::UnimplementedError("not asked for by what is simulated"));
 }
 
+void ModelledLink::Relink(const ports::Relinking& /*how*/,
+                          ports::Reply<absl::StatusOr<std::string>> reply) {
+  reply(absl::UnimplementedError("not asked for by what is simulated"));
+}
+
 void ModelledLink::Call(std::string_view /*method*/, std::string /*request*/,
                         ports::Reply<absl::StatusOr<std::string>> reply) {
   reply(absl::UnimplementedError("not asked for by what is simulated"));

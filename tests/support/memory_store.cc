@@ -441,4 +441,33 @@ absl::Status MemoryStore::Remove(model::DeviceId id) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<ports::AcceptFilter> MemoryStore::LoadAcceptFilter() {
+  MutexLock lock(mutex_);
+  GATELOG_RETURN_IF_ERROR(failing_);
+  return accept_filter_;
+}
+
+absl::Status MemoryStore::SaveAcceptFilter(const ports::AcceptFilter& filter) {
+  MutexLock lock(mutex_);
+  GATELOG_RETURN_IF_ERROR(failing_);
+  accept_filter_ = filter;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<ports::DeviceTrust>> MemoryStore::LoadTrust() {
+  MutexLock lock(mutex_);
+  GATELOG_RETURN_IF_ERROR(failing_);
+  std::vector<ports::DeviceTrust> all;
+  for (const auto& [id, trust] : trust_) all.push_back(trust);
+  return all;
+}
+
+absl::Status MemoryStore::SaveTrust(const ports::DeviceTrust& trust) {
+  MutexLock lock(mutex_);
+  GATELOG_RETURN_IF_ERROR(failing_);
+  trust_.erase(trust.id);
+  if (!trust.key.empty() || !trust.certificate.empty()) trust_[trust.id] = trust;
+  return absl::OkStatus();
+}
+
 }  // namespace gatelog::testing

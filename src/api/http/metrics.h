@@ -27,6 +27,8 @@ struct MetricsSample {
   std::uint64_t reads_refused = 0;
   std::uint64_t counts_refused = 0;
   core::DeviceCalls::Counts device_calls;
+  core::Callers::Counts call_ins;  // of links, by devices
+  std::uint64_t devices_pending = 0;
   std::vector<core::DeviceSnapshot> devices;
   // With more of them, none has series of its own: 10,000 devices would make a scrape of megabytes.
   std::size_t devices_max = 1'000;

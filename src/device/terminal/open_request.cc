@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "device/terminal/link_codec.h"
 #include "device/terminal/terminal_options.h"
+#include "device/terminal/tls_context.h"
 #include "model/event.h"
 
 namespace gatelog::terminal {
@@ -157,6 +158,21 @@ class ImageRequest final : public ValueRequest<std::vector<std::string>> {
   ReadLimits limits_;
 };
 
+class TlsRequest final : public ValueRequest<std::string> {
+ public:
+  using ValueRequest::ValueRequest;
+
+  absl::StatusOr<Progress> Take(Frame& frame) override {
+    if (!frame.has_tls_enabled()) return WrongFrame();
+    const std::string& certificate = frame.tls_enabled().certificate();
+    if (certificate.empty() || certificate.size() > kCertificateSizeMax) {
+      return Violation("a certificate has ", certificate.size(), " bytes");
+    }
+    value_ = CertificateDigest(certificate);
+    return Progress::kComplete;
+  }
+};
+
 class AnswerRequest final : public ValueRequest<std::string> {
  public:
   using ValueRequest::ValueRequest;
@@ -181,6 +197,20 @@ class AnswerRequest final : public ValueRequest<std::string> {
 }  // namespace
 
 absl::Status OpenRequest::Decode(const v1::Error& error) const { return DecodeError(error); }
+
+std::unique_ptr<OpenRequest> ExpectDoneAsText(Reply<absl::StatusOr<std::string>> reply) {
+  return ExpectDone([reply = std::move(reply)](absl::Status status) mutable {
+    if (status.ok()) {
+      reply(std::string());
+    } else {
+      reply(std::move(status));
+    }
+  });
+}
+
+std::unique_ptr<OpenRequest> ExpectTlsEnabled(Reply<absl::StatusOr<std::string>> reply) {
+  return std::make_unique<TlsRequest>(std::move(reply));
+}
 
 std::unique_ptr<OpenRequest> ExpectStatus(Reply<absl::StatusOr<model::LogStatus>> reply) {
   return std::make_unique<StatusRequest>(std::move(reply));

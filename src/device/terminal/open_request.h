@@ -38,6 +38,10 @@ class OpenRequest {
 
 std::unique_ptr<OpenRequest> ExpectStatus(ports::Reply<absl::StatusOr<model::LogStatus>> reply);
 std::unique_ptr<OpenRequest> ExpectDone(ports::Reply<absl::Status> reply);
+// An empty text, once it is done.
+std::unique_ptr<OpenRequest> ExpectDoneAsText(ports::Reply<absl::StatusOr<std::string>> reply);
+// The SHA-256 of the terminal's certificate.
+std::unique_ptr<OpenRequest> ExpectTlsEnabled(ports::Reply<absl::StatusOr<std::string>> reply);
 std::unique_ptr<OpenRequest> ExpectFilters(
     ports::Reply<absl::StatusOr<std::vector<std::string>>> reply);
 std::unique_ptr<OpenRequest> ExpectLog(model::EventId from, std::uint32_t max,

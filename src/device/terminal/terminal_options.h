@@ -15,9 +15,10 @@ inline constexpr std::size_t kPageBytesMax = 64 * 1024 * 1024;  // records or im
 inline constexpr std::size_t kUnsentCallBytesMax =
     2 * 16 * 1024 *
     1024;  // calls in several parts that wait to be sent; beyond: kResourceExhausted
-inline constexpr std::size_t kDeviceTextMax = 256;            // bytes; longer texts are cut
-inline constexpr std::size_t kCapabilitySizeMax = 64 * 1024;  // bytes of either capability message
-inline constexpr std::size_t kSlavesMax = 1'024;              // of each kind
+inline constexpr std::size_t kDeviceTextMax = 256;             // bytes; longer texts are cut
+inline constexpr std::size_t kCapabilitySizeMax = 64 * 1024;   // bytes of either capability message
+inline constexpr std::size_t kCertificateSizeMax = 16 * 1024;  // bytes, of a terminal's own
+inline constexpr std::size_t kSlavesMax = 1'024;               // of each kind
 inline constexpr std::size_t kReadBufferSize =
     8 * 1024;  // bytes per connection; there may be 10,000
 

@@ -7,7 +7,6 @@
 #include <asio/experimental/as_tuple.hpp>
 #include <asio/post.hpp>
 #include <asio/use_awaitable.hpp>
-#include <asio/write.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,8 +14,6 @@
 
 namespace gatelog::terminal {
 namespace {
-
-using asio::ip::tcp;
 
 constexpr auto kAwaitTuple = asio::experimental::as_tuple(asio::use_awaitable);
 
@@ -33,25 +30,23 @@ absl::Status OutOfRange(const char* what, std::uint32_t asked, std::uint32_t max
 
 TerminalSession::TerminalSession(Opened opened, TerminalOptions options,
                                  ports::DeviceLinkObserver& observer)
-    : socket_(std::move(opened.socket)),
+    : stream_(std::move(opened.stream)),
       reader_(std::move(opened.reader)),
       peer_(std::move(opened.peer)),
       identity_(std::move(opened.identity)),
       options_(std::move(options)),
       observer_(&observer),
-      write_wake_(socket_.get_executor()),
-      clock_(socket_.get_executor()) {
-  asio::error_code ignored;
-  socket_.non_blocking(true, ignored);
+      write_wake_(stream_.executor()),
+      clock_(stream_.executor()) {
   last_heard_ = std::chrono::steady_clock::now();
   keep_alive_.next = last_heard_ + options_.keep_alive_interval;
 }
 
 void TerminalSession::Start() {
   if (!open()) return;
-  asio::co_spawn(socket_.get_executor(), ReadFrames(shared_from_this()), asio::detached);
-  asio::co_spawn(socket_.get_executor(), WriteFrames(shared_from_this()), asio::detached);
-  asio::co_spawn(socket_.get_executor(), WatchTime(shared_from_this()), asio::detached);
+  asio::co_spawn(stream_.executor(), ReadFrames(shared_from_this()), asio::detached);
+  asio::co_spawn(stream_.executor(), WriteFrames(shared_from_this()), asio::detached);
+  asio::co_spawn(stream_.executor(), WatchTime(shared_from_this()), asio::detached);
 }
 
 void TerminalSession::Close() {
@@ -68,11 +63,9 @@ asio::awaitable<void> TerminalSession::ReadFrames(Self self) {
   static thread_local std::array<char, kReadBufferSize> buffer;
   self->HandleInput({});  // what came together with the end of the handshake
   while (self->open()) {
-    const auto [wait_error] =
-        co_await self->socket_.async_wait(tcp::socket::wait_read, kAwaitTuple);
+    asio::error_code error = co_await self->stream_.WaitReadable();
     if (!self->open()) co_return;
-    asio::error_code error = wait_error;
-    const std::size_t size = error ? 0 : self->socket_.read_some(asio::buffer(buffer), error);
+    const std::size_t size = error ? 0 : self->stream_.ReadSome(asio::buffer(buffer), error);
     if (error == asio::error::would_block) continue;
     if (error) {
       self->LoseByReadError(error);
@@ -103,8 +96,7 @@ asio::awaitable<void> TerminalSession::WriteFrames(Self self) {
     writing.clear();
     writing.swap(self->outgoing_);
     self->writing_size_ = writing.size();
-    const auto [error, size] =
-        co_await asio::async_write(self->socket_, asio::buffer(writing), kAwaitTuple);
+    const asio::error_code error = co_await self->stream_.Write(writing);
     self->writing_size_ = 0;
     if (error && self->open()) {
       self->Lose(self->PeerError(absl::StatusCode::kUnavailable,
@@ -151,6 +143,9 @@ void TerminalSession::HandleFrame(Frame& frame) {
     case Frame::kClearLog:
     case Frame::kGetImageFilters:
     case Frame::kSetImageFilters:
+    case Frame::kSetConnectionMode:
+    case Frame::kEnableTls:
+    case Frame::kDisableTls:
     case Frame::kCall:
       return LoseByViolation("a request from the terminal");
     default:
@@ -338,8 +333,8 @@ void TerminalSession::Refuse(std::unique_ptr<OpenRequest> request, absl::Status 
   // A request whose time is over at once is answered in order with the others, and before OnLost.
   if (open()) return Await(NewRequestId(), {std::move(request), false, {}, std::move(status)});
   // After OnLost nothing is promised but an answer.
-  asio::post(socket_.get_executor(), [self = shared_from_this(), request = std::move(request),
-                                      status = std::move(status)]() {
+  asio::post(stream_.executor(), [self = shared_from_this(), request = std::move(request),
+                                  status = std::move(status)]() {
     if (self->state_ != State::kClosed) request->Fail(status);
   });
 }
@@ -446,8 +441,7 @@ void TerminalSession::Lose(const absl::Status& reason) {
 
 void TerminalSession::Shut() {
   unsent_calls_.clear();
-  asio::error_code ignored;
-  socket_.close(ignored);
+  stream_.Close();
   write_wake_.cancel();
   clock_.cancel();
 }
@@ -510,6 +504,27 @@ void TerminalLink::SetImageFilters(std::vector<std::string> filters,
   auto& to = *frame.mutable_set_image_filters()->mutable_filters();
   to.Assign(std::make_move_iterator(filters.begin()), std::make_move_iterator(filters.end()));
   session_->Send(std::move(frame), ExpectDone(std::move(reply)));
+}
+
+void TerminalLink::Relink(const ports::Relinking& how,
+                          ports::Reply<absl::StatusOr<std::string>> reply) {
+  using To = ports::Relinking::To;
+  Frame frame;
+  if (how.to == To::kTls) {
+    frame.mutable_enable_tls()->set_ca_certificate(how.ca_certificate);
+    frame.mutable_enable_tls()->set_tls_port(how.tls_port);
+    return session_->Send(std::move(frame), ExpectTlsEnabled(std::move(reply)));
+  }
+  if (how.to == To::kPlain) {
+    frame.mutable_disable_tls();
+  } else {
+    v1::SetConnectionMode& mode = *frame.mutable_set_connection_mode();
+    mode.set_mode(how.to == To::kDeviceToServer ? v1::SetConnectionMode::DEVICE_TO_SERVER
+                                                : v1::SetConnectionMode::SERVER_TO_DEVICE);
+    mode.set_port(how.port);
+    mode.set_tls_port(how.tls_port);
+  }
+  session_->Send(std::move(frame), ExpectDoneAsText(std::move(reply)));
 }
 
 void TerminalLink::Call(std::string_view method, std::string request,

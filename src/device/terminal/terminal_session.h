@@ -1,7 +1,6 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
-#include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
@@ -14,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "device/terminal/frame_codec.h"
+#include "device/terminal/link_stream.h"
 #include "device/terminal/open_request.h"
 #include "device/terminal/terminal_options.h"
 #include "model/identity.h"
@@ -30,7 +30,7 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
  public:
   // What the handshake leaves behind.
   struct Opened {
-    asio::ip::tcp::socket socket;
+    LinkStream stream;
     FrameReader reader;
     std::string peer;  // as shown in messages
     model::DeviceIdentity identity;
@@ -119,7 +119,7 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
   void Lose(const absl::Status& reason);
   void Shut();
 
-  asio::ip::tcp::socket socket_;
+  LinkStream stream_;
   FrameReader reader_;
   const std::string peer_;
   const model::DeviceIdentity identity_;
@@ -159,6 +159,8 @@ class TerminalLink final : public ports::DeviceLink {
                 ports::Reply<absl::StatusOr<model::LogStatus>> reply) override;
   void GetImageFilters(ports::Reply<absl::StatusOr<std::vector<std::string>>> reply) override;
   void SetImageFilters(std::vector<std::string> filters, ports::Reply<absl::Status> reply) override;
+  void Relink(const ports::Relinking& how,
+              ports::Reply<absl::StatusOr<std::string>> reply) override;
   void Call(std::string_view method, std::string request,
             ports::Reply<absl::StatusOr<std::string>> reply) override;
 

@@ -215,9 +215,24 @@ absl::Status CreateVersion2(Connection& connection, const Clock&) {
   return absl::OkStatus();
 }
 
+// Devices that call in: who may, and what they prove themselves by. Device 0 in `accepted` stands
+// for every device.
+absl::Status AddCallers(Connection& connection, const Clock&) {
+  return connection.Execute(R"sql(
+ALTER TABLE gatelog.device ADD tls boolean NOT NULL DEFAULT false;
+ALTER TABLE gatelog.device ADD calls_in boolean NOT NULL DEFAULT false;
+CREATE TABLE gatelog.accepted (device oid PRIMARY KEY);
+CREATE TABLE gatelog.device_trust (
+  device oid PRIMARY KEY,
+  key bytea NOT NULL,
+  certificate bytea NOT NULL
+);
+)sql");
+}
+
 // kMigrations[n] leads from version n to n + 1.
 using Migration = absl::Status (*)(Connection&, const Clock&);
-constexpr Migration kMigrations[] = {CreateVersion1, CreateVersion2};
+constexpr Migration kMigrations[] = {CreateVersion1, CreateVersion2, AddCallers};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 absl::StatusOr<bool> Holds(Connection& connection, const std::string& condition) {

@@ -11,7 +11,7 @@
 namespace gatelog::postgres {
 
 // The version of the tables that this program writes; docs/formats/store.md describes them.
-inline constexpr std::int64_t kSchemaVersion = 2;
+inline constexpr std::int64_t kSchemaVersion = 3;
 
 // Brings a database without a store, or with an older one, to kSchemaVersion in one transaction.
 // kFailedPrecondition: the schema was made by a newer gatelog or by another program.
