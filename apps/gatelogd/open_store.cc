@@ -60,12 +60,6 @@ class Sqlite final : public OpenedStore {
 class Postgres final : public OpenedStore {
  public:
   static absl::StatusOr<std::unique_ptr<OpenedStore>> Open(const config::Config& config) {
-    if (config.retention_events_days != 0 || config.retention_images_days != 0 ||
-        config.retention_people_days != 0) {
-      return absl::InvalidArgumentError(
-          "A store in PostgreSQL is not pruned yet: leave retention.events_days, "
-          "retention.images_days and retention.people_days at 0, or keep the store in SQLite.");
-    }
     GATELOG_RETURN_IF_ERROR(MakeDataDirectory(config.data_dir));
     auto opened = std::make_unique<Postgres>();
     GATELOG_ASSIGN_OR_RETURN(
@@ -81,7 +75,7 @@ class Postgres final : public OpenedStore {
   ports::EventStore& events() override { return *store_; }
   ports::DeviceRegistry& registry() override { return *registry_; }
   ports::EvidenceStore& evidence() override { return unkept_; }
-  ports::RetentionStore& retention() override { return unkept_; }
+  ports::RetentionStore& retention() override { return *store_; }
   ports::StoreUpkeep& upkeep() override { return *upkeep_; }
 
  private:

@@ -44,9 +44,10 @@ struct Pruned {
 };
 
 // The retention side of an event store. Taken away are whole segments, from the oldest on: a
-// segment is sealed, and all of it is older than the limit. What is gone is known: it is no gap,
-// `next` and the anchors of its logs stay, and so do the totals of what was ever stored. Of an
-// event that tells of nobody any more the anchor knows no user either.
+// segment is closed (sealed, in a store that keeps evidence), and all of it is older than the
+// limit. What is gone is known: it is no gap, `next` and the anchors of its logs stay, and so do
+// the totals of what was ever stored. Of an event that tells of nobody any more the anchor knows no
+// user either.
 //
 // Errors: those of EventStore.
 class RetentionStore {

@@ -30,9 +30,12 @@ class StoreUnderTest {
   virtual ports::DeviceRegistry& registry() = 0;
   // Null: this store keeps no evidence.
   virtual ports::EvidenceStore* evidence() { return nullptr; }
-  // Null: this store prunes nothing. Else it keeps evidence, too.
+  // Null: this store prunes nothing; then what follows is not called.
   virtual ports::RetentionStore* retention() { return nullptr; }
-  // The store's clock; not called where it prunes nothing.
+  // The segment ends here: what came so far may be pruned, once it is old. Nothing else ends one
+  // but that it is full.
+  virtual void Seal() {}
+  // The store's clock.
   virtual Timestamp Now() const { return {}; }
   virtual void PassTime(std::chrono::milliseconds) {}
 

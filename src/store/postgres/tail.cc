@@ -144,6 +144,13 @@ TailEvent Tail::At(std::size_t place) const {
   return event;
 }
 
+void Tail::MarkPeople(std::vector<bool>& people) const {
+  const std::size_t size = size_.load(std::memory_order_acquire);
+  for (std::size_t place = 0; place < size; ++place) {
+    if (person_[place] < people.size()) people[person_[place]] = true;
+  }
+}
+
 HourCounts Tail::hours() const {
   MutexLock lock(mutex_);
   return hours_;
