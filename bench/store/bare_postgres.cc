@@ -87,6 +87,10 @@ void BarePostgres::Insert(std::span<const ports::Batch> batches) {
   if (segments_.back().events >= kSegmentEvents) CloseSegment();
 }
 
+void BarePostgres::Settle() {
+  if (segments_.back().events > 0) CloseSegment();
+}
+
 std::size_t BarePostgres::Rows(const std::string& sql, const postgres::Params& params) {
   return static_cast<std::size_t>(Require(session_->Query(sql, params)).rows());
 }
