@@ -94,7 +94,8 @@ class Connection {
   };
   // Runs some statements in one round trip, each prepared on first use, and returns their results
   // in their order, or the first error. They are planned once, for whatever values they get, so
-  // each is to be one whose best plan does not depend on them. At most kTogetherMax.
+  // each is to be one whose best plan does not depend on them; what the session runs afterwards is
+  // planned for its values. At most kTogetherMax.
   absl::StatusOr<std::vector<Result>> QueryTogether(std::span<const Statement> statements,
                                                     const std::stop_token& stop = {});
   // The number in the first column of the first row, 0 if there is none.
