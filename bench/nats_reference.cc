@@ -72,6 +72,43 @@ class Session {
   std::vector<char> buffer_ = std::vector<char>(1 << 18);
 };
 
+// Takes messages out of what the server sends, as a client has to: each begins with a line that
+// names its subject, subscription and size.
+class MessageReader {
+ public:
+  // Returns how many messages ended in these bytes.
+  std::uint64_t Take(std::string_view bytes) {
+    std::uint64_t messages = 0;
+    while (!bytes.empty()) {
+      if (payload_left_ > 0) {
+        const std::size_t taken = std::min(payload_left_, bytes.size());
+        payload_.append(bytes.substr(0, taken));
+        bytes.remove_prefix(taken);
+        payload_left_ -= taken;
+        if (payload_left_ > 0) break;
+        if (!payload_.ends_with("\r\n")) Fail("a message does not end where it should.");
+        payload_.clear();
+        ++messages;
+        continue;
+      }
+      const std::size_t end = bytes.find('\n');
+      line_.append(bytes.substr(0, end));
+      if (end == std::string_view::npos) break;
+      bytes.remove_prefix(end + 1);
+      if (line_.starts_with("MSG ")) {
+        payload_left_ = std::strtoul(line_.c_str() + line_.rfind(' '), nullptr, 10) + 2;
+      }
+      line_.clear();
+    }
+    return messages;
+  }
+
+ private:
+  std::string line_;
+  std::string payload_;
+  std::size_t payload_left_ = 0;  // with the end of the line after it
+};
+
 }  // namespace
 
 double NatsDeliveriesPerSecond() {
@@ -81,7 +118,6 @@ double NatsDeliveriesPerSecond() {
   server.WaitForLine("Server is ready");
   const std::string payload(40, 'x');
   const std::string published = "PUB a 40\r\n" + payload + "\r\n";
-  const std::size_t delivered_size = std::string("MSG a 1 40\r\n").size() + payload.size() + 2;
   Session subscriber(port);
   subscriber.Send("SUB a 1\r\n");
   subscriber.Settle();
@@ -102,10 +138,9 @@ double NatsDeliveriesPerSecond() {
     }
     publisher.Settle();
   });
-  std::uint64_t bytes = 0;
-  while (bytes / delivered_size < kMessages) {
-    bytes += subscriber.Receive().size();
-    delivered.store(bytes / delivered_size);
+  MessageReader reader;
+  while (delivered.load() < kMessages) {
+    delivered.fetch_add(reader.Take(subscriber.Receive()));
     delivered.notify_one();
   }
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;

@@ -47,7 +47,7 @@ void BarePostgres::OpenSegment() {
 
 void BarePostgres::CloseSegment() {
   for (const char* columns :
-       {"(seq)", "(person, seq)", "(code, seq)", "(log_device, timestamp)", "(timestamp)"}) {
+       {"(seq)", "(person, seq)", "(code, timestamp)", "(log_device, timestamp)", "(timestamp)"}) {
     Require(session_->Execute(
         fmt::format("CREATE INDEX ON bare.event{} {}", segments_.back().number, columns)));
   }
@@ -85,6 +85,10 @@ void BarePostgres::Insert(std::span<const ports::Batch> batches) {
       fmt::format("COPY bare.event{} FROM STDIN (FORMAT binary)", segments_.back().number),
       rows.Finish()));
   if (segments_.back().events >= kSegmentEvents) CloseSegment();
+}
+
+void BarePostgres::Settle() {
+  if (segments_.back().events > 0) CloseSegment();
 }
 
 std::size_t BarePostgres::Rows(const std::string& sql, const postgres::Params& params) {
@@ -131,8 +135,8 @@ std::size_t BarePostgres::NewestOfCode(std::uint32_t code, std::int64_t from_s, 
     params.Add(code).Add(from_s).Add(to_s).Add(limit - static_cast<std::int64_t>(rows));
     rows +=
         Rows(fmt::format("SELECT {} FROM bare.event{} WHERE code = $1::integer AND timestamp >= "
-                         "$2::bigint AND timestamp < $3::bigint ORDER BY seq DESC LIMIT "
-                         "$4::bigint",
+                         "$2::bigint AND timestamp < $3::bigint ORDER BY timestamp DESC "
+                         "LIMIT $4::bigint",
                          kRead, segment->number),
              params);
   }

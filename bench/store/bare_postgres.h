@@ -21,6 +21,7 @@ class BarePostgres final : public BareStore {
   ~BarePostgres() override;
 
   void Insert(std::span<const ports::Batch> batches) override;
+  void Settle() override;
   std::size_t NewestOfPerson(const std::string& user, int limit) override;
   std::size_t OfDevice(model::DeviceId device, std::int64_t from_s, std::int64_t to_s) override;
   std::size_t NewestOfCode(std::uint32_t code, std::int64_t from_s, std::int64_t to_s,

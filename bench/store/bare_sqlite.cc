@@ -116,6 +116,10 @@ void BareSqlite::Insert(std::span<const ports::Batch> batches) {
   if (segments_.back().events >= kSegmentEvents) CloseSegment();
 }
 
+void BareSqlite::Settle() {
+  if (segments_.back().events > 0) CloseSegment();
+}
+
 std::size_t BareSqlite::Rows(sqlite3_stmt* statement, std::vector<std::int64_t> values) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     sqlite3_bind_int64(statement, static_cast<int>(i) + 1, values[i]);

@@ -25,6 +25,7 @@ class BareSqlite final : public BareStore {
   BareSqlite& operator=(const BareSqlite&) = delete;
 
   void Insert(std::span<const ports::Batch> batches) override;
+  void Settle() override;
   std::size_t NewestOfPerson(const std::string& user, int limit) override;
   std::size_t OfDevice(model::DeviceId device, std::int64_t from_s, std::int64_t to_s) override;
   std::size_t NewestOfCode(std::uint32_t code, std::int64_t from_s, std::int64_t to_s,

@@ -18,6 +18,8 @@ class BareStore {
 
   // One transaction, synced.
   virtual void Insert(std::span<const ports::Batch> batches) = 0;
+  // Indexes what the open segment has, so that all is found as fast as it can be.
+  virtual void Settle() = 0;
 
   // Each returns how many rows it read.
   virtual std::size_t NewestOfPerson(const std::string& user, int limit) = 0;

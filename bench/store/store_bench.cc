@@ -32,6 +32,7 @@ namespace {
 
 constexpr std::int64_t kCacheKib = 128 * 1024;  // of each connection, ours and the bare ones
 constexpr int kCheckpointPages = 16'384;
+constexpr char kSharedBuffers[] = "2GB";  // of PostgreSQL
 constexpr int kPage = 100;
 // Put into our store when it is full, so that its last segment is open and has many events.
 constexpr std::uint64_t kOpenEvents = 200'000;
@@ -144,7 +145,10 @@ Dbms Sqlite() {
 }
 
 Dbms Postgres() {
-  const auto new_database = [] { return testing::PostgresServer::Shared().NewDatabase(); };
+  const auto new_database = [] {
+    static testing::PostgresServer server(kSharedBuffers);
+    return server.NewDatabase();
+  };
   return {.name = "postgresql",
           .ours = [=] { return std::make_unique<OurPostgres>(new_database()); },
           .bare = [=] { return std::make_unique<BarePostgres>(new_database()); },
@@ -384,6 +388,7 @@ std::vector<Result> GrowAndAsk(const Dbms& dbms, const Options& options) {
                              [&](const auto& batches) { bare->Insert(batches); });
   Progress(dbms.name + ": the bare one is filled");
   ours->Settle();
+  bare->Settle();
   const auto events = static_cast<double>(options.events);
   std::vector<Result> results = {
       {.workload = dbms.name + " ingest, full against empty",

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -46,7 +47,8 @@ const passwd* Unprivileged() {
 
 }  // namespace
 
-PostgresServer::PostgresServer() : programs_(FindPrograms()) {
+PostgresServer::PostgresServer(std::string shared_buffers)
+    : shared_buffers_(std::move(shared_buffers)), programs_(FindPrograms()) {
   if (const passwd* user = Unprivileged()) {
     if (chown(directory_.path().c_str(), user->pw_uid, user->pw_gid) != 0) {
       Fail("its directory cannot be given to its user.");
@@ -93,7 +95,8 @@ pid_t PostgresServer::Spawn(const std::vector<std::string>& command) const {
 void PostgresServer::Start() {
   const std::string data = directory_.path() + "/data";
   server_ = Spawn({programs_ + "/postgres", "-D", data, "-k", directory_.path(), "-c",
-                   "listen_addresses=", "-c", "max_connections=60", "-c", "shared_buffers=64MB"});
+                   "listen_addresses=", "-c", "max_connections=60", "-c",
+                   "shared_buffers=" + shared_buffers_});
   const auto limit = std::chrono::steady_clock::now() + kStartLimit;
   while (PQping(UrlOf("postgres").c_str()) != PQPING_OK) {
     int status = 0;

@@ -15,7 +15,8 @@ namespace gatelog::testing {
 // thread at a time. What goes wrong ends the test: it has nothing to go on with.
 class PostgresServer {
  public:
-  PostgresServer();
+  // `shared_buffers`: the server's cache.
+  explicit PostgresServer(std::string shared_buffers = "64MB");
   ~PostgresServer();
   PostgresServer(const PostgresServer&) = delete;
   PostgresServer& operator=(const PostgresServer&) = delete;
@@ -40,6 +41,7 @@ class PostgresServer {
   pid_t Spawn(const std::vector<std::string>& command) const;
 
   TempDirectory directory_{TempDirectory::Place::kMemory};
+  const std::string shared_buffers_;
   std::string programs_;  // the directory of initdb and postgres
   pid_t server_ = 0;
   int databases_ = 0;

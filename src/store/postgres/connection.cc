@@ -334,20 +334,21 @@ absl::StatusOr<const char*> Connection::Prepare(const std::string& sql,
                                                 const std::stop_token& stop) {
   const auto known = prepared_.find(sql);
   if (known != prepared_.end()) return known->second.c_str();
-  if (prepared_.size() >= kPreparedMax) {
-    GATELOG_RETURN_IF_ERROR(Execute("DEALLOCATE ALL"));
-    prepared_.clear();
-  }
+  GATELOG_RETURN_IF_ERROR(MakeRoomForPrepared(1));
   std::string name = absl::StrCat("s", prepared_.size());
   if (PQsendPrepare(handle_, name.c_str(), sql.c_str(), 0, nullptr) == 0) return SendError();
   GATELOG_RETURN_IF_ERROR(Await(stop).status());
   return prepared_.emplace(sql, std::move(name)).first->second.c_str();
 }
 
-absl::StatusOr<Result> Connection::Query(const std::string& sql, const Params& params,
-                                         const std::stop_token& stop) {
-  if (stop.stop_requested()) return absl::CancelledError("The read was given up.");
-  GATELOG_ASSIGN_OR_RETURN(const char* name, Prepare(sql, stop));
+absl::Status Connection::MakeRoomForPrepared(std::size_t statements) {
+  if (prepared_.size() + statements <= kPreparedMax) return absl::OkStatus();
+  GATELOG_RETURN_IF_ERROR(Execute("DEALLOCATE ALL"));
+  prepared_.clear();
+  return absl::OkStatus();
+}
+
+bool Connection::SendPrepared(const char* name, const Params& params) {
   std::vector<const char*> values;
   std::vector<int> lengths;
   for (const std::string& value : params.values_) {
@@ -355,14 +356,76 @@ absl::StatusOr<Result> Connection::Query(const std::string& sql, const Params& p
     lengths.push_back(static_cast<int>(value.size()));
   }
   constexpr int kBinary = 1;
-  if (PQsendQueryPrepared(handle_, name, params.size(), values.data(), lengths.data(),
-                          params.formats_.data(), kBinary) == 0) {
-    return SendError();
-  }
+  return PQsendQueryPrepared(handle_, name, params.size(), values.data(), lengths.data(),
+                             params.formats_.data(), kBinary) != 0;
+}
+
+absl::StatusOr<Result> Connection::Query(const std::string& sql, const Params& params,
+                                         const std::stop_token& stop) {
+  if (stop.stop_requested()) return absl::CancelledError("The read was given up.");
+  GATELOG_ASSIGN_OR_RETURN(const char* name, Prepare(sql, stop));
+  if (!SendPrepared(name, params)) return SendError();
   absl::StatusOr<Result> result = Await(stop);
   // What came before the server heard of the stop is not asked for any more.
   if (stop.stop_requested()) return absl::CancelledError("The read was given up.");
   return result;
+}
+
+bool Connection::SendTogether(std::span<const Statement> statements,
+                              std::span<const char* const> names) {
+  // Both settings are of the one transaction that all of it is: an error undoes the first.
+  const auto set = [this](const char* sql) {
+    return PQsendQueryParams(handle_, sql, 0, nullptr, nullptr, nullptr, nullptr, 0) != 0;
+  };
+  if (!set("SET plan_cache_mode = force_generic_plan")) return false;
+  for (std::size_t i = 0; i < statements.size(); ++i) {
+    if (!SendPrepared(names[i], statements[i].params)) return false;
+  }
+  return set("SET plan_cache_mode = force_custom_plan") && PQpipelineSync(handle_) != 0;
+}
+
+absl::StatusOr<std::vector<Result>> Connection::AwaitTogether(std::size_t statements,
+                                                              const std::stop_token& stop) {
+  std::vector<Result> results;
+  absl::Status error;
+  while (true) {
+    WaitReadable(stop);
+    PGresult* raw = PQgetResult(handle_);
+    if (raw == nullptr) {
+      if (!alive()) return SendError();
+      continue;  // the end of one of them
+    }
+    Result result(raw);
+    const ExecStatusType status = PQresultStatus(raw);
+    if (status == PGRES_PIPELINE_SYNC) break;
+    if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
+      if (error.ok()) error = ErrorOf(raw);
+      if (!alive()) return error;
+    }
+    if (status == PGRES_TUPLES_OK) results.push_back(std::move(result));
+  }
+  GATELOG_RETURN_IF_ERROR(error);
+  if (results.size() != statements) return SendError();
+  return results;
+}
+
+absl::StatusOr<std::vector<Result>> Connection::QueryTogether(std::span<const Statement> statements,
+                                                              const std::stop_token& stop) {
+  if (stop.stop_requested()) return absl::CancelledError("The read was given up.");
+  GATELOG_RETURN_IF_ERROR(MakeRoomForPrepared(statements.size()));
+  std::vector<const char*> names;
+  for (const Statement& statement : statements) {
+    GATELOG_ASSIGN_OR_RETURN(const char* name, Prepare(statement.sql, stop));
+    names.push_back(name);
+  }
+  if (PQenterPipelineMode(handle_) == 0) return SendError();
+  absl::StatusOr<std::vector<Result>> results =
+      SendTogether(statements, names) ? AwaitTogether(statements.size(), stop)
+                                      : absl::StatusOr<std::vector<Result>>(SendError());
+  // What is still to come would be taken for the answer to something else.
+  if (PQexitPipelineMode(handle_) == 0) interrupted_ = true;
+  if (stop.stop_requested()) return absl::CancelledError("The read was given up.");
+  return results;
 }
 
 absl::StatusOr<std::int64_t> Connection::QueryInteger(const std::string& sql,

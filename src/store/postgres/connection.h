@@ -89,6 +89,16 @@ class Connection {
   // Runs one statement, prepared on first use.
   absl::StatusOr<Result> Query(const std::string& sql, const Params& params = {},
                                const std::stop_token& stop = {});
+  struct Statement {
+    std::string sql;
+    Params params;
+  };
+  // Runs some statements in one round trip, each prepared on first use, and returns their results
+  // in their order, or the first error. They are planned once, for whatever values they get, so
+  // each is to be one whose best plan does not depend on them; what the session runs afterwards is
+  // planned for its values. At most kTogetherMax.
+  absl::StatusOr<std::vector<Result>> QueryTogether(std::span<const Statement> statements,
+                                                    const std::stop_token& stop = {});
   // The number in the first column of the first row, 0 if there is none.
   absl::StatusOr<std::int64_t> QueryInteger(const std::string& sql, const Params& params = {});
   // The text there.
@@ -108,8 +118,8 @@ class Connection {
 
   // False: the session is over, and only a new one helps.
   bool alive() const;
-  // A statement was given up. The request to end it may reach the server late, and would end
-  // whatever runs then, so the session is best not used again.
+  // A statement was given up. The request to end it, or its answer, may come late and be taken for
+  // that of whatever runs then, so the session is best not used again.
   bool interrupted() const { return interrupted_; }
   int socket() const { return PQsocket(handle_); }
   int backend_pid() const { return PQbackendPID(handle_); }
@@ -121,6 +131,7 @@ class Connection {
 
   static constexpr int kConnectSeconds = 3;
   static constexpr std::size_t kPreparedMax = 256;  // beyond it all are dropped and made anew
+  static constexpr std::size_t kTogetherMax = 8;
 
  private:
   friend class Transaction;
@@ -128,6 +139,13 @@ class Connection {
   explicit Connection(PGconn* handle) : handle_(handle) {}
 
   absl::StatusOr<const char*> Prepare(const std::string& sql, const std::stop_token& stop);
+  // So that `statements` more can be prepared and all stay.
+  absl::Status MakeRoomForPrepared(std::size_t statements);
+  // Sends it as soon as the connection has room; whether it could be sent.
+  bool SendPrepared(const char* name, const Params& params);
+  bool SendTogether(std::span<const Statement> statements, std::span<const char* const> names);
+  absl::StatusOr<std::vector<Result>> AwaitTogether(std::size_t statements,
+                                                    const std::stop_token& stop);
   // The last result of what was sent. `stop`: then the server is asked to end it.
   absl::StatusOr<Result> Await(const std::stop_token& stop);
   // Waits until PQgetResult would not block.

@@ -57,11 +57,12 @@ absl::Status AddUsers(Connection& connection, const std::vector<std::string>& us
   }
   std::vector<std::int64_t> people;
   if (!named.empty()) {
-    GATELOG_ASSIGN_OR_RETURN(
-        const Result rows,
-        connection.Query("SELECT DISTINCT p.id FROM unnest($1::bytea[]) AS u(user_id) JOIN "
-                         "gatelog.person AS p ON p.user_id = u.user_id",
-                         Params().AddBytesList(named), stop));
+    const Connection::Statement numbers = {
+        "SELECT id FROM gatelog.person WHERE user_id = ANY($1::bytea[])",
+        Params().AddBytesList(named)};
+    GATELOG_ASSIGN_OR_RETURN(const std::vector<Result> results,
+                             connection.QueryTogether({&numbers, 1}, stop));
+    const Result& rows = results.front();
     for (int row = 0; row < rows.rows(); ++row) people.push_back(rows.Integer(row, 0));
   }
   filter.people.assign(people.begin(), people.end());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -19,7 +20,7 @@ constexpr char kColumns[] = "seq, log_device, epoch, arrival_ms, phase, flags, p
 
 // An event of which all is known but what its payload tells.
 absl::StatusOr<ports::StoredEvent> EventOf(const Connection& connection, std::uint64_t seq,
-                                           const TailEvent& header) {
+                                           const TailEvent& header, bool payload_alone) {
   ports::StoredEvent stored;
   stored.seq = seq;
   stored.log_device = header.log_device;
@@ -27,6 +28,11 @@ absl::StatusOr<ports::StoredEvent> EventOf(const Connection& connection, std::ui
   stored.arrival = Timestamp(std::chrono::milliseconds(header.arrival_ms));
   stored.phase = static_cast<ports::Phase>(header.phase);
   stored.erased = (header.flags & kFlagErased) != 0;
+  // Passed on, bytes that are no message would spoil the answer that they are in.
+  if (payload_alone && model::ParseEventId(header.payload) != 0) {
+    stored.event.payload.assign(header.payload);
+    return stored;
+  }
   absl::StatusOr<model::Event> event = model::ParseEvent(header.payload);
   if (!event.ok()) {
     return absl::DataLossError(absl::StrCat("The store in the ", connection.name(),
@@ -38,14 +44,15 @@ absl::StatusOr<ports::StoredEvent> EventOf(const Connection& connection, std::ui
 }
 
 absl::StatusOr<ports::StoredEvent> EventOfRow(const Connection& connection, const Result& rows,
-                                              int row) {
+                                              int row, bool payload_alone) {
   return EventOf(connection, static_cast<std::uint64_t>(rows.Integer(row, 0)),
                  {.arrival_ms = rows.Integer(row, 3),
                   .log_device = static_cast<model::DeviceId>(rows.Integer(row, 1)),
                   .epoch = static_cast<model::Epoch>(rows.Integer(row, 2)),
                   .flags = static_cast<std::uint8_t>(rows.Integer(row, 5)),
                   .phase = static_cast<std::uint8_t>(rows.Integer(row, 4)),
-                  .payload = rows.Bytes(row, 6)});
+                  .payload = rows.Bytes(row, 6)},
+                 payload_alone);
 }
 
 // Whether a segment may have an event of the filter's times.
@@ -68,10 +75,49 @@ class Reading {
   Reading(Connection& connection, const ports::EventQuery& query, Filter filter)
       : connection_(connection), query_(query), filter_(std::move(filter)) {}
 
+  // How many of the segments, from `next` on, are to be read together: as many as it takes to fill
+  // the page if they have as much as those before.
+  std::size_t HowManyTogether(const std::vector<Segment>& segments, std::size_t next,
+                              const ports::EventPage& page) const {
+    if (filter_.path != Path::kPeople || read_ == 0) return 1;
+    const std::size_t room = query_.limit - page.events.size();
+    const std::size_t wanted = room * read_ / std::max<std::size_t>(page.events.size(), 1) + 1;
+    const std::size_t most = std::min({wanted, Connection::kTogetherMax, segments.size() - next});
+    std::size_t together = 1;
+    while (together < most && segments[next].indexed && segments[next + together].indexed) {
+      ++together;
+    }
+    return together;
+  }
+
+  // As Read below, of segments that have indexes.
+  absl::StatusOr<bool> ReadTogether(std::span<const Segment> segments, SeqRange range,
+                                    ports::EventPage& page) {
+    std::vector<Connection::Statement> statements;
+    for (const Segment& segment : segments) {
+      GATELOG_ASSIGN_OR_RETURN(Connection::Statement statement,
+                               StatementOf(segment, std::max(segment.first, range.first),
+                                           std::min(segment.end - 1, range.last), page));
+      statements.push_back(std::move(statement));
+    }
+    GATELOG_ASSIGN_OR_RETURN(const std::vector<Result> results,
+                             connection_.QueryTogether(statements, query_.stop));
+    for (const Result& rows : results) {
+      ++read_;
+      GATELOG_RETURN_IF_ERROR(TakeRows(rows, page));
+      if (page.events.size() < query_.limit) continue;
+      page.more = true;
+      page.seq_reached = page.events.back().seq;
+      return true;
+    }
+    return false;
+  }
+
   // Adds to the page what matches of [first, last] in the segment. True: the page is full, or
   // enough was looked at.
   absl::StatusOr<bool> Read(const Segment& segment, std::uint64_t first, std::uint64_t last,
                             ports::EventPage& page) {
+    ++read_;
     const bool newest_first = query_.order == ports::Order::kNewestFirst;
     const bool in_memory = IsInMemory(segment);
     // A stretch at a time, so that a read which finds little comes to an end.
@@ -135,8 +181,9 @@ class Reading {
     for (const std::size_t place : places) {
       const TailEvent event = segment.tail->At(place);
       if (event.payload.data() == nullptr) return SelectPlaces(segment, places, page);
-      GATELOG_ASSIGN_OR_RETURN(ports::StoredEvent stored,
-                               EventOf(connection_, segment.first + place, event));
+      GATELOG_ASSIGN_OR_RETURN(
+          ports::StoredEvent stored,
+          EventOf(connection_, segment.first + place, event, query_.payload_alone));
       found.push_back(std::move(stored));
     }
     std::move(found.begin(), found.end(), std::back_inserter(page.events));
@@ -161,9 +208,12 @@ class Reading {
   }
 
   absl::Status TakeRows(const Result& rows, ports::EventPage& page) {
-    page.events.reserve(page.events.size() + static_cast<std::size_t>(rows.rows()));
-    for (int row = 0; row < rows.rows(); ++row) {
-      GATELOG_ASSIGN_OR_RETURN(ports::StoredEvent event, EventOfRow(connection_, rows, row));
+    const std::size_t room = query_.limit - page.events.size();
+    const int taken = static_cast<int>(std::min<std::size_t>(room, rows.rows()));
+    page.events.reserve(page.events.size() + static_cast<std::size_t>(taken));
+    for (int row = 0; row < taken; ++row) {
+      GATELOG_ASSIGN_OR_RETURN(ports::StoredEvent event,
+                               EventOfRow(connection_, rows, row, query_.payload_alone));
       page.events.push_back(std::move(event));
     }
     return absl::OkStatus();
@@ -171,6 +221,24 @@ class Reading {
 
   absl::Status Select(const Segment& segment, std::uint64_t first, std::uint64_t last,
                       ports::EventPage& page) {
+    GATELOG_ASSIGN_OR_RETURN(const Connection::Statement statement,
+                             StatementOf(segment, first, last, page));
+    // With people the index to take is always the same one: that planning, which takes longer than
+    // a short read, can be saved. Times may be told better by another index.
+    if (segment.indexed && filter_.path == Path::kPeople) {
+      GATELOG_ASSIGN_OR_RETURN(const std::vector<Result> results,
+                               connection_.QueryTogether({&statement, 1}, query_.stop));
+      return TakeRows(results.front(), page);
+    }
+    GATELOG_ASSIGN_OR_RETURN(const Result rows,
+                             connection_.Query(statement.sql, statement.params, query_.stop));
+    return TakeRows(rows, page);
+  }
+
+  // Selects what matches in the range, as much as the page has room for.
+  absl::StatusOr<Connection::Statement> StatementOf(const Segment& segment, std::uint64_t first,
+                                                    std::uint64_t last,
+                                                    const ports::EventPage& page) {
     const std::string table = PartitionOf(segment);
     std::vector<std::string> conditions = filter_.conditions;
     Params params = filter_.params;
@@ -194,14 +262,10 @@ class Reading {
     const std::string order = by_key ? absl::StrCat("epoch", direction, ", id", direction)
                                      : absl::StrCat("seq", direction);
     params.Add(static_cast<std::int64_t>(query_.limit - page.events.size()));
-    GATELOG_ASSIGN_OR_RETURN(
-        const Result rows,
-        connection_.Query(
-            absl::StrCat("SELECT ", kColumns, " FROM ", table, conditions.empty() ? "" : " WHERE ",
-                         absl::StrJoin(conditions, " AND "), " ORDER BY ", order, " LIMIT ",
-                         params.last()),
-            params, query_.stop));
-    return TakeRows(rows, page);
+    std::string sql = absl::StrCat(
+        "SELECT ", kColumns, " FROM ", table, conditions.empty() ? "" : " WHERE ",
+        absl::StrJoin(conditions, " AND "), " ORDER BY ", order, " LIMIT ", params.last());
+    return Connection::Statement{std::move(sql), std::move(params)};
   }
 
   // Within one log, (epoch, ID) goes up as seq does: an event of the log at the edge of the range,
@@ -234,6 +298,7 @@ class Reading {
   const ports::EventQuery& query_;
   const Filter filter_;
   std::uint64_t looked_at_ = 0;
+  std::size_t read_ = 0;  // segments
 };
 
 }  // namespace
@@ -257,14 +322,19 @@ absl::StatusOr<ports::EventPage> ReadEvents(Connection& connection, const Segmen
   if (!filter.possible) return page;
 
   std::vector<Segment> found = segments.Between(after + 1, newest);
+  std::erase_if(found, [&](const Segment& segment) { return !TimesMeet(query.filter, segment); });
   if (newest_first) std::reverse(found.begin(), found.end());
   Reading reading(connection, query, std::move(filter));
-  for (const Segment& segment : found) {
-    if (!TimesMeet(query.filter, segment)) continue;
-    GATELOG_ASSIGN_OR_RETURN(const bool done,
-                             reading.Read(segment, std::max(segment.first, after + 1),
-                                          std::min(segment.end - 1, newest), page));
+  for (std::size_t next = 0; next < found.size();) {
+    const std::size_t together = reading.HowManyTogether(found, next, page);
+    const Segment& segment = found[next];
+    GATELOG_ASSIGN_OR_RETURN(
+        const bool done, together > 1
+                             ? reading.ReadTogether({&segment, together}, {after + 1, newest}, page)
+                             : reading.Read(segment, std::max(segment.first, after + 1),
+                                            std::min(segment.end - 1, newest), page));
     if (done) return page;
+    next += together;
   }
   return page;
 }
