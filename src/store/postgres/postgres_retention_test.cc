@@ -485,6 +485,8 @@ TEST_F(PostgresRetentionTest, AStoreOfVersion2IsBroughtUp) {
   EXPECT_EQ(Prune(All()).events, 6u);
   EXPECT_EQ(store_->first_seq(), 7u);
   EXPECT_THAT(State(kDoor).anchors, SizeIs(6));
+  Open();
+  EXPECT_THAT(State(kDoor).anchors, SizeIs(6)) << "of which the store had none written";
   Commit(Next(kDoor).AddSome(3).Make());
   ExpectSound();
 }

@@ -19,7 +19,7 @@ using ports::PruneLimits;
 // Of one transaction: so few that a commit behind it hardly waits.
 constexpr int kImagesPerStep = 64;
 constexpr int kErasedEventsMax = 500;
-constexpr int kEventsLookedAtMax = 5'000;
+constexpr int kEventsLookedAtMax = 1'000;
 constexpr int kPeoplePerStep = 500;
 constexpr int kHourCountsPerStep = 5'000;
 
