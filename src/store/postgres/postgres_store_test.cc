@@ -391,7 +391,9 @@ TEST_F(PostgresStoreTest, AStoreOfVersion1IsBroughtUp) {
   server_.Execute(url_,
                   "ALTER TABLE gatelog.event_501 ADD PRIMARY KEY (seq), ADD UNIQUE (log_device, "
                   "epoch, id); ALTER TABLE gatelog.person ALTER id ADD GENERATED ALWAYS AS "
-                  "IDENTITY; UPDATE gatelog.meta SET value = 1 WHERE key = 'schema_version'");
+                  "IDENTITY; ALTER TABLE gatelog.device DROP tls, DROP calls_in; DROP TABLE "
+                  "gatelog.accepted, gatelog.device_trust; UPDATE gatelog.meta SET value = 1 "
+                  "WHERE key = 'schema_version'");
   store = Open({.segment_events = 500});
   EXPECT_EQ(Number("SELECT value FROM gatelog.meta WHERE key = 'schema_version'"), kSchemaVersion);
   EXPECT_EQ(Number("SELECT count(*) FROM pg_indexes WHERE tablename = 'event_501'"), 0);
