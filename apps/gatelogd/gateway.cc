@@ -380,6 +380,8 @@ absl::Status Gateway::Parts::ServeHttp() {
     GATELOG_ASSIGN_OR_RETURN(api::MetricsSample sample,
                              api::SampleCore(loop, *fleet, *ingest, live, kMetricsTimeout));
     sample.follow_streams = events_service->follow_streams();
+    sample.reads_refused = events_service->reads_refused();
+    sample.counts_refused = events_service->counts_refused();
     sample.device_calls = calls->counts();
     sample.devices_max = config.metrics_devices_max;
     return sample;

@@ -8,17 +8,6 @@ namespace gatelog::testing {
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EventStoreConformance);
 
-ports::LogState EventStoreConformance::State(model::DeviceId log_device) {
-  const auto states = store().LoadLogStates();
-  EXPECT_TRUE(states.ok()) << states.status();
-  if (states.ok()) {
-    for (const ports::LogState& state : *states) {
-      if (state.log_device == log_device) return state;
-    }
-  }
-  return {.log_device = log_device};
-}
-
 std::vector<absl::Status> EventStoreConformance::Commit(std::span<const ports::Batch> batches) {
   absl::StatusOr<std::vector<absl::Status>> results = store().Commit(batches);
   EXPECT_TRUE(results.ok()) << results.status();

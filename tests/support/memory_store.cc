@@ -70,6 +70,7 @@ bool Matches(const ports::EventFilter& filter, const ports::StoredEvent& stored)
   const bool measured = filter.temperature_from != 0 || filter.temperature_to != 0;
   return code_fits && IsAnyOf(filter.log_devices, stored.log_device) &&
          IsAnyOf(filter.devices, event.device) && IsAnyOf(filter.users, event.user_id) &&
+         (filter.users.empty() || !event.user_id.empty() || !stored.erased) &&
          (filter.cards.empty() ||
           (!model::CardNumber(event.payload).empty() &&
            IsAnyOf(filter.cards, std::string(model::CardNumber(event.payload))))) &&

@@ -218,6 +218,11 @@ std::string ToPrometheus(const MetricsSample& sample) {
                  sample.live_subscribers);
   families.Gauge("gatelog_follow_streams", "Clients that follow the stored events.",
                  sample.follow_streams);
+  families.Begin("gatelog_calls_refused_total",
+                 "Calls refused because too many of their kind waited for the store.",
+                 MetricType::Counter);
+  families.Value(static_cast<double>(sample.reads_refused), {{"kind", "read"}});
+  families.Value(static_cast<double>(sample.counts_refused), {{"kind", "count"}});
   families.Counter("gatelog_device_calls_total", "Calls of services that devices serve themselves.",
                    sample.device_calls.made);
   families.Counter("gatelog_device_call_failures_total",

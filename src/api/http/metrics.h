@@ -23,6 +23,9 @@ struct MetricsSample {
   std::uint64_t live_dropped = 0;
   std::uint64_t live_subscribers = 0;
   std::uint64_t follow_streams = 0;
+  // Calls of gatelog.v1.Events refused because too many of their kind waited for the store.
+  std::uint64_t reads_refused = 0;
+  std::uint64_t counts_refused = 0;
   core::DeviceCalls::Counts device_calls;
   core::Callers::Counts call_ins;  // of links, by devices
   std::uint64_t devices_pending = 0;

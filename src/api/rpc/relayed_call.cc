@@ -5,10 +5,8 @@
 namespace gatelog::api {
 namespace {
 
-// The status's own trailer, which gRPC writes itself from the status.
-constexpr std::string_view kDetailsTrailer = "grpc-status-details-bin";
-
-// Headers that belong to one connection, which gRPC writes anew.
+// Headers that belong to one connection, which gRPC writes anew, as it does all that begin with
+// "grpc-"; among these is the trailer with the details of a status.
 constexpr std::string_view kOwnHeaders[] = {"te", "user-agent", "content-type", "host",
                                             "accept-encoding"};
 
@@ -112,8 +110,7 @@ void RelayedCall::Release() {
 
 void RelayedCall::OnFarDone(const grpc::Status& status) {
   for (const auto& [key, value] : far_context_.GetServerTrailingMetadata()) {
-    if (View(key) != kDetailsTrailer && !IsOwnHeader(View(key)))
-      near_context_.AddTrailingMetadata(Text(key), Text(value));
+    if (!IsOwnHeader(View(key))) near_context_.AddTrailingMetadata(Text(key), Text(value));
   }
   near_.Finish(status);  // the last thing: the call may be gone when it returns
 }

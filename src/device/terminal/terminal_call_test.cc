@@ -243,6 +243,31 @@ TEST_F(TerminalCallTest, ACallThatTookTooLongIsStillSentWhole) {
   EXPECT_EQ(ValueOf(next).value(), "ok");
 }
 
+TEST_F(TerminalCallTest, ACallThatWasGivenUpBeforeItsFirstPartIsNotSent) {
+  TerminalOptions options;
+  options.request_timeout = std::chrono::milliseconds(50);
+  options.send_buffer_max = 64 * 1024 * 1024;
+  Connect(options);
+  // Fills the sockets, so that what comes after it waits.
+  std::vector<CallReply> filling;
+  client_->OnLoop([&](ports::DeviceLink& link) {
+    for (std::size_t size = 0; size < kMoreThanSocketsHold; size += kCallPartSizeMax) {
+      link.Call("filling", Patterned(kCallPartSizeMax), filling.emplace_back().Reply());
+      if (filling.size() == kOpenRequestsMax - 1) break;
+    }
+  });
+  CallReply reply = Call(Patterned(kCallPartSizeMax + 1));
+  EXPECT_EQ(ValueOf(reply).status().code(), absl::StatusCode::kDeadlineExceeded);
+  for (std::size_t i = 0; i < filling.size(); ++i) {
+    EXPECT_EQ(terminal_.Receive().call().method(), "filling");
+  }
+  CallReply next = Call("after it");
+  const Frame frame = terminal_.Receive();
+  EXPECT_EQ(frame.call().request(), "after it");
+  terminal_.Send(AnswerFrame(frame.request_id(), "ok"));
+  EXPECT_EQ(ValueOf(next).value(), "ok");
+}
+
 TEST_F(TerminalCallTest, CallsBeyondWhatMayWaitAreRefused) {
   Connect();
   CallReply first = Call(Patterned(ports::kCallSizeMax));

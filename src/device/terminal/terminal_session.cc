@@ -305,6 +305,10 @@ void TerminalSession::QueueCallPart() {
   if (unsent_calls_.empty()) return;
   UnsentCall call = std::move(unsent_calls_.front());
   unsent_calls_.pop_front();
+  if (call.sent == 0 && requests_.count(call.id) == 0) {  // given up before it began
+    unsent_call_bytes_ -= call.request.size();
+    return QueueCallPart();
+  }
   Frame frame;
   frame.set_request_id(call.id);
   v1::Call& part = *frame.mutable_call();
