@@ -38,8 +38,8 @@ bool IsThermalPass(std::uint32_t code, std::uint32_t sub_code) {
 }
 
 bool CarriesTemperature(std::uint32_t code, std::uint32_t sub_code, const Place& place) {
-  if (IsFever(code, sub_code) || IsThermalPass(code, sub_code)) return true;
-  return place.thermal && (code == 0x1000 || code == 0x1300);
+  return place.thermal && (IsFever(code, sub_code) || IsThermalPass(code, sub_code) ||
+                           code == 0x1000 || code == 0x1300);
 }
 
 // 32 bytes with the card's number at the end, as a reader pads it.
@@ -154,11 +154,9 @@ void FillEvent(std::uint32_t code, std::uint32_t sub_code, const Place& place, c
     case Subject::kNobody:
       break;
   }
-  if (code >= 0x2000 && code < 0x2B00) {
-    // Sub codes 1 and 2 of these say outright where it was done.
-    const bool outright = code % 0x200 == 0 && code <= 0x2600 && (sub_code == 1 || sub_code == 2);
-    event.set_changedondevice(outright ? sub_code == 2 : random.Percent(40));
-  }
+  // Sub code 1 says outright that it was done from the server.
+  if (IsOneOf(code, {0x2000, 0x2200, 0x2400, 0x2600, 0x2900}))
+    event.set_changedondevice(sub_code != 1);
   if (CarriesTemperature(code, sub_code, place)) {
     event.set_temperature(IsFever(code, sub_code) ? random.Between(3805, 3960)
                                                   : random.Between(3570, 3745));

@@ -78,6 +78,10 @@ absl::Status Fleet::Open() {
   settings.images = options_.images;
   settings.key = options_.key;
   settings.seed = options_.seed;
+  settings.linkage.set_calls_gateway(options_.calls_gateway);
+  settings.linkage.set_gateway_host(options_.gateway_host);
+  settings.linkage.set_gateway_port(options_.gateway_port);
+  settings.linkage.set_gateway_tls_port(options_.gateway_tls_port);
   schedules_.resize(options_.devices);
   reboot_timers_.resize(options_.devices);
   std::vector<Terminal*> newcomers;

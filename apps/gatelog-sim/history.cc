@@ -54,15 +54,13 @@ absl::Status MakeHistory(Terminal& terminal, LogDatabase& database, std::uint32_
   return database.InTransaction([&]() -> absl::Status {
     GATELOG_RETURN_IF_ERROR(terminal.Create(count - held + 1));
     std::uint32_t time = curve.At(0);
-    EventLog event;
     for (std::uint32_t i = 0; i < held; ++i) {
       const Life::Step& step = terminal.life().Next(time / kHour % 24);
       // Within a scene its own pauses count; the next begins when its time has come.
       time = step.begins_scene ? std::max(time, curve.At(static_cast<double>(i) / held))
                                : time + step.pause_s;
       time = std::min(time, now);
-      event = step.event;
-      GATELOG_RETURN_IF_ERROR(terminal.Stage(event, time));
+      GATELOG_RETURN_IF_ERROR(terminal.StageStep(step, time));
       if ((i + 1) % kRecordsPerSeal == 0) {
         GATELOG_RETURN_IF_ERROR(terminal.Seal());
         progress(kRecordsPerSeal);

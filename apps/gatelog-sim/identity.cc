@@ -1,12 +1,12 @@
 #include "apps/gatelog-sim/identity.h"
 
 #include "absl/strings/str_format.h"
+#include "apps/gatelog-sim/users.h"
 #include "gsdk/device.pb.h"
 
 namespace gatelog::sim {
 namespace {
 
-constexpr std::uint32_t kUsersMax = 100'000;
 constexpr std::uint32_t kInputPorts = 4;
 constexpr std::uint32_t kRelays = 4;
 
@@ -20,9 +20,11 @@ gsdk::device::CapabilityInfo MakeCapabilityInfo(const Place& place, bool images)
   info.set_maxnumofuser(kUsersMax);
   info.set_pinsupported(true);
   info.set_usernamesupported(true);
+  info.set_userphotosupported(true);
   info.set_alphanumericidsupported(true);
   info.set_imagelogsupported(images);
   info.set_tnasupported(place.time_attendance);
+  info.set_jobcodesupported(place.time_attendance);
   info.set_dstsupported(true);
   info.set_qrsupported(true);
   return info;
@@ -34,12 +36,16 @@ gsdk::device::DeviceCapability MakeDeviceCapability(const Place& place, DeviceLo
   capability.set_maxusers(kUsersMax);
   capability.set_maxeventlogs(limits.records);
   capability.set_maximagelogs(images ? limits.images : 0);
-  capability.set_maxcards(kUsersMax);
-  capability.set_maxfaces(kUsersMax);
-  capability.set_maxfingerprints(kUsersMax);
-  capability.set_maxcardsperuser(1);
-  capability.set_maxfacesperuser(1);
-  capability.set_maxfingerprintsperuser(2);
+  capability.set_maxblacklists(kBlacklistMax);
+  capability.set_maxcards(kUsersMax * kCardsPerUserMax);
+  capability.set_maxfaces(kUsersMax * kFacesPerUserMax);
+  capability.set_maxfingerprints(kUsersMax * kFingersPerUserMax);
+  capability.set_maxusernames(kUsersMax);
+  capability.set_maxuserimages(kUsersMax);
+  capability.set_maxuserjobs(kUsersMax);
+  capability.set_maxcardsperuser(kCardsPerUserMax);
+  capability.set_maxfacesperuser(kFacesPerUserMax);
+  capability.set_maxfingerprintsperuser(kFingersPerUserMax);
   capability.set_maxinputports(kInputPorts);
   capability.set_maxrelays(kRelays);
   capability.set_maxrs485channels(1);
@@ -53,6 +59,7 @@ gsdk::device::DeviceCapability MakeDeviceCapability(const Place& place, DeviceLo
   capability.set_faceinputsupported(true);
   capability.set_idinputsupported(true);
   capability.set_pininputsupported(true);
+  capability.set_updateusersupported(true);
   return capability;
 }
 

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
+#include <string>
 #include <utility>
 
+#include "apps/gatelog-sim/users.h"
 #include "model/event_code.h"
 
 namespace gatelog::sim {
@@ -12,6 +15,7 @@ namespace {
 constexpr std::uint64_t kLifePurpose = 2;
 // So many records lie between two turns of the table's sweep, by the weights below.
 constexpr std::uint64_t kRecordsPerSweep = 38;
+constexpr std::uint32_t kEnrolmentPauseS = 10;
 // Terminals begin the sweep at different places, so that a small fleet covers the table early.
 constexpr std::uint64_t kSweepStride = 109;
 constexpr std::uint32_t kDoorUnlocked = 0x5000;
@@ -36,6 +40,8 @@ std::uint32_t VerifyCode(Habit habit, Random& random) {
   }
 }
 
+bool IsRecognised(std::uint32_t code) { return code == 0x1000 || code == 0x1300; }
+
 bool UsesOneToMany(Habit habit) { return habit == Habit::kFace || habit == Habit::kFinger; }
 
 // Come, go, and the two ends of the break by the time of day; now and then another key.
@@ -48,22 +54,47 @@ gsdk::tna::Key KeyAt(unsigned hour, Random& random) {
 
 }  // namespace
 
-Life::Life(std::uint64_t seed, Place place, const std::vector<Person>& people,
-           std::uint64_t position)
+UserChange ChangeOf(std::uint32_t code) {
+  switch (code) {
+    case 0x2000:
+      return UserChange::kEnrol;
+    case 0x2200:
+    case 0x2900:
+      return UserChange::kUpdate;
+    case 0x2400:
+      return UserChange::kRemove;
+    case 0x2600:
+      return UserChange::kRemoveAll;
+    default:
+      return UserChange::kNone;
+  }
+}
+
+Life::Life(std::uint64_t seed, Place place, const Roster& roster, std::uint64_t position)
     : place_(std::move(place)),
-      people_(people),
+      roster_(roster),
       random_(MixSeed(MixSeed(seed, kLifePurpose), std::uint64_t{place_.device} << 32 ^ position)),
       sweep_(static_cast<std::size_t>((place_.device * kSweepStride + position / kRecordsPerSweep) %
-                                      model::EventCodes().size())),
-      person_(&people_.front()) {}
+                                      model::EventCodes().size())) {}
+
+bool Life::StillFits(const Step& step) const {
+  const std::string& id = step.event.userid();
+  return id.empty() || roster_.Has(id) != (step.change == UserChange::kEnrol);
+}
 
 const Life::Step& Life::Next(unsigned hour) {
   hour_ = hour;
   for (;;) {
     while (next_step_ == step_count_) MakeScene();
-    if (!IsRefused(steps_[next_step_].event)) return steps_[next_step_++];
-    // Without the person nothing else of the scene happens.
-    next_step_ = step_count_;
+    const Step& step = steps_[next_step_];
+    const bool fits = roster_.version() == roster_version_ || StillFits(step);
+    if (fits && !IsRefused(step.event)) {
+      ++next_step_;
+      return step;
+    }
+    // What was to be changed has been changed by somebody else. Without the person nothing else of
+    // the scene happens.
+    next_step_ = fits || step.change == UserChange::kNone ? step_count_ : next_step_ + 1;
   }
 }
 
@@ -100,28 +131,34 @@ void Life::MakeScene() {
   struct Kind {
     std::uint32_t weight;  // of 1000 scenes
     void (Life::*play)();
+    bool names_user;
   };
   static constexpr Kind kKinds[] = {
-      {560, &Life::Entrance},       {70, &Life::Exit},      {55, &Life::Denied},
-      {55, &Life::WrongCredential}, {4, &Life::Duress},     {6, &Life::ForcedDoor},
-      {12, &Life::HeldDoor},        {4, &Life::Tamper},     {10, &Life::AntiPassback},
-      {16, &Life::Intrusion},       {5, &Life::Interlock},  {40, &Life::Lift},
-      {15, &Life::Inputs},          {20, &Life::Enrolment}, {10, &Life::Machine},
-      {15, &Life::DoorOrders},      {3, &Life::Fire},       {100, &Life::Sweep},
+      {560, &Life::Entrance, true},    {70, &Life::Exit, false},
+      {55, &Life::Denied, true},       {55, &Life::WrongCredential, true},
+      {4, &Life::Duress, true},        {6, &Life::ForcedDoor, false},
+      {12, &Life::HeldDoor, true},     {4, &Life::Tamper, false},
+      {10, &Life::AntiPassback, true}, {16, &Life::Intrusion, true},
+      {5, &Life::Interlock, true},     {40, &Life::Lift, true},
+      {15, &Life::Inputs, false},      {20, &Life::Enrolment, false},
+      {10, &Life::Machine, false},     {15, &Life::DoorOrders, false},
+      {3, &Life::Fire, false},         {100, &Life::Sweep, false},
   };
   step_count_ = 0;
   next_step_ = 0;
-  person_ = &people_[random_.Below(static_cast<std::uint32_t>(people_.size()))];
+  roster_version_ = roster_.version();
+  person_ = roster_.Pick(random_);
   door_ = 0;
   if (!place_.doors.empty()) {
     door_ = place_.doors[random_.Below(static_cast<std::uint32_t>(place_.doors.size()))];
   }
   std::uint32_t pick = random_.Below(1000);
   for (const Kind& kind : kKinds) {
-    if (pick < kind.weight) return (this->*kind.play)();
+    if (pick < kind.weight) {
+      return kind.names_user && person_ == nullptr ? Stranger() : (this->*kind.play)();
+    }
     pick -= kind.weight;
   }
-  Entrance();
 }
 
 void Life::Add(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code) {
@@ -130,7 +167,10 @@ void Life::Add(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code
   Step& step = steps_[step_count_];
   step.begins_scene = step_count_ == 0;
   step.pause_s = step.begins_scene ? 0 : pause_s;
-  FillEvent(code, sub_code, place_, *person_, random_, step.event);
+  static const Person kNobody;
+  FillEvent(code, sub_code, place_, person_ == nullptr ? kNobody : *person_, random_, step.event);
+  step.change = UserChange::kNone;
+  step.key = IsRecognised(code) ? KeyAt(hour_, random_) : gsdk::tna::UNSPECIFIED;
   ++step_count_;
 }
 
@@ -152,7 +192,7 @@ void Life::Authenticate() {
         place_.slaves[random_.Below(static_cast<std::uint32_t>(place_.slaves.size()))]);
     event.clear_temperature();
   } else if (place_.time_attendance && person_->punches_clock && random_.Percent(50)) {
-    event.set_tnakey(KeyAt(hour_, random_));
+    event.set_tnakey(steps_[step_count_ - 1].key);
   }
 }
 
@@ -169,7 +209,7 @@ void Life::PassDoor(std::uint32_t pause_s) {
 void Life::Entrance() {
   Authenticate();
   if (random_.Percent(1)) {
-    person_ = &people_[random_.Below(static_cast<std::uint32_t>(people_.size()))];
+    person_ = roster_.Pick(random_);
     Add(4, random_.Percent(70) ? 0x1600u : 0x1700u);
   }
   PassDoor(0);
@@ -202,6 +242,8 @@ void Life::WrongCredential() {
     Add(0, 0x1400, pick < 9 ? 0x05u : 0x04u);
   }
 }
+
+void Life::Stranger() { Add(0, 0x1100, 0x02); }
 
 void Life::Duress() {
   if (UsesOneToMany(person_->habit)) {
@@ -291,10 +333,39 @@ void Life::Inputs() {
   steps_[step_count_ - 1].event.mutable_inputinfo()->set_port(input.port());
 }
 
+void Life::AddChange(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code,
+                     const Person* user, UserChange change) {
+  person_ = user;
+  Add(pause_s, code, sub_code);
+  steps_[step_count_ - 1].change = change;
+}
+
+void Life::ChangeVisitor(std::uint32_t pause_s, std::uint32_t code, std::uint32_t sub_code) {
+  const UserChange change = ChangeOf(code);
+  const bool enrols = change == UserChange::kEnrol;
+  const bool full = roster_.size() >= kUsersMax;
+  const Person* visitor = roster_.PickVisitor(!enrols, random_);
+  if (visitor == nullptr || (enrols && full)) {
+    visitor = roster_.PickVisitor(enrols, random_);
+    if (visitor == nullptr || (!enrols && full)) return Add(pause_s, 0x3600);
+    AddChange(pause_s, enrols ? 0x2400 : 0x2000, 0, visitor,
+              enrols ? UserChange::kRemove : UserChange::kEnrol);
+  }
+  AddChange(pause_s, code, sub_code, visitor, change);
+}
+
+// And everybody of the site is enrolled again, one after the other.
+void Life::RemoveAll(std::uint32_t sub_code) {
+  AddChange(0, 0x2600, sub_code, nullptr, UserChange::kRemoveAll);
+  for (const Person& person : roster_.people()) {
+    if (!person.visitor) AddChange(kEnrolmentPauseS, 0x2000, 0, &person, UserChange::kEnrol);
+  }
+}
+
 void Life::Enrolment() {
   static constexpr std::uint32_t kCodes[] = {0x2000, 0x2200, 0x2200, 0x2400};
   if (random_.Percent(20)) Add(0, 0x3600);
-  Add(20, kCodes[random_.Below(std::size(kCodes))]);
+  ChangeVisitor(20, kCodes[random_.Below(std::size(kCodes))], 0);
 }
 
 void Life::Machine() {
@@ -334,9 +405,17 @@ void Life::Fire() {
 }
 
 void Life::Sweep() {
-  const model::EventCode& pair = model::EventCodes()[sweep_];
-  sweep_ = (sweep_ + 1) % model::EventCodes().size();
-  Add(0, pair.code, pair.sub_code);
+  const std::span<const model::EventCode> all = model::EventCodes();
+  // Without anybody who can come in, the pairs that name a user have no turn.
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const model::EventCode& pair = all[sweep_];
+    sweep_ = (sweep_ + 1) % all.size();
+    const UserChange change = ChangeOf(pair.code);
+    if (change == UserChange::kRemoveAll) return RemoveAll(pair.sub_code);
+    if (change != UserChange::kNone) return ChangeVisitor(0, pair.code, pair.sub_code);
+    if (person_ != nullptr || SubjectOf(pair.code, pair.sub_code) != Subject::kUser)
+      return Add(0, pair.code, pair.sub_code);
+  }
 }
 
 }  // namespace gatelog::sim

@@ -15,13 +15,45 @@ namespace {
 
 using Pair = std::pair<std::uint32_t, std::uint32_t>;
 
+const std::vector<Person>& People() {
+  static const std::vector<Person> people = MakePeople(1);
+  return people;
+}
+
+// Does to the roster what the step says, as a terminal does it to its users.
+void Play(const Life::Step& step, Roster& roster) {
+  const std::string& id = step.event.userid();
+  switch (step.change) {
+    case UserChange::kEnrol: {
+      const Person* person = roster.FindOnSite(id);
+      ASSERT_NE(person, nullptr) << id;
+      ASSERT_FALSE(roster.Has(id)) << id;
+      return person->visitor ? roster.Set(*person) : roster.Restore(id);
+    }
+    case UserChange::kRemove:
+      ASSERT_TRUE(roster.Has(id)) << id;
+      return roster.Remove(id);
+    case UserChange::kRemoveAll:
+      for (const Person& person : People()) roster.Remove(person.user_id);
+      return;
+    case UserChange::kUpdate:
+      ASSERT_TRUE(roster.Has(id)) << id;
+      return roster.Set(*roster.FindOnSite(id));
+    case UserChange::kNone:
+      return;
+  }
+}
+
 std::vector<EventLog> Live(std::uint64_t seed, std::uint32_t device, std::size_t count,
                            std::uint64_t position = 1) {
-  static const std::vector<Person> people = MakePeople(1);
-  Life life(seed, MakePlace(device), people, position);
+  Roster roster(People());
+  Life life(seed, MakePlace(device), roster, position);
   std::vector<EventLog> events;
-  for (std::size_t i = 0; i < count; ++i)
-    events.push_back(life.Next(static_cast<unsigned>(i / 100 % 24)).event);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Life::Step& step = life.Next(static_cast<unsigned>(i / 100 % 24));
+    events.push_back(step.event);
+    Play(step, roster);
+  }
   return events;
 }
 
@@ -79,6 +111,7 @@ void CheckFields(const EventLog& event) {
     EXPECT_TRUE(gsdk::tna::Key_IsValid(event.tnakey()));
   }
   if (event.temperature() != 0) {
+    EXPECT_TRUE(MakePlace(event.deviceid()).thermal);
     EXPECT_TRUE(IsIn(code, 0x1000, 0x1DFF));
     EXPECT_TRUE(IsIn(event.temperature(), 3500, 4000));
   }
@@ -141,10 +174,100 @@ TEST(LifeTest, AnEntranceIsAPersonThenTheDoor) {
   EXPECT_GT(entrances, 100);
 }
 
+TEST(LifeTest, WhoIsNamedIsEnrolledAndEveryChangeIsOneAtTheTerminal) {
+  for (std::uint32_t device = 541000001; device <= 541000003; ++device) {
+    Roster roster(People());
+    Life life(1, MakePlace(device), roster, 1);
+    int changes = 0;
+    for (int i = 0; i < 20'000; ++i) {
+      const Life::Step& step = life.Next(8);
+      const EventLog& event = step.event;
+      SCOPED_TRACE(event.ShortDebugString());
+      const bool enrols = step.change == UserChange::kEnrol;
+      if (!event.userid().empty()) {
+        EXPECT_EQ(roster.Has(event.userid()), !enrols);
+      }
+      if (step.change != UserChange::kNone) {
+        ++changes;
+        EXPECT_EQ(event.changedondevice(), event.subcode() != 1);
+      }
+      Play(step, roster);
+      if (HasFatalFailure()) return;
+    }
+    EXPECT_GT(changes, 100);
+  }
+}
+
+TEST(LifeTest, WhoIsDeletedDuringASceneDoesNotGoOn) {
+  Roster roster(People());
+  Life life(1, MakePlace(541000001), roster, 1);
+  int cut = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const Life::Step step = life.Next(8);
+    Play(step, roster);
+    const std::string& id = step.event.userid();
+    if (id.empty() || !roster.Has(id) || roster.size() < 100) continue;
+    // Somebody with whom a scene has just begun.
+    if (life.pause_s().has_value()) ++cut;
+    roster.Remove(id);
+    const Life::Step& next = life.Next(8);
+    EXPECT_TRUE(next.event.userid() != id || next.change == UserChange::kEnrol)
+        << next.event.ShortDebugString();
+    Play(next, roster);
+  }
+  EXPECT_GT(cut, 10);
+}
+
+TEST(LifeTest, WithoutUsersThereAreStrangersAndDoorsUntilSomebodyIsEnrolled) {
+  Roster roster(People());
+  for (const Person& person : People()) roster.Remove(person.user_id);
+  Life life(1, MakePlace(541000001), roster, 1);
+  std::set<std::uint32_t> codes;
+  for (int i = 0; i < 2'000; ++i) {
+    const Life::Step& step = life.Next(8);
+    codes.insert(step.event.eventcode());
+    if (step.change == UserChange::kNone) {
+      EXPECT_EQ(step.event.userid(), "") << step.event.ShortDebugString();
+    }
+  }
+  EXPECT_TRUE(codes.contains(0x1100));
+  EXPECT_TRUE(codes.contains(0x4A00));
+  EXPECT_TRUE(codes.contains(0x2000));
+  EXPECT_FALSE(codes.contains(0x1300));
+}
+
+TEST(RosterTest, EverybodyWhoCanComeInIsPickedAndNobodyElse) {
+  Roster roster(People());
+  roster.Remove(People()[0].user_id);
+  roster.Remove(People()[7].user_id);
+  roster.Remove(People()[199].user_id);
+  roster.Set({"500", Habit::kCard});
+  roster.Set({"501", Habit::kNone});
+  roster.Set({"502", Habit::kPin});
+  roster.Set({People()[9].user_id, Habit::kNone});
+  roster.Remove("500");
+  EXPECT_EQ(roster.size(), 199u);
+  std::set<std::string> picked;
+  Random random(1);
+  for (int i = 0; i < 20'000; ++i) picked.insert(roster.Pick(random)->user_id);
+  EXPECT_EQ(picked.size(), 197u);
+  EXPECT_TRUE(picked.contains("502"));
+  for (const std::string& out : {People()[0].user_id, People()[7].user_id, People()[199].user_id,
+                                 People()[9].user_id, std::string("500"), std::string("501")}) {
+    EXPECT_FALSE(picked.contains(out)) << out;
+  }
+  EXPECT_TRUE(roster.Has("501"));
+  EXPECT_TRUE(roster.Has(People()[9].user_id));
+  roster.Restore(People()[9].user_id);
+  roster.Restore(People()[0].user_id);
+  EXPECT_TRUE(roster.HasUnchanged(People()[9].user_id));
+  EXPECT_EQ(roster.size(), 200u);
+}
+
 TEST(LifeTest, AnInterlockTakesTwoDoors) {
-  const std::vector<Person> people = MakePeople(1);
   for (std::uint32_t count = 0; count <= 2; ++count) {
-    Life life(1, MakePlace(541000001), people, 1);
+    const Roster roster(People());
+    Life life(1, MakePlace(541000001), roster, 1);
     life.SetDoors(std::vector<std::uint32_t>(count, 7), {});
     int interlocks = 0;
     for (int i = 0; i < 20'000; ++i) {
@@ -164,7 +287,7 @@ TEST(SiteTest, SomeUserIdsHaveLettersAndNoneOccursTwice) {
     ids.insert(person.user_id);
     if (person.user_id.find_first_not_of("0123456789") != std::string::npos) ++with_letters;
   }
-  EXPECT_EQ(ids.size(), kPersonCount);
+  EXPECT_EQ(ids.size(), kPersonCount + kVisitorCount);
   EXPECT_GT(with_letters, 5);
   EXPECT_LT(with_letters, 50);
 }

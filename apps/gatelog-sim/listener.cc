@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "apps/gatelog-sim/fleet.h"
+#include "apps/gatelog-sim/linkage.h"
 #include "base/log.h"
 
 namespace gatelog::sim {
@@ -119,9 +120,13 @@ void Listener::Take(asio::ip::tcp::socket socket) {
       terminal->connections >= kConnectionsMax) {
     return Refuse(socket);
   }
+  const absl::StatusOr<Linkage> linkage = LinkageOf(*terminal);
+  if (!linkage.ok() || linkage->calls_gateway()) return Refuse(socket);
+  absl::StatusOr<terminal::LinkStream> stream = StreamOf(*linkage, std::move(socket));
+  if (!stream.ok()) return;
   const auto session = std::make_shared<Session>(
-      std::move(socket), absl::StrCat(peer.address().to_string(), ":", peer.port()), *terminal,
-      [this](Session& ended) { sessions_.erase(&ended); });
+      *std::move(stream), false, absl::StrCat(peer.address().to_string(), ":", peer.port()),
+      *terminal, [this](Session& ended) { sessions_.erase(&ended); });
   sessions_.emplace(session.get(), session);
   session->Start();
 }

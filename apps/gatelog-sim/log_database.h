@@ -37,9 +37,10 @@ struct sqlite3_stmt;
 //     device, name     INTEGER, TEXT, PRIMARY KEY (device, name)
 //     area             INTEGER  which resets take it: SettingStore::Area
 //     value            BLOB     an encoded message, which one depends on the name
-//   user     the users that a terminal knows
+//   user     the users of a terminal, as far as they are not the site's people as all know them
 //     device, id       INTEGER, TEXT, PRIMARY KEY (device, id)
-//     value            BLOB     an encoded gsdk.user.UserInfo
+//     value            BLOB     an encoded gsdk.user.UserInfo; empty: one of the site's people who
+//     is not enrolled here any more
 //
 // PRAGMA user_version counts the changes of this layout. A file of an earlier version is brought up
 // to this one when it is opened: 1 had neither `setting` nor `user`.

@@ -7,10 +7,12 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "apps/gatelog-sim/caller.h"
 #include "apps/gatelog-sim/control_service.h"
 #include "apps/gatelog-sim/fleet.h"
 #include "apps/gatelog-sim/listener.h"
 #include "apps/gatelog-sim/options.h"
+#include "apps/gatelog-sim/search_answers.h"
 #include "base/log.h"
 
 namespace gatelog::sim {
@@ -48,6 +50,14 @@ void PrintReady(const Options& options, const Fleet& fleet, const Listener& list
             << " control=" << options.control_host << ":" << control.port() << std::endl;
 }
 
+// Without it the terminals work all the same.
+void AnswerSearches(const Options& options, SearchAnswers& answers) {
+  if (options.search_port == 0) return;
+  if (const absl::Status status = answers.Listen(options.search_port); !status.ok()) {
+    std::cerr << "gatelog-sim: " << std::string(status.message()) << "\n";
+  }
+}
+
 int Run(const Options& options) {
   SetLogLevel(options.verbose ? LogLevel::kDebug : LogLevel::kInfo);
   RaiseFileLimit();
@@ -60,6 +70,8 @@ int Run(const Options& options) {
   const auto control =
       ControlServer::Start(context, fleet, options.control_host, options.control_port);
   if (!control.ok()) return Fail(control.status());
+  Caller caller(context, fleet, options.seed);
+  SearchAnswers answers(context, fleet, (*listener)->port(), options.seed);
   std::signal(SIGINT, LeaveAtOnce);
   std::signal(SIGTERM, LeaveAtOnce);
   absl::Status status = fleet.Open();
@@ -73,9 +85,13 @@ int Run(const Options& options) {
       if (error) return;
       fleet.Stop();
       (*listener)->Stop();
+      caller.Stop();
+      answers.Stop();
       stopper = StopLoopAfter(**control, context);
     });
     fleet.Start();
+    caller.Start();
+    AnswerSearches(options, answers);
     PrintReady(options, fleet, **listener, **control);
   } else {
     stopper = StopLoopAfter(**control, context);

@@ -22,6 +22,8 @@ constexpr std::uint32_t kCapacityDefault = 50'000;
 constexpr std::uint32_t kHistoryMax = 10'000'000;
 constexpr std::size_t kKeySizeMin = 16;  // bytes, as the terminal link has it
 constexpr std::size_t kKeySizeMax = 64;
+constexpr char kServerToDevice[] = "server-to-device";
+constexpr char kDeviceToServer[] = "device-to-server";
 
 std::filesystem::path DefaultDataDir() {
   if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data == '/') {
@@ -52,6 +54,20 @@ std::string ParseControl(const std::string& text, Options& options) {
   return "";
 }
 
+// "127.0.0.1:51212", ":51212" or "51212". Loopback only, as everything that the simulator does.
+std::string ParseGateway(const std::string& text, Options& options) {
+  Options parsed;
+  if (std::string wrong = ParseControl(text, parsed);
+      !wrong.empty() || parsed.control_port == 0 || parsed.control_host == "[::1]") {
+    return absl::StrCat("--gateway ", text,
+                        " is no IPv4 address on this host's loopback; give one like "
+                        "127.0.0.1:51212.");
+  }
+  options.gateway_host = parsed.control_host;
+  options.gateway_port = parsed.control_port;
+  return "";
+}
+
 std::string ParseKey(const std::string& text, Options& options) {
   const bool hex = absl::c_all_of(
       text, [](char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); });
@@ -73,6 +89,19 @@ std::string CheckTogether(const Options& options) {
   return "";
 }
 
+// How terminals and gateways find each other.
+void AddLinkOptions(CLI::App& app, Options& options, std::string& mode, std::string& gateway) {
+  app.add_option("--search-port", options.search_port,
+                 "UDP port where gateways search for terminals; 0: they find none")
+      ->capture_default_str();
+  app.add_option("--mode", mode,
+                 "server-to-device: terminals wait for a gateway; device-to-server: they call one")
+      ->check(CLI::IsMember({kServerToDevice, kDeviceToServer}))
+      ->capture_default_str();
+  app.add_option("--gateway", gateway,
+                 "Where terminals call in with --mode device-to-server (127.0.0.1:51212)");
+}
+
 }  // namespace
 
 ParsedOptions ParseOptions(int argc, const char* const* argv) {
@@ -81,6 +110,8 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
   std::string data_dir;
   std::string control;
   std::string key;
+  std::string mode = kServerToDevice;
+  std::string gateway;
   std::string family = "terminal";
   CLI::App app("Virtual access-control terminals: device number k answers on 127.0.0.k.",
                "gatelog-sim");
@@ -114,6 +145,7 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
       ->capture_default_str();
   app.add_option("--key", key,
                  "Secret shared with the gateway, 16 to 64 bytes in hexadecimal; none if absent");
+  AddLinkOptions(app, options, mode, gateway);
   app.add_option("--family", family, "Kind of device: terminal")->capture_default_str();
   app.add_flag("-v,--verbose", options.verbose, "Tell of connections on standard error");
   const auto usage_error = [](const std::string& sentence) {
@@ -134,6 +166,8 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
   std::string wrong = CheckTogether(options);
   if (wrong.empty() && !control.empty()) wrong = ParseControl(control, options);
   if (wrong.empty() && app.count("--key") > 0) wrong = ParseKey(key, options);
+  options.calls_gateway = mode == kDeviceToServer;
+  if (wrong.empty() && !gateway.empty()) wrong = ParseGateway(gateway, options);
   if (!wrong.empty()) return usage_error(wrong);
   return {options, 0};
 }

@@ -22,7 +22,12 @@ struct Options {
   std::string control_host = "127.0.0.1";
   std::uint16_t control_port = 0;
   std::uint16_t port = 51211;
-  std::string key;  // raw bytes; empty: none
+  std::uint16_t search_port = 51210;  // UDP; 0: searches get no answer
+  std::string key;                    // raw bytes; empty: none
+  bool calls_gateway = false;         // device to server; else the terminals wait to be called
+  std::string gateway_host = "127.0.0.1";
+  std::uint16_t gateway_port = 51212;
+  std::uint16_t gateway_tls_port = 51213;
   bool verbose = false;
 };
 

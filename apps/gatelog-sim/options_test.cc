@@ -38,6 +38,18 @@ TEST(OptionsTest, TakesAKeyAndALoopbackControl) {
   EXPECT_EQ(parsed.options->control_port, 4100);
 }
 
+TEST(OptionsTest, TerminalsCallAGatewayIfTheyAreToldTo) {
+  EXPECT_FALSE(Parse({}).options->calls_gateway);
+  const ParsedOptions parsed = Parse({"--mode", "device-to-server"});
+  ASSERT_TRUE(parsed.options.has_value());
+  EXPECT_TRUE(parsed.options->calls_gateway);
+  EXPECT_EQ(parsed.options->gateway_host, "127.0.0.1");
+  EXPECT_EQ(parsed.options->gateway_port, 51212);
+  const ParsedOptions elsewhere = Parse({"--mode", "device-to-server", "--gateway", "127.0.0.9:7"});
+  EXPECT_EQ(elsewhere.options->gateway_host, "127.0.0.9");
+  EXPECT_EQ(elsewhere.options->gateway_port, 7);
+}
+
 TEST(OptionsTest, RefusesWhatMakesNoSenseWithTwo) {
   const std::vector<std::vector<const char*>> wrong = {
       {"--devices", "0"},
@@ -47,6 +59,9 @@ TEST(OptionsTest, RefusesWhatMakesNoSenseWithTwo) {
       {"--rate", "fast"},
       {"--capacity", "1"},
       {"--key", "abc"},
+      {"--mode", "both"},
+      {"--gateway", "192.0.2.1:51212"},
+      {"--gateway", "127.0.0.1:0"},
       {"--key", "xy"},
       {"--key", ""},
       {"--key", "00112233445566778899aabbccddee"},

@@ -8,10 +8,10 @@
 #include <asio/detached.hpp>
 #include <asio/experimental/as_tuple.hpp>
 #include <asio/use_awaitable.hpp>
-#include <asio/write.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "apps/gatelog-sim/linkage.h"
 #include "apps/gatelog-sim/terminal.h"
 #include "base/log.h"
 
@@ -53,25 +53,24 @@ terminal::v1::Error::Code ErrorCodeOf(const absl::Status& status) {
 
 }  // namespace
 
-Session::Session(asio::ip::tcp::socket socket, std::string peer, Terminal& terminal,
+Session::Session(terminal::LinkStream stream, bool called, std::string peer, Terminal& terminal,
                  std::function<void(Session&)> on_closed)
-    : socket_(std::move(socket)),
+    : stream_(std::move(stream)),
+      called_(called),
       peer_(std::move(peer)),
       terminal_(terminal),
       on_closed_(std::move(on_closed)),
       last_heard_(Clock::now()),
       state_since_(last_heard_),
-      read_timer_(socket_.get_executor()),
-      write_timer_(socket_.get_executor()) {}
+      read_timer_(stream_.executor()),
+      write_timer_(stream_.executor()) {}
 
 void Session::Start() {
   std::error_code ignored;
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket_.non_blocking(true, ignored);
+  stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
   ++terminal_.connections;
   asio::co_spawn(
-      socket_.get_executor(), [self = shared_from_this()] { return self->ReadLoop(); },
-      asio::detached);
+      stream_.executor(), [self = shared_from_this()] { return self->ReadLoop(); }, asio::detached);
 }
 
 void Session::Close(std::string_view why) {
@@ -80,8 +79,7 @@ void Session::Close(std::string_view why) {
       {{"device", terminal_.id()}, {"peer", peer_}, {"reason", why}});
   state_ = State::kClosed;
   armed_ = false;
-  std::error_code ignored;
-  socket_.close(ignored);
+  stream_.Close();
   read_timer_.cancel();
   write_timer_.cancel();
   outgoing_.clear();
@@ -124,13 +122,16 @@ asio::awaitable<void> Session::ReadLoop() {
   // One buffer for all sessions: a connection that is silent costs none. Nothing is awaited while
   // it is in use.
   static thread_local std::array<char, kReadSize> buffer;
+  if (stream_.tls() && co_await stream_.HandshakeTls(called_ ? asio::ssl::stream_base::client
+                                                             : asio::ssl::stream_base::server)) {
+    Close("there was no agreement on TLS");
+  }
   while (state_ != State::kClosed) {
-    auto [wait_error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kTuple);
-    if (wait_error) break;
+    if (co_await stream_.WaitReadable()) break;
     co_await WaitUntilThawed(read_timer_);
     if (state_ == State::kClosed) break;
     std::error_code error;
-    const std::size_t size = socket_.read_some(asio::buffer(buffer), error);
+    const std::size_t size = stream_.ReadSome(asio::buffer(buffer), error);
     if (error == asio::error::would_block) continue;
     if (error) {
       Close(error == asio::error::eof ? "the gateway hung up" : "the connection broke");
@@ -153,6 +154,8 @@ void Session::HandleInput() {
 }
 
 void Session::Handle(const Frame& frame) {
+  // A gateway that was called may say why it does not take the terminal.
+  if (frame.has_error() && state_ != State::kServing) return Close(frame.error().text());
   switch (state_) {
     case State::kNew:
       return HandleHello(frame);
@@ -253,6 +256,10 @@ void Session::HandleRequest(const Frame& frame) {
       return Reply(frame.request_id(), terminal_.SetImageFilters(frame.set_image_filters()));
     case Frame::kCall:
       return HandleCall(frame);
+    case Frame::kSetConnectionMode:
+    case Frame::kEnableTls:
+    case Frame::kDisableTls:
+      return HandleRelink(frame);
     case Frame::BODY_NOT_SET:
       return SendError(frame.request_id(), terminal::v1::Error::UNSUPPORTED,
                        "This terminal does not know that request.");
@@ -349,6 +356,18 @@ void Session::HandleCall(const Frame& frame) {
   if (leaving_ && state_ != State::kClosed) SayFarewell();
 }
 
+void Session::HandleRelink(const Frame& frame) {
+  std::error_code ignored;
+  const std::string gateway = stream_.socket().remote_endpoint(ignored).address().to_string();
+  absl::StatusOr<Relinked> relinked = Relink(terminal_, frame, gateway);
+  if (!relinked.ok()) return Reply(frame.request_id(), relinked.status());
+  relinked->reply.set_request_id(frame.request_id());
+  Send(relinked->reply);
+  if (!relinked->changed || state_ == State::kClosed) return;
+  SayFarewell();
+  if (terminal_.relinked) terminal_.relinked(terminal_);
+}
+
 void Session::Push(std::uint32_t id, const std::string& record) {
   if (!armed_ || state_ != State::kServing) return;
   Frame frame;
@@ -398,7 +417,7 @@ void Session::StartWriting() {
   if (writing_ || state_ == State::kClosed) return;
   writing_ = true;
   asio::co_spawn(
-      socket_.get_executor(), [self = shared_from_this()] { return self->WriteLoop(); },
+      stream_.executor(), [self = shared_from_this()] { return self->WriteLoop(); },
       asio::detached);
 }
 
@@ -414,7 +433,7 @@ asio::awaitable<void> Session::WriteLoop() {
       if (state_ == State::kClosed || Clock::now() < frozen_until_) continue;
     }
     const std::string bytes = TakeOutgoing();
-    auto [error, size] = co_await asio::async_write(socket_, asio::buffer(bytes), kTuple);
+    const std::error_code error = co_await stream_.Write(bytes);
     outgoing_bytes_ -= bytes.size();
     if (error) {
       Close("the connection broke");
@@ -426,7 +445,7 @@ asio::awaitable<void> Session::WriteLoop() {
     // What the peer still sends is read and dropped until it hangs up: closing now could destroy
     // the Error on its way.
     std::error_code ignored;
-    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   }
 }
 

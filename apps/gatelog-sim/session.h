@@ -1,7 +1,6 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
-#include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
@@ -14,6 +13,7 @@
 #include "absl/status/status.h"
 #include "apps/gatelog-sim/call_parts.h"
 #include "device/terminal/frame_codec.h"
+#include "device/terminal/link_stream.h"
 
 namespace gatelog::sim {
 
@@ -41,8 +41,9 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `on_closed` is called once, when the connection has ended.
-  Session(asio::ip::tcp::socket socket, std::string peer, Terminal& terminal,
+  // `called`: the terminal has opened the connection. `on_closed` is called once, when it has
+  // ended.
+  Session(terminal::LinkStream stream, bool called, std::string peer, Terminal& terminal,
           std::function<void(Session&)> on_closed);
 
   void Start();
@@ -91,6 +92,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void StartRead(const Frame& frame);
   void AddCredit(const Frame& frame);
   void HandleCall(const Frame& frame);
+  void HandleRelink(const Frame& frame);
   void Reply(std::uint32_t request_id, const absl::Status& status);
 
   void Send(const Frame& frame);
@@ -108,7 +110,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool QueueImageChunk(BulkRead& read);
   std::string TakeOutgoing();
 
-  asio::ip::tcp::socket socket_;
+  terminal::LinkStream stream_;
+  const bool called_;
   const std::string peer_;
   Terminal& terminal_;
   std::function<void(Session&)> on_closed_;

@@ -6,6 +6,7 @@ namespace gatelog::sim {
 namespace {
 
 constexpr std::uint64_t kPeoplePurpose = 1;
+constexpr std::uint32_t kFirstVisitor = 90'001;
 // A slave's ID is its master's with one high bit turned: unique, because the terminals of a fleet
 // are numbered in one row.
 constexpr std::uint32_t kSlaveBits[] = {0x40000000, 0x80000000};
@@ -38,6 +39,12 @@ std::vector<Person> MakePeople(std::uint64_t seed) {
     }
     people[i].habit = PickHabit(random);
     people[i].punches_clock = random.Percent(60);
+  }
+  for (std::uint32_t i = 0; i < kVisitorCount; ++i) {
+    Person& visitor = people.emplace_back();
+    visitor.user_id = absl::StrCat(kFirstVisitor + i);
+    visitor.habit = random.Percent(70) ? Habit::kCard : Habit::kPin;
+    visitor.visitor = true;
   }
   return people;
 }

@@ -9,17 +9,27 @@
 namespace gatelog::sim {
 
 // How somebody likes to come in.
-enum class Habit { kFace, kFinger, kCard, kMobileCard, kQr, kPin };
+enum class Habit {
+  kNone,  // has nothing to show: does not come in
+  kFace,
+  kFinger,
+  kCard,
+  kMobileCard,
+  kQr,
+  kPin
+};
 
 struct Person {
   std::string user_id;
   Habit habit = Habit::kFace;
   bool punches_clock = false;  // chooses a time-and-attendance key
+  bool visitor = false;        // known to a terminal only once somebody has enrolled them there
 };
 
-inline constexpr std::size_t kPersonCount = 200;
+inline constexpr std::size_t kPersonCount = 200;  // enrolled at every terminal from the beginning
+inline constexpr std::size_t kVisitorCount = 16;
 
-// The people of the site, the same at every terminal. By the seed alone.
+// The people of the site, then its visitors; the same at every terminal. By the seed alone.
 std::vector<Person> MakePeople(std::uint64_t seed);
 
 // What one terminal stands at.

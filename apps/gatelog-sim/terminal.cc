@@ -22,6 +22,8 @@ constexpr std::uint32_t kDefaultImageCodes[] = {0x1900, 0x1100, 0x1200, 0x1500, 
 constexpr std::uint32_t kLogCleared = 0x4200;
 constexpr std::uint32_t kFactoryReset = 0x4502;
 constexpr std::uint32_t kTimeSet = 0x3200;
+constexpr std::uint32_t kAbnormalTemperature = 0x1D00;
+constexpr std::uint32_t kHighTemperature = 0x13;
 
 std::int64_t Milliseconds(Timestamp time) { return time.time_since_epoch().count(); }
 
@@ -65,10 +67,10 @@ Terminal::Terminal(Settings settings, LogDatabase& database, const Clock& clock,
       database_(database),
       clock_(clock),
       image_maker_(images),
-      people_(people),
       log_(database, settings_.device_id, settings_.limits),
       place_(MakePlace(settings_.device_id)),
-      identity_(MakeIdentity(place_, settings_.limits, settings_.images)) {}
+      identity_(MakeIdentity(place_, settings_.limits, settings_.images)),
+      users_(database, settings_.device_id, people) {}
 
 Terminal::~Terminal() = default;
 
@@ -77,7 +79,8 @@ absl::StatusOr<bool> Terminal::Load() {
   if (!there) return false;
   // A camera that was not there before begins with the filters of a new one.
   if (settings_.images && log_.image_filters().empty()) ResetImageFilters();
-  life_ = std::make_unique<Life>(settings_.seed, place_, people_, log_.next_id());
+  GATELOG_RETURN_IF_ERROR(users_.Reload());
+  life_ = std::make_unique<Life>(settings_.seed, place_, users_.roster(), log_.next_id());
   GATELOG_RETURN_IF_ERROR(ReadSettings());
   return true;
 }
@@ -85,7 +88,7 @@ absl::StatusOr<bool> Terminal::Load() {
 absl::Status Terminal::Create(std::uint32_t next_id) {
   GATELOG_RETURN_IF_ERROR(
       log_.Create(NewGeneration(), next_id, settings_.images ? DefaultFilters(id()) : ""));
-  life_ = std::make_unique<Life>(settings_.seed, place_, people_, next_id);
+  life_ = std::make_unique<Life>(settings_.seed, place_, users_.roster(), next_id);
   return ReadSettings();
 }
 
@@ -126,8 +129,57 @@ absl::Status Terminal::Stage(EventLog& event, std::uint32_t timestamp) {
 absl::Status Terminal::StageNext() {
   const std::int64_t now_ms = clock_ms();
   const std::uint32_t timestamp = ToTimestamp(now_ms);
-  EventLog event = life_->Next(static_cast<unsigned>(LocalTime(timestamp) / 3600 % 24)).event;
-  return Stage(event, timestamp);
+  return StageStep(life_->Next(static_cast<unsigned>(LocalTime(timestamp) / 3600 % 24)), timestamp);
+}
+
+absl::Status Terminal::StageStep(const Life::Step& step, std::uint32_t timestamp) {
+  EventLog event = step.event;
+  EventRules::Verdict verdict = event_rules_.Apply(step, LocalTime(timestamp), last_key_, event);
+  GATELOG_ASSIGN_OR_RETURN(const bool refused, LookAtUser(timestamp, event));
+  if (refused) verdict = EventRules::Verdict::kDenies;
+  if (verdict == EventRules::Verdict::kDenies) life_->EndScene();
+  if (verdict == EventRules::Verdict::kWarns) {
+    EventLog warning = event;
+    warning.set_eventcode(kAbnormalTemperature);
+    warning.set_subcode(kHighTemperature);
+    warning.clear_tnakey();
+    GATELOG_RETURN_IF_ERROR(Stage(warning, timestamp));
+  }
+  GATELOG_RETURN_IF_ERROR(Stage(event, timestamp));
+  return ChangeUsers(step.change, step.event.userid());
+}
+
+absl::StatusOr<bool> Terminal::LookAtUser(std::uint32_t timestamp, EventLog& event) {
+  if (!EventRules::IsRecognition(event)) return false;
+  if (!event_rules_.LooksAtUnchanged(event) && users_.roster().HasUnchanged(event.userid()))
+    return false;
+  GATELOG_ASSIGN_OR_RETURN(const UserInfo user, users_.Find(event.userid()));
+  if (event_rules_.Refuses(user, timestamp, event)) return true;
+  if (event_rules_.AsksForJobCode(event) && !user.jobcodes().empty()) {
+    const auto count = static_cast<std::uint32_t>(user.jobcodes_size());
+    event.set_jobcode(user.jobcodes(static_cast<int>(log_.next_id() % count)).code());
+  }
+  return false;
+}
+
+absl::Status Terminal::ChangeUsers(UserChange change, const std::string& id) {
+  if (change == UserChange::kRemoveAll) return users_.Clear();
+  if (id.empty() || users_.Has(id) == (change == UserChange::kEnrol)) return absl::OkStatus();
+  switch (change) {
+    case UserChange::kEnrol: {
+      const Person* person = users_.roster().FindOnSite(id);
+      return users_.Save(MakeUserInfo(person == nullptr ? Person{id, Habit::kCard} : *person));
+    }
+    case UserChange::kUpdate: {
+      GATELOG_ASSIGN_OR_RETURN(UserInfo user, users_.Find(id));
+      ChangeCredential(log_.next_id(), user);
+      return users_.Save(user);
+    }
+    case UserChange::kRemove:
+      return users_.Remove(id);
+    default:
+      return absl::OkStatus();
+  }
 }
 
 absl::Status Terminal::StageNow(EventLog event) { return Stage(event, ToTimestamp(clock_ms())); }
@@ -152,6 +204,7 @@ void Terminal::Abandon() {
   staged_.clear();
   // If not even that can be read, the next write fails as well and says so.
   (void)log_.Reload();
+  (void)users_.Reload();
   door_states_.Undo();
   (void)ReadSettings();
 }
@@ -182,7 +235,13 @@ absl::StatusOr<std::string> Terminal::Call(std::string_view method, std::string_
 }
 
 absl::StatusOr<std::uint32_t> Terminal::Record(EventLog event) {
-  GATELOG_RETURN_IF_ERROR(Transact([&] { return Stage(event, ToTimestamp(clock_ms())); }));
+  const UserChange change =
+      event.changedondevice() ? ChangeOf(event.eventcode()) : UserChange::kNone;
+  const absl::Status status = Transact([&] {
+    const absl::Status staged = Stage(event, ToTimestamp(clock_ms()));
+    return staged.ok() ? ChangeUsers(change, event.userid()) : staged;
+  });
+  if (!status.ok()) return status;
   return event.id();
 }
 
@@ -205,6 +264,7 @@ absl::Status Terminal::FactoryReset() {
     log_.set_clock_offset_ms(0);
     ResetImageFilters();
     GATELOG_RETURN_IF_ERROR(store().WipeAll(id()));
+    GATELOG_RETURN_IF_ERROR(users_.Clear());
     GATELOG_RETURN_IF_ERROR(log_.Reset(NewGeneration()));
     return StageCode(kFactoryReset);
   });
@@ -291,6 +351,7 @@ absl::Status Terminal::ReadSettings() {
   GATELOG_ASSIGN_OR_RETURN(const auto doors,
                            ReadSetting(store(), id(), setting::kDoors, DefaultDoors(place_)));
   GATELOG_ASSIGN_OR_RETURN(image_rules_, ImageRules::Read(store(), id(), log_.image_filters()));
+  GATELOG_ASSIGN_OR_RETURN(event_rules_, EventRules::Read(store(), place_));
   time_zone_ = system.timezone();
   door_states_.Take(doors);
   std::vector<std::uint32_t> passable;

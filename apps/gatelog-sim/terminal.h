@@ -11,12 +11,15 @@
 #include "absl/status/statusor.h"
 #include "apps/gatelog-sim/device_log.h"
 #include "apps/gatelog-sim/door_states.h"
+#include "apps/gatelog-sim/event_rules.h"
 #include "apps/gatelog-sim/image_maker.h"
 #include "apps/gatelog-sim/image_rules.h"
 #include "apps/gatelog-sim/life.h"
 #include "apps/gatelog-sim/site.h"
+#include "apps/gatelog-sim/users.h"
 #include "base/clock.h"
 #include "gsdk/time.pb.h"
+#include "simulator/v1/linkage.pb.h"
 #include "terminal/v1/link.pb.h"
 
 namespace gatelog::sim {
@@ -40,6 +43,7 @@ class Terminal {
     bool images = false;
     std::string key;  // empty: none
     std::uint64_t seed = 1;
+    simulator::v1::Linkage linkage;  // until a gateway changes it
   };
 
   // The references outlive the terminal.
@@ -64,13 +68,16 @@ class Terminal {
   // and deviceID where it is 0.
   absl::Status Stage(EventLog& event, std::uint32_t timestamp);
   absl::Status StageNext();  // what life brings, now
+  // What life brought, at that time: also what it does to the users, and as the settings want it.
+  absl::Status StageStep(const Life::Step& step, std::uint32_t timestamp);
   absl::Status Seal() { return log_.Seal(); }
   void Publish();
   void Abandon();
   Life& life() { return *life_; }
 
   // Each a transaction of its own.
-  absl::StatusOr<std::uint32_t> Record(EventLog event);  // returns its ID
+  // Returns its ID. A change of a user that was made at the terminal is made.
+  absl::StatusOr<std::uint32_t> Record(EventLog event);
   // kAborted if the last ID is another.
   absl::StatusOr<terminal::v1::LogStatus> ClearLog(std::uint32_t expected_last_id);
   // As the simulator first made it but without records and users, under a new generation. Drops the
@@ -97,6 +104,8 @@ class Terminal {
   absl::StatusOr<std::string> Call(std::string_view method, std::string_view request);
   // What it keeps besides its log. Reading is possible at any time, changing only inside Change.
   SettingStore& store() { return database_.settings(); }
+  // Changing only inside Change, as well.
+  Users& users() { return users_; }
   // Changes settings and writes the records that go with it (StageNow), in one transaction: when
   // this returns kOk all of it is in the file and the records are pushed; after an error nothing
   // has changed, and it is the error of `work` or of the file.
@@ -106,6 +115,7 @@ class Terminal {
   absl::Status StageCode(std::uint32_t code);
   // What the settings come to, as it holds now.
   const ImageRules& image_rules() const { return image_rules_; }
+  const EventRules& event_rules() const { return event_rules_; }
   const DoorStates& door_states() const { return door_states_; }
   // On the terminal's wall; see services/local_time.h.
   std::int64_t LocalTime(std::int64_t utc_s) const;
@@ -117,6 +127,8 @@ class Terminal {
   std::string holder() const;
   void Disconnect(std::string_view why);
 
+  // Told when it may be for the terminal to call its gateway, and was not before; see caller.h.
+  std::function<void(Terminal&)> relinked;
   // Restarts it as Fleet::Reboot does, which sets this; without it a terminal cannot.
   std::function<absl::Status()> restart;
   // A terminal that restarts is not there: it refuses connections and makes no events.
@@ -134,18 +146,25 @@ class Terminal {
   absl::StatusOr<std::string> TakeImage(const EventLog& event);
   // Takes up what the settings in the file say. Errors are those of the store.
   absl::Status ReadSettings();
+  // At the terminal. Nothing where the user is there already, or not there.
+  absl::Status ChangeUsers(UserChange change, const std::string& id);
+  // What follows from who was recognised: true if they are refused, otherwise one of their job
+  // codes, if they have some.
+  absl::StatusOr<bool> LookAtUser(std::uint32_t timestamp, EventLog& event);
 
   const Settings settings_;
   LogDatabase& database_;
   const Clock& clock_;
   ImageMaker& image_maker_;
-  const std::vector<Person>& people_;
   DeviceLog log_;
   const Place place_;  // as it was built
   const terminal::v1::Identity identity_;
+  Users users_;
   std::unique_ptr<Life> life_;
   ImageRules image_rules_;
   DoorStates door_states_;
+  EventRules event_rules_;
+  gsdk::tna::Key last_key_ = gsdk::tna::UNSPECIFIED;  // that somebody pressed
   std::int32_t time_zone_ = 0;
   gsdk::time::DSTConfig daylight_saving_;
   std::vector<Staged> staged_;  // to be pushed

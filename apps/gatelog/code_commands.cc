@@ -109,7 +109,8 @@ void AddCodeCommands(CLI::App& app, Session& session) {
                            "  gatelog code list --category door\n"
                            "  gatelog code list -o json > event_code.json   the form that API "
                            "clients load\n");
-  list->add_option("--category", *category, "auth, user, device, door, zone or lift");
+  list->add_option("--category", *category,
+                   "only codes about this: auth, user, device, door, zone or lift (default: all)");
   list->callback([&session, category] {
     session.run = [&session, category] { return List(session, *category); };
   });
@@ -120,8 +121,9 @@ void AddCodeCommands(CLI::App& app, Session& session) {
                            "  gatelog code show 0x1300\n"
                            "  gatelog code show 0x1900 3\n"
                            "  gatelog code show \"forced open\"\n");
-  show->add_option("CODE", *word, "0x1300, 4864, a name, or words of its meaning")->required();
-  show->add_option("SUB", *sub_word, "sub code");
+  show->add_option("CODE", *word, "a code (0x1300 or 4864), its name, or words of its meaning")
+      ->required();
+  show->add_option("SUB", *sub_word, "its sub code, as 3 or 0x03 (default: every one)");
   show->callback([&session, word, sub_word] {
     session.run = [&session, word, sub_word] { return Show(session, *word, *sub_word); };
   });

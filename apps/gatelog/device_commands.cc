@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "apps/gatelog/device_calls.h"
 #include "apps/gatelog/device_view.h"
 #include "apps/gatelog/device_watch.h"
 #include "apps/gatelog/failure.h"
@@ -173,7 +174,10 @@ void AddChanging(CLI::App& noun, Session& session) {
   CLI::App* add = AddVerb(noun, "add", "Connect to devices and collect their logs from now on",
                           "  gatelog device add 192.168.1.20\n"
                           "  gatelog device add 127.0.0.1 127.0.0.2:51211\n");
-  add->add_option("ADDRESS", *addresses, "host, host:port or URL")->required();
+  add->add_option("ADDRESS", *addresses,
+                  "HOST, HOST:PORT (default: port 51211), or terminal://HOST:PORT?key=HEX with the "
+                  "key that gateway and device share")
+      ->required();
   add->add_flag("--no-collect", *no_collect, "keep the link, but do not store the device's log");
   add->callback([&session, addresses, no_collect] {
     session.run = [&session, addresses, no_collect] {
@@ -184,7 +188,7 @@ void AddChanging(CLI::App& noun, Session& session) {
   auto ids = std::make_shared<std::vector<std::uint32_t>>();
   CLI::App* remove = AddVerb(noun, "remove", "Forget devices; what is stored stays",
                              "  gatelog device remove 541000001\n");
-  remove->add_option("ID", *ids, "devices")->required();
+  remove->add_option("ID", *ids, "the devices' IDs")->required();
   remove->callback(
       [&session, ids] { session.run = [&session, ids] { return Remove(session, *ids); }; });
 }
@@ -195,9 +199,12 @@ void AddDeviceCommands(CLI::App& app, Session& session) {
   CLI::App* noun = app.add_subcommand("device", "The devices that the gateway collects from");
   noun->require_subcommand(1);
   AddChanging(*noun, session);
+  AddDeviceCallVerbs(*noun, session);
 
   CLI::App* list =
-      AddVerb(*noun, "list", "Every device: link, last event, lag, missing, images, clock",
+      AddVerb(*noun, "list",
+              "Every device: its link, newest event, records still to be stored and missing "
+              "ones, images, clock",
               "  gatelog device list\n"
               "  gatelog device list -o json\n");
   list->callback([&session] { session.run = [&session] { return List(session); }; });
@@ -205,13 +212,14 @@ void AddDeviceCommands(CLI::App& app, Session& session) {
   auto id = std::make_shared<std::uint32_t>();
   CLI::App* info = AddVerb(*noun, "info", "All that is known of one device",
                            "  gatelog device info 541000001\n");
-  info->add_option("ID", *id, "device")->required();
+  info->add_option("ID", *id, "the device's ID")->required();
   info->callback([&session, id] { session.run = [&session, id] { return Info(session, *id); }; });
 
   auto until_stored = std::make_shared<bool>(false);
-  CLI::App* watch = AddVerb(*noun, "watch", "Follow how the devices' logs are being stored",
-                            "  gatelog device watch\n"
-                            "  gatelog device watch --until-stored\n");
+  CLI::App* watch =
+      AddVerb(*noun, "watch", "See how the devices' logs are being stored, until Ctrl-C",
+              "  gatelog device watch\n"
+              "  gatelog device watch --until-stored\n");
   watch->add_flag("--until-stored", *until_stored, "end when every log is stored whole");
   watch->callback([&session, until_stored] {
     session.run = [&session, until_stored] { return WatchDevices(session, *until_stored); };

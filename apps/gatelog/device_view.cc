@@ -41,6 +41,8 @@ std::string NewestAge(const v1::Device& device, std::int64_t now_ms) {
 
 std::string Note(const v1::Device& device) {
   std::vector<std::string> parts;
+  if (device.calls_in()) parts.push_back("calls in");
+  if (device.tls()) parts.push_back("TLS");
   if (!device.collected()) parts.push_back("not collected");
   if (!device.kept()) parts.push_back("until restart");
   if (device.clock_drift().beyond_limit()) parts.push_back("its clock is wrong");
@@ -78,6 +80,12 @@ std::string LogWords(const v1::Device& device) {
 }
 
 std::string YesNo(bool value) { return value ? "yes" : "no"; }
+
+std::string LinkWords(const v1::Device& device) {
+  return absl::StrCat(
+      device.calls_in() ? "the device calls the gateway" : "the gateway calls the device",
+      device.tls() ? ", over TLS" : "");
+}
 
 std::string StateWords(const v1::Device& device, std::int64_t now_ms, absl::TimeZone zone) {
   std::string state = StateWord(device.state());
@@ -167,6 +175,7 @@ Record DeviceRecord(const v1::Device& device, std::int64_t now_ms) {
 Pairs DevicePairs(const v1::Device& device, std::int64_t now_ms, absl::TimeZone zone) {
   return {{"device", absl::StrCat(device.device_id())},
           {"address", device.address()},
+          {"linked by", LinkWords(device)},
           {"state", StateWords(device, now_ms, zone)},
           {"last error", ErrorWords(device, zone)},
           {"retries", RetryWords(device)},

@@ -72,6 +72,16 @@ TEST(DeviceViewTest, TheNoteSaysWhatIsWrong) {
             "its clock is wrong, 127.0.0.1:51211 closed the connection");
 }
 
+TEST(DeviceViewTest, SaysWhoOpensTheLinkAndHow) {
+  v1::Device device = SomeDevice();
+  EXPECT_EQ(Pair(device, "linked by"), "the gateway calls the device");
+  device.set_calls_in(true);
+  device.set_tls(true);
+  device.mutable_clock_drift()->set_beyond_limit(false);
+  EXPECT_EQ(Pair(device, "linked by"), "the device calls the gateway, over TLS");
+  EXPECT_EQ(DeviceRecord(device, kNowMs).cells.back(), "calls in, TLS");
+}
+
 TEST(DeviceViewTest, InfoHasEverything) {
   v1::Device device = SomeDevice();
   EXPECT_EQ(Pair(device, "state"), "connected since 2026-11-22 05:03:20 (1 d 2 h)");

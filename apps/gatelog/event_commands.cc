@@ -72,23 +72,27 @@ void AddQuery(CLI::App& noun, Session& session) {
                             "  gatelog event query --device 541000001 --since yesterday "
                             "--until today --limit 0 -o csv\n");
   auto options = std::make_shared<QueryOptions>();
-  query->add_option("--limit", options->limit, "at most so many; 0: all")->capture_default_str();
-  query->add_flag("--newest", options->newest, "latest first");
+  query->add_option("--limit", options->limit, "at most so many events; 0: all")
+      ->capture_default_str();
+  query->add_flag("--newest", options->newest,
+                  "the last stored first (default: in the order in which they were stored)");
   RunOnFilter(*query, session, [&session, options](const v1::Filter& filter) {
     return Query(session, filter, *options);
   });
 }
 
 void AddCount(CLI::App& noun, Session& session) {
-  CLI::App* count = AddVerb(noun, "count", "How many stored events there are, by what you say",
-                            "  gatelog event count --by code --since today\n"
-                            "  gatelog event count --by hour,code --code denied --since yesterday\n"
-                            "  gatelog event count --by day,user --zone Europe/Berlin -o csv\n"
-                            "  gatelog event count --by door --since \"7 days ago\"\n");
+  CLI::App* count =
+      AddVerb(noun, "count", "Count stored events, in all or by hour, code, user and more",
+              "  gatelog event count --by code --since today\n"
+              "  gatelog event count --by hour,code --code denied --since yesterday\n"
+              "  gatelog event count --by day,user --zone Europe/Berlin -o csv\n"
+              "  gatelog event count --by door --since \"7 days ago\"\n");
   auto by = std::make_shared<std::vector<std::string>>();
   count
       ->add_option("--by", *by,
-                   "hour or day, code, sub-code, category, device, user, door, with commas between")
+                   "one number each: hour or day, code, sub-code, category, device, user, door; "
+                   "several with commas between (default: one number for all)")
       ->delimiter(',')
       ->expected(1)
       ->take_all();
@@ -104,18 +108,22 @@ void AddTail(CLI::App& noun, Session& session) {
                            "  gatelog event tail -n 0 -f -o jsonl\n"
                            "  gatelog event tail -f --cursor siem.cursor -o jsonl >> siem.jsonl\n");
   auto options = std::make_shared<TailOptions>();
-  tail->add_option("-n,--lines", options->count, "how many of the last")->capture_default_str();
+  tail->add_option("-n,--lines", options->count, "how many of the last stored events")
+      ->capture_default_str();
   tail->add_flag("-f,--follow", options->follow, "go on with every event as it is stored");
-  tail->add_option("--cursor", options->cursor_file,
-                   "file that keeps how far the stream was shown: begun again it goes on there, "
-                   "the first time with the oldest event");
+  tail->add_option(
+          "--cursor", options->cursor_file,
+          "with -f: keep in this file how far the events were shown, and go on from there; "
+          "the first time from the oldest event on")
+      ->type_name("FILE");
   RunOnFilter(*tail, session, [&session, options](const v1::Filter& filter) {
     return TailEvents(session, filter, *options);
   });
 }
 
 void AddExport(CLI::App& noun, Session& session) {
-  CLI::App* verb = AddVerb(noun, "export", "Every stored event that fits, for other programs",
+  CLI::App* verb = AddVerb(noun, "export",
+                           "Write every stored event that passes the filter, as CSV or as -o says",
                            "  gatelog event export --since 2026-11-01 --until 2026-12-01 "
                            "--file november.csv\n"
                            "  gatelog event export -o jsonl --category door --file doors.jsonl\n"
@@ -123,10 +131,12 @@ void AddExport(CLI::App& noun, Session& session) {
                            "--since yesterday --until today\n");
   auto options = std::make_shared<ExportOptions>();
   verb->add_option("--file", options->file,
-                   "write here, under this name only when it is whole (default: standard output)");
+                   "write here; it gets this name when it is whole (default: standard output)")
+      ->type_name("FILE");
   verb->add_flag("--punches", options->punches,
-                 "who was recognised where and when: person, day, time, T&A key, device");
-  verb->add_flag("--tna-only", options->tna_only, "of the punches only those with a T&A key");
+                 "for working time: only events in which a person was recognised, as person, day, "
+                 "time, T&A key, device");
+  verb->add_flag("--tna-only", options->tna_only, "with --punches: only those with a T&A key");
   RunOnFilter(*verb, session, [&session, options](const v1::Filter& filter) {
     return ExportEvents(session, filter, *options);
   });

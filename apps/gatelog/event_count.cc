@@ -74,7 +74,7 @@ std::string Cell(const v1::CountRow& row, v1::CountBy by, bool sub_codes, absl::
     case v1::COUNT_BY_DEVICE:
       return absl::StrCat(row.device_id());
     case v1::COUNT_BY_USER:
-      return row.user_id().empty() ? "(nobody known)" : row.user_id();
+      return row.user_id().empty() ? "(nobody known, or erased)" : row.user_id();
     case v1::COUNT_BY_DOOR:
       return absl::StrCat(row.door_id());
     default:

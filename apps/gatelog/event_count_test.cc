@@ -52,7 +52,8 @@ TEST(EventCountTest, SubCodesAndUnknownOnes) {
   const Kinds by = {v1::COUNT_BY_CODE, v1::COUNT_BY_SUB_CODE, v1::COUNT_BY_USER,
                     v1::COUNT_BY_CATEGORY};
   EXPECT_THAT(CountRecord(row, by, absl::UTCTimeZone(), "UTC").cells,
-              ElementsAre("identified by face", "0x1300/0x03", "(nobody known)", "unknown", "0"));
+              ElementsAre("identified by face", "0x1300/0x03", "(nobody known, or erased)",
+                          "unknown", "0"));
   row.set_event_code(0xF123);
   EXPECT_EQ(CountRecord(row, {v1::COUNT_BY_CODE}, absl::UTCTimeZone(), "UTC").cells[0],
             "event 0xf123");

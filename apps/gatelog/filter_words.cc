@@ -96,14 +96,17 @@ void AddListOptions(CLI::App& verb, FilterWords& words) {
         ->expected(1)
         ->take_all();
   };
-  list("--device", words.devices, "where it happened");
-  list("--log-device", words.log_devices, "in whose log it stands, with the slaves' events");
-  list("--user", words.users, "user ID; \"\": of nobody known");
+  list("--device", words.devices, "ID of the device where it happened");
+  list("--log-device", words.log_devices,
+       "ID of the device in whose log it stands; its slaves' events stand there too");
+  list("--user", words.users, "user ID; \"\": events of nobody known");
   list("--card", words.cards, "card as it is shown, in hexadecimal");
-  list("--code", words.codes, "0x1300, 4864, 0x1300/3, a name, or words of its meaning: denied");
+  list("--code", words.codes,
+       "code (0x1300 or 4864), code and sub code (0x1300/3), a name, or words of its meaning, such "
+       "as denied");
   list("--category", words.categories, "auth, user, device, door, zone or lift");
-  list("--level", words.levels, "alert or alarm");
-  list("--entity,--door", words.entities, "door, zone or lift");
+  list("--level", words.levels, "level of its code: alert or alarm");
+  list("--entity,--door", words.entities, "number of the door, zone or lift");
   list("--tna", words.tna_keys, "T&A key, 1 to 16");
 }
 
@@ -112,22 +115,25 @@ void AddListOptions(CLI::App& verb, FilterWords& words) {
 void AddFilterOptions(CLI::App& verb, FilterWords& words) {
   AddListOptions(verb, words);
   AddTimeOption(verb, "--since", words.since,
-                "from this time on, by the device's clock: \"2026-11-23 08:00\", \"2 hours "
-                "ago\", today");
-  AddTimeOption(verb, "--until", words.until, "before this time");
+                "happened at this time or later, by the device's clock: \"2026-11-23 08:00\", \"2 "
+                "hours ago\", today");
+  AddTimeOption(verb, "--until", words.until, "happened before this time, by the device's clock");
   AddTimeOption(verb, "--arrived-since", words.arrived_since,
-                "that reached the gateway from then on");
+                "reached the gateway at this time or later");
   AddTimeOption(verb, "--arrived-until", words.arrived_until,
-                "that reached the gateway before then");
-  verb.add_option("--temperature", words.temperature, "measured, in °C: 37.5..40, 37.5.. or ..36");
-  verb.add_option("--epoch", words.epoch, "life of the device's counter, from 1");
+                "reached the gateway before this time");
+  verb.add_option("--temperature", words.temperature,
+                  "measured temperature in °C, both ends included: 37.5..40, 37.5.. or ..36")
+      ->type_name("RANGE");
+  verb.add_option("--epoch", words.epoch,
+                  "epoch of the device's log: 1, and one more each time its counter began anew");
   verb.add_option("--phase", words.phase,
-                  "live: happened while the gateway was linked to the device; or backlog");
-  verb.add_option("--first-id", words.first_id, "from this ID in the device's log on");
-  verb.add_option("--last-id", words.last_id, "up to this ID in the device's log");
-  verb.add_flag("--image", words.image, "that have an image");
+                  "live (happened while the gateway was linked to the device) or backlog");
+  verb.add_option("--first-id", words.first_id, "lowest ID in the device's log");
+  verb.add_option("--last-id", words.last_id, "highest ID in the device's log");
+  verb.add_flag("--image", words.image, "only events that say they have an image");
   verb.add_flag("--changed-on-device", words.changed_on_device,
-                "changes of users that were made at a device");
+                "only changes of users that were made at a device");
 }
 
 absl::StatusOr<v1::Filter> BuildFilter(const FilterWords& words, absl::Time now,

@@ -184,16 +184,20 @@ void AddGapCommands(CLI::App& app, Session& session) {
                            "  gatelog gap list\n"
                            "  gatelog gap list --reason overwritten --since \"7 days ago\"\n"
                            "  gatelog gap list --device 541000001 -o csv\n");
-  list->add_option("--device", words->devices, "only the logs of these devices (repeatable)")
+  list->add_option("--device", words->devices,
+                   "ID of a device whose log is meant (repeatable; default: all)")
       ->expected(1)
       ->take_all();
-  list->add_option("--reason", words->reasons,
-                   "overwritten, cleared, absent, unreadable or unverified (repeatable)")
+  list->add_option(
+          "--reason", words->reasons,
+          "overwritten, cleared, absent, unreadable or unverified (repeatable; default: all)")
       ->expected(1)
       ->take_all();
-  AddTimeOption(*list, "--since", words->since, "found from this time on: today, \"2 hours ago\"");
+  AddTimeOption(*list, "--since", words->since,
+                "found at this time or later: today, \"2 hours ago\"");
   AddTimeOption(*list, "--until", words->until, "found before this time");
-  list->add_option("--epoch", words->epoch, "life of the device's counter, from 1");
+  list->add_option("--epoch", words->epoch,
+                   "epoch of the device's log: 1, and one more each time its counter began anew");
   list->callback(
       [&session, words] { session.run = [&session, words] { return List(session, *words); }; });
 }

@@ -142,7 +142,7 @@ void AddFilterCommands(CLI::App& noun, Session& session) {
   auto device = std::make_shared<std::uint32_t>();
   CLI::App* get = AddVerb(*filter, "get", "Show a device's image filters",
                           "  gatelog image filter get 541000001\n");
-  get->add_option("ID", *device, "device")->required();
+  get->add_option("ID", *device, "the device's ID")->required();
   get->callback([&session, device] {
     session.run = [&session, device] { return ShowFilters(session, *device); };
   });
@@ -152,10 +152,11 @@ void AddFilterCommands(CLI::App& noun, Session& session) {
   CLI::App* set = AddVerb(*filter, "set", "Replace a device's image filters",
                           "  gatelog image filter set 541000001 0x1300 denied:1\n"
                           "  gatelog image filter set 541000001 --none\n");
-  set->add_option("ID", *device, "device")->required();
+  set->add_option("ID", *device, "the device's ID")->required();
   set->add_option("CODE[:SCHEDULE]", *words,
-                  "event code, name or word, and when: 1 always (default), 0 never");
-  set->add_flag("--none", *none, "no pictures");
+                  "at which events: a code, its name or words of its meaning; and when: 1 always "
+                  "(default), 0 never");
+  set->add_flag("--none", *none, "take no pictures");
   set->callback([&session, device, words, none] {
     session.run = [&session, device, words, none] {
       return SetFilters(session, *device, *words, *none);
@@ -173,12 +174,15 @@ void AddImageCommands(CLI::App& app, Session& session) {
                           "  gatelog image get 541000001 1042\n"
                           "  gatelog image get 541000001 1042 --file door.jpg\n"
                           "  gatelog image get 541000001 1042 > door.jpg\n");
-  get->add_option("DEVICE", options->device, "the device whose log has the event")->required();
-  get->add_option("EVENT_ID", options->event, "the event's ID")->required();
+  get->add_option("DEVICE", options->device, "ID of the device whose log has the event")
+      ->required();
+  get->add_option("EVENT_ID", options->event, "the event's ID in that log")->required();
   get->add_option("--file", options->file,
                   "where to; '-': standard output (default: DEVICE-EVENT_ID.jpg, or standard "
-                  "output when it is no terminal)");
-  get->add_option("--epoch", options->epoch, "life of the device's counter (default: the latest)");
+                  "output when it is no terminal)")
+      ->type_name("FILE");
+  get->add_option("--epoch", options->epoch,
+                  "epoch of the device's log (default: the latest that has the picture)");
   get->callback([&session, options] {
     session.run = [&session, options] { return Get(session, *options); };
   });

@@ -146,29 +146,31 @@ void AddLogCommands(CLI::App& app, Session& session) {
   CLI::App* get = AddVerb(*noun, "get", "Read a device's log, oldest first",
                           "  gatelog log get 541000001\n"
                           "  gatelog log get 541000001 --from 40000 --limit 0 -o csv > log.csv\n");
-  get->add_option("ID", options->device, "device")->required();
-  get->add_option("--from", options->from, "ID of the first record (default: the oldest)");
-  get->add_option("--limit", options->limit, "at most so many; 0: all")->capture_default_str();
+  get->add_option("ID", options->device, "the device's ID")->required();
+  get->add_option("--from", options->from, "ID of the first record to read (default: the oldest)");
+  get->add_option("--limit", options->limit, "at most so many records; 0: all")
+      ->capture_default_str();
   get->callback([&session, options] {
     session.run = [&session, options] { return Get(session, *options); };
   });
 
   auto device = std::make_shared<std::uint32_t>();
-  CLI::App* clear = AddVerb(*noun, "clear", "Clear a device's log, once everything is stored",
+  CLI::App* clear = AddVerb(*noun, "clear", "Store everything in a device's log, then clear it",
                             "  gatelog log clear 541000001\n"
                             "  gatelog log clear 541000001 --yes\n");
-  clear->add_option("ID", *device, "device")->required();
+  clear->add_option("ID", *device, "the device's ID")->required();
   clear->callback(
       [&session, device] { session.run = [&session, device] { return Clear(session, *device); }; });
 
   auto devices = std::make_shared<std::vector<std::uint32_t>>();
   auto limit = std::make_shared<std::uint32_t>(0);
   CLI::App* watch =
-      AddVerb(*noun, "watch", "Turn monitoring on and show events as they happen (it stays on)",
+      AddVerb(*noun, "watch", "Turn monitoring on, which stays on, and show events as they happen",
               "  gatelog log watch\n"
               "  gatelog log watch 541000001 541000002 -o jsonl\n");
-  watch->add_option("ID", *devices, "devices (default: all)");
-  watch->add_option("--limit", *limit, "end after so many events; 0: go on")->capture_default_str();
+  watch->add_option("ID", *devices, "the devices' IDs (default: all)");
+  watch->add_option("--limit", *limit, "end after so many events; 0: go on until Ctrl-C")
+      ->capture_default_str();
   watch->callback([&session, devices, limit] {
     session.run = [&session, devices, limit] { return Watch(session, *devices, *limit); };
   });

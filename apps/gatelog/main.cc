@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "apps/gatelog/escape.h"
 #include "apps/gatelog/failure.h"
@@ -33,20 +34,29 @@ constexpr char kFooter[] =
 void AddGlobalOptions(CLI::App& app, Session& session) {
   ConnectionOptions& connection = session.connection_options;
   app.add_option("--gateway", connection.gateway, "the gateway's address")
+      ->type_name("HOST:PORT")
       ->envname("GATELOG_GATEWAY")
       ->capture_default_str();
   app.add_option("--ca", connection.ca_file,
-                 "CA that the gateway is checked with (default: found on the gateway's own host)")
+                 "certificate of the CA that the gateway is checked with (default: found on the "
+                 "gateway's own host)")
+      ->type_name("FILE")
       ->envname("GATELOG_CA");
-  app.add_option("-o,--output", session.format_text, "table, json, jsonl or csv")
+  app.add_option("-o,--output", session.format_text,
+                 "a table for people; one JSON text, JSON lines or CSV for programs")
+      ->type_name("FORMAT")
       ->check(CLI::IsMember({"table", "json", "jsonl", "csv"}))
       ->capture_default_str();
-  app.add_option("--timeout", connection.timeout_s, "seconds to wait for an answer")
-      ->check(CLI::Range(1, kTimeoutMax_s))
+  app.add_option("--timeout", connection.timeout_s,
+                 absl::StrCat("how long to wait for an answer, 1 to ", kTimeoutMax_s, " seconds"))
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1, kTimeoutMax_s).description(""))
       ->capture_default_str();
-  app.add_option("--zone", session.zone_text,
-                 "times in this zone: Europe/Berlin (default: the local one)");
-  app.add_flag("--utc", session.utc, "times in UTC");
+  app.add_option(
+         "--zone", session.zone_text,
+         "read and show times in this zone, such as Europe/Berlin (default: this machine's)")
+      ->type_name("ZONE");
+  app.add_flag("--utc", session.utc, "read and show times in UTC");
   app.add_flag("-y,--yes", session.yes, "do not ask before something that cannot be undone");
 }
 
@@ -62,11 +72,23 @@ void RefuseNegative(CLI::App& command) {
   }
 }
 
+// The help says what is meant, not what the program keeps it in.
+void NameTypes(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    if (option->get_positional()) {
+      option->type_name("");
+    } else if (option->get_type_name() == "UINT") {
+      option->type_name("NUMBER");
+    }
+  }
+}
+
 // What holds for all nouns and verbs below `app`, whose full name is `name`.
 void Complete(CLI::App& app, const std::string& name) {
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     const std::string full_name = name + " " + command->get_name();
     RefuseNegative(*command);
+    NameTypes(*command);
     Complete(*command, full_name);
     if (command->get_subcommands([](const CLI::App*) { return true; }).empty()) continue;
     command->footer("'" + full_name +

@@ -200,18 +200,22 @@ void AddStoreCommands(CLI::App& app, Session& session) {
   auto file = std::make_shared<std::string>();
   auto directory = std::make_shared<std::string>();
 
-  CLI::App* backup = AddVerb(*noun, "backup", "A whole copy of the store while the gateway runs",
-                             "  gatelog store backup gatelog-2024-05-01.db\n");
-  backup->add_option("FILE", *file, "the new file, where this program runs")->required();
+  CLI::App* backup =
+      AddVerb(*noun, "backup", "Make a whole copy of the store while the gateway runs",
+              "  gatelog store backup gatelog-2024-05-01.db\n");
+  backup->add_option("FILE", *file, "the new file, on this machine")->required();
   backup->callback(
       [&session, file] { session.run = [&session, file] { return Backup(session, *file); }; });
 
-  CLI::App* check = AddVerb(*noun, "check", "Reads everything in a store and checks it",
-                            "  gatelog store check                       the running gateway's\n"
-                            "  gatelog store check gatelog-2024-05-01.db a backup\n"
-                            "  gatelog store check --data-dir DIR        while no gateway runs\n");
-  CLI::Option* check_file = check->add_option("FILE", *file, "a backup");
-  check->add_option("--data-dir", *directory, "the data directory of a gateway that does not run")
+  CLI::App* check =
+      AddVerb(*noun, "check", "Read everything in a store and check that it agrees with itself",
+              "  gatelog store check                         the running gateway's\n"
+              "  gatelog store check gatelog-2024-05-01.db   a backup\n"
+              "  gatelog store check --data-dir DIR          while no gateway runs\n");
+  CLI::Option* check_file =
+      check->add_option("FILE", *file, "a backup (default: the running gateway's store)");
+  check->add_option("--data-dir", *directory, "data directory of a gateway that does not run")
+      ->type_name("DIR")
       ->excludes(check_file);
   check->callback([&session, file, directory] {
     session.run = [&session, file, directory] {
@@ -221,10 +225,13 @@ void AddStoreCommands(CLI::App& app, Session& session) {
   });
 
   CLI::App* restore =
-      AddVerb(*noun, "restore", "Puts a backup in place while the gateway does not run",
+      AddVerb(*noun, "restore",
+              "Put a backup in place while the gateway does not run; what was there is kept",
               "  gatelog store restore gatelog-2024-05-01.db --data-dir /var/lib/gatelog\n");
   restore->add_option("FILE", *file, "the backup")->required();
-  restore->add_option("--data-dir", *directory, "where the gateway will find it")->required();
+  restore->add_option("--data-dir", *directory, "data directory of the gateway")
+      ->type_name("DIR")
+      ->required();
   restore->callback([&session, file, directory] {
     session.run = [&session, file, directory] { return Restore(session, *file, *directory); };
   });

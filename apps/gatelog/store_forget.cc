@@ -51,7 +51,7 @@ void AddStoreForget(CLI::App& noun, Session& session) {
       AddVerb(noun, "forget", "Take a person out of the store; the evidence stays whole",
               "  gatelog store forget 4711\n"
               "  gatelog store forget 4711 --yes\n");
-  forget->add_option("USER", *user, "user ID")->required();
+  forget->add_option("USER", *user, "the person's user ID")->required();
   forget->callback(
       [&session, user] { session.run = [&session, user] { return Forget(session, *user); }; });
 }

@@ -62,22 +62,29 @@ void AddStorePrune(CLI::App& noun, Session& session) {
       "  gatelog store prune --dry-run                as the gateway is configured\n"
       "  gatelog store prune --events-days 365 --people-days 90 --images-days 30\n"
       "  gatelog store prune --events-before 2024-01-01 --yes\n");
+  const auto add_days = [prune](const char* name, std::optional<std::uint32_t>& days,
+                                const char* description) {
+    return prune
+        ->add_option(
+            name, days,
+            absl::StrCat(description, "; 0: for ever (default: as the gateway is configured)"))
+        ->type_name("DAYS")
+        ->check(CLI::Range(std::uint32_t{0}, kDaysMax).description(""));
+  };
   CLI::Option* events_days =
-      prune->add_option("--events-days", words.events_days, "keep events so long; 0: for ever");
-  events_days->check(CLI::Range(std::uint32_t{0}, kDaysMax));
-  AddTimeOption(*prune, "--events-before", words.events_before, "events that arrived before go")
+      add_days("--events-days", words.events_days, "keep events so many days");
+  AddTimeOption(*prune, "--events-before", words.events_before,
+                "take out events that arrived before this time")
       ->excludes(events_days);
   CLI::Option* images_days =
-      prune->add_option("--images-days", words.images_days, "keep images so long; 0: for ever");
-  images_days->check(CLI::Range(std::uint32_t{0}, kDaysMax));
-  AddTimeOption(*prune, "--images-before", words.images_before, "images that arrived before go")
+      add_days("--images-days", words.images_days, "keep images so many days");
+  AddTimeOption(*prune, "--images-before", words.images_before,
+                "take out images that arrived before this time")
       ->excludes(images_days);
-  CLI::Option* people_days = prune->add_option(
-      "--people-days", words.people_days,
-      "let events tell of people so long, and keep images no longer; 0: for ever");
-  people_days->check(CLI::Range(std::uint32_t{0}, kDaysMax));
+  CLI::Option* people_days = add_days("--people-days", words.people_days,
+                                      "let events tell of people, and keep images, so many days");
   AddTimeOption(*prune, "--people-before", words.people_before,
-                "what events that arrived before tell of people goes, and images do")
+                "take out what events that arrived before this time tell of people, and images")
       ->excludes(people_days);
   prune->add_flag("--dry-run", options->dry_run, "say what would go, and change nothing");
   prune->callback([&session, options] {

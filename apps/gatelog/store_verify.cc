@@ -189,13 +189,19 @@ void AddStoreVerify(CLI::App& noun, Session& session) {
               "  gatelog store verify\n"
               "  gatelog store verify backup.db --key seal.pub\n"
               "  gatelog store verify --heads /mnt/elsewhere/heads\n");
-  verify->add_option("FILE", options->file, "a store or a backup of one (default: this host's)");
-  verify->add_option("--data-dir", options->data_dir, "the directory of the store")
+  verify->add_option("FILE", options->file,
+                     "a store, or a backup of one (default: the store of this host's gateway)");
+  verify->add_option("--data-dir", options->data_dir, "data directory of the gateway, instead")
+      ->type_name("DIR")
       ->envname("GATELOG_DATA_DIR");
-  verify->add_option("--heads", options->heads,
-                     "heads that were kept elsewhere, or a log with them");
-  verify->add_option("--key", options->keys,
-                     "public key of the seals (default: cert/seal.pub beside the store)");
+  verify
+      ->add_option("--heads", options->heads,
+                   "file with heads that were kept elsewhere, or a log that has them")
+      ->type_name("FILE");
+  verify
+      ->add_option("--key", options->keys,
+                   "public key of the seals (default: cert/seal.pub beside the store)")
+      ->type_name("FILE");
   verify->callback([&session, options] {
     session.run = [&session, options] { return Verify(session, *options); };
   });

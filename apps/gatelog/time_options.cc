@@ -14,8 +14,10 @@ constexpr char kBeginning[] = " 1970-01-01 00:00:00 UTC, where the times of even
 
 CLI::Option* AddTimeOption(CLI::App& verb, const std::string& name, TimeText& text,
                            const std::string& description) {
-  return verb.add_option_function<std::string>(
-      name, [&text](const std::string& typed) { text = typed; }, description);
+  return verb
+      .add_option_function<std::string>(
+          name, [&text](const std::string& typed) { text = typed; }, description)
+      ->type_name("TIME");
 }
 
 absl::StatusOr<TimeBounds> ParseTimeBounds(const TimeText& from, const TimeText& to,

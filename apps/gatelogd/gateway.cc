@@ -20,7 +20,8 @@
 #include "api/gsdk/connect_service.h"
 #include "api/gsdk/device_service.h"
 #include "api/gsdk/event_service.h"
-#include "api/gsdk/schedule_service.h"
+#include "api/gsdk/terminal_services.h"
+#include "api/gsdk/thermal_service.h"
 #include "api/gsdk/tna_service.h"
 #include "api/http/http_server.h"
 #include "api/http/metrics.h"
@@ -35,6 +36,7 @@
 #include "base/loop.h"
 #include "base/status_macros.h"
 #include "base/worker.h"
+#include "core/access/device_calls.h"
 #include "core/access/log_access.h"
 #include "core/fleet/fleet.h"
 #include "core/ingest/ingest.h"
@@ -44,6 +46,9 @@
 #include "core/retention/retention.h"
 #include "core/sealing/sealing.h"
 #include "device/terminal/terminal_dialer.h"
+#include "device/terminal/terminal_listener.h"
+#include "device/terminal/terminal_searcher.h"
+#include "device/terminal/tls_context.h"
 #include "evidence/seal_key.h"
 
 namespace gatelog::gatelogd {
@@ -56,14 +61,24 @@ constexpr milliseconds kStopGrace{
 constexpr milliseconds kTick{1'000};  // how often idle followers and the store are looked at
 constexpr milliseconds kMetricsTimeout{1'000};
 
-core::Fleet::Options FleetOptions(const config::Config& config) {
+// 0: nowhere.
+absl::StatusOr<std::uint16_t> PortOf(const std::string& address) {
+  if (address.empty()) return 0;
+  GATELOG_ASSIGN_OR_RETURN(const ListenAddress parsed, ParseListenAddress(address));
+  return parsed.port;
+}
+
+absl::StatusOr<core::Fleet::Options> FleetOptions(const config::Config& config) {
   core::Fleet::Options options;
   options.reconnect = {config.device_reconnect_min, config.device_reconnect_max};
   options.collection.collector.page_records = config.device_page_records;
   options.collect = config.device_collect;
+  options.report_attempts = config.device_report_attempts;
   options.collection.images.images_per_read = config.device_images_per_read;
   options.image_reads = config.device_image_reads;
   options.clock_drift_limit = config.device_clock_drift_max;
+  GATELOG_ASSIGN_OR_RETURN(options.calls.port, PortOf(config.device_listen));
+  GATELOG_ASSIGN_OR_RETURN(options.calls.tls_port, PortOf(config.device_listen_tls));
   return options;
 }
 
@@ -94,6 +109,7 @@ absl::Status SetLogLevelFrom(const std::string& name) {
 
 constexpr mode_t kCertificateDirectoryMode = 0750;
 constexpr mode_t kHeadsFileMode = 0644;
+constexpr std::size_t kCaFileMax = 64 * 1024;  // bytes
 
 std::vector<core::Sealing::Keeper> HeadKeepers(const config::Config& config) {
   std::vector<core::Sealing::Keeper> keepers;
@@ -120,6 +136,10 @@ struct Gateway::Parts {
   absl::Status OpenStore();
   absl::Status LoadSealKey();
   absl::Status MakeCore();
+  absl::Status LoadDeviceTls();
+  absl::Status LoadCallers();
+  absl::Status ListenForDevices();
+  absl::Status ListenAt(const std::string& address, asio::ssl::context* tls);
   absl::Status Serve();
   absl::Status ServeGrpc();
   absl::Status ServeHttp();
@@ -141,9 +161,14 @@ struct Gateway::Parts {
   core::StatusHub status;
   std::unique_ptr<core::Ingest> ingest;
   std::unique_ptr<core::EventReader> reader;
+  std::unique_ptr<asio::ssl::context> device_tls;
+  std::string device_ca;  // DER
   std::unique_ptr<terminal::TerminalDialer> terminals;
   std::unique_ptr<core::Fleet> fleet;
+  std::vector<std::unique_ptr<ports::DeviceListener>> listeners;
+  std::unique_ptr<terminal::TerminalSearcher> searcher;
   std::unique_ptr<core::LogAccess> access;
+  std::unique_ptr<core::DeviceCalls> calls;
   std::unique_ptr<core::Sealing> sealing;
   std::unique_ptr<core::Retention> retention;
 
@@ -151,7 +176,8 @@ struct Gateway::Parts {
   std::unique_ptr<api::ConnectService> connect_service;
   std::unique_ptr<api::DeviceService> device_service;
   std::unique_ptr<api::TnaService> tna_service;
-  api::ScheduleService schedule_service;
+  std::unique_ptr<api::ThermalService> thermal_service;
+  std::vector<std::unique_ptr<api::ForwardedService>> terminal_services;
   api::AdminService admin_service{kVersion, kBuildDate};
   std::unique_ptr<api::EventsService> events_service;
   std::unique_ptr<api::DevicesService> devices_service;
@@ -167,12 +193,19 @@ struct Gateway::Parts {
 absl::Status Gateway::Parts::OpenStore() {
   GATELOG_ASSIGN_OR_RETURN(store, gatelogd::OpenStore(config));
   GATELOG_RETURN_IF_ERROR(LoadSealKey());
-  if (config.grpc_plaintext) return absl::OkStatus();
   GATELOG_ASSIGN_OR_RETURN(
       certificate, LoadOrMakeServerCertificate(std::filesystem::path(config.data_dir) / "cert",
                                                NamesOfThisMachine(), clock));
   for (const std::string& warning : certificate->warnings) LogWarn(warning);
-  ca_file = certificate->ca_file.string();
+  if (!config.grpc_plaintext) ca_file = certificate->ca_file.string();
+  return LoadDeviceTls();
+}
+
+absl::Status Gateway::Parts::LoadDeviceTls() {
+  GATELOG_ASSIGN_OR_RETURN(device_tls,
+                           terminal::MakeGatewayTls(certificate->certificate, certificate->key));
+  GATELOG_ASSIGN_OR_RETURN(const std::string ca, ReadFile(certificate->ca_file, kCaFileMax));
+  GATELOG_ASSIGN_OR_RETURN(device_ca, terminal::CertificateDer(ca));
   return absl::OkStatus();
 }
 
@@ -203,7 +236,13 @@ absl::Status Gateway::Parts::MakeCore() {
   reader = std::make_unique<core::EventReader>(store->events(), *readers, clock,
                                                std::max<std::size_t>(config.store_readers / 2, 1));
   ingest->OnCommitted([this](std::uint64_t seq) { reader->OnCommitted(seq); });
-  terminals = std::make_unique<terminal::TerminalDialer>(loop.context(), DialerOptions(config));
+  terminals = std::make_unique<terminal::TerminalDialer>(
+      loop.context(), DialerOptions(config),
+      terminal::TerminalDialer::Security{
+          .tls = device_tls.get(),
+          .trust = [this](model::DeviceId id) { return fleet->callers().FindTrust(id); }});
+  GATELOG_ASSIGN_OR_RETURN(core::Fleet::Options fleet_options, FleetOptions(config));
+  fleet_options.calls.ca_certificate = device_ca;
   fleet =
       std::make_unique<core::Fleet>(core::Fleet::Parts{.loop = loop,
                                                        .registry_worker = *registry_worker,
@@ -213,8 +252,13 @@ absl::Status Gateway::Parts::MakeCore() {
                                                        .ingest = *ingest,
                                                        .live = live,
                                                        .status = status},
-                                    FleetOptions(config));
+                                    std::move(fleet_options));
+  GATELOG_RETURN_IF_ERROR(LoadCallers());
+  GATELOG_RETURN_IF_ERROR(ListenForDevices());
+  searcher = std::make_unique<terminal::TerminalSearcher>(
+      loop.context(), static_cast<std::uint16_t>(config.device_search_port));
   access = std::make_unique<core::LogAccess>(loop, *fleet, *reader, core::LogAccess::Options{});
+  calls = std::make_unique<core::DeviceCalls>(loop, *fleet, core::DeviceCalls::Options{});
   sealing = std::make_unique<core::Sealing>(
       store->evidence(), *writer, loop, *std::move(seal_key), HeadKeepers(config),
       core::Sealing::Options{.interval = config.seal_interval});
@@ -232,10 +276,35 @@ absl::Status Gateway::Parts::MakeCore() {
   loop.Start();
   loop.RunAndWait([&] {
     fleet->Start(std::move(registrations), std::move(states), std::move(totals));
+    for (const auto& listener : listeners) fleet->callers().Listen(*listener);
     sealing->Start();
     retention->Start();
     Tick();
   });
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::Parts::LoadCallers() {
+  GATELOG_ASSIGN_OR_RETURN(ports::AcceptFilter filter, store->registry().LoadAcceptFilter());
+  GATELOG_ASSIGN_OR_RETURN(const std::vector<ports::DeviceTrust> trust,
+                           store->registry().LoadTrust());
+  fleet->callers().Start(std::move(filter), trust);
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::Parts::ListenForDevices() {
+  GATELOG_RETURN_IF_ERROR(ListenAt(config.device_listen, nullptr));
+  return ListenAt(config.device_listen_tls, device_tls.get());
+}
+
+absl::Status Gateway::Parts::ListenAt(const std::string& address, asio::ssl::context* tls) {
+  if (address.empty()) return absl::OkStatus();
+  terminal::TerminalListener::Options options;
+  GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(address));
+  options.link = DialerOptions(config);
+  options.tls = tls;
+  listeners.push_back(
+      std::make_unique<terminal::TerminalListener>(loop.context(), std::move(options)));
   return absl::OkStatus();
 }
 
@@ -252,32 +321,44 @@ absl::Status Gateway::Parts::Serve() {
 
 absl::Status Gateway::Parts::ServeGrpc() {
   event_service = std::make_unique<api::EventService>(loop, *fleet, *access, live);
-  connect_service = std::make_unique<api::ConnectService>(loop, *fleet, status);
-  device_service = std::make_unique<api::DeviceService>(loop, *fleet);
-  tna_service = std::make_unique<api::TnaService>(loop, *access);
+  connect_service = std::make_unique<api::ConnectService>(loop, *fleet, status, *searcher);
+  device_service = std::make_unique<api::DeviceService>(loop, *calls, *fleet);
+  tna_service = std::make_unique<api::TnaService>(loop, *calls, *access);
+  thermal_service = std::make_unique<api::ThermalService>(loop, *calls, *access);
+  terminal_services = api::MakeTerminalServices(loop, *calls);
   events_service = std::make_unique<api::EventsService>(*reader);
   devices_service = std::make_unique<api::DevicesService>(loop, *fleet, clock);
   store_service = std::make_unique<api::StoreService>(store->upkeep(), *upkeep_worker, loop,
                                                       *sealing, *retention);
   api::GrpcServer::Options options;
   GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(config.grpc_address));
-  options.health = {
-      ::gsdk::event::Event::service_full_name(),   ::gsdk::connect::Connect::service_full_name(),
-      ::gsdk::device::Device::service_full_name(), ::gsdk::tna::TNA::service_full_name(),
-      ::gsdk::admin::Admin::service_full_name(),   ::gatelog::v1::Events::service_full_name(),
-      ::gatelog::v1::Devices::service_full_name(), ::gatelog::v1::Store::service_full_name()};
-  if (certificate) options.tls = api::GrpcServer::Tls{certificate->certificate, certificate->key};
+  options.health = {::gsdk::event::Event::service_full_name(),
+                    ::gsdk::connect::Connect::service_full_name(),
+                    device_service->full_name(),
+                    tna_service->full_name(),
+                    thermal_service->full_name(),
+                    ::gsdk::admin::Admin::service_full_name(),
+                    ::gatelog::v1::Events::service_full_name(),
+                    ::gatelog::v1::Devices::service_full_name(),
+                    ::gatelog::v1::Store::service_full_name()};
+  options.older_names_lack = "gsdk.";
+  if (!config.grpc_plaintext)
+    options.tls = api::GrpcServer::Tls{certificate->certificate, certificate->key};
   if (!IsLoopback(options.address)) {
     LogWarn(
         "The gRPC services can be reached from other machines, and clients are not asked who they "
         "are.",
         {{"address", config.grpc_address}});
   }
-  GATELOG_ASSIGN_OR_RETURN(
-      grpc, api::GrpcServer::Start(
-                options, {event_service.get(), connect_service.get(), device_service.get(),
-                          tna_service.get(), &schedule_service, &admin_service,
-                          events_service.get(), devices_service.get(), store_service.get()}));
+  std::vector<grpc::Service*> services = {
+      event_service.get(),  connect_service.get(), device_service.get(),
+      tna_service.get(),    thermal_service.get(), &admin_service,
+      events_service.get(), devices_service.get(), store_service.get()};
+  for (const auto& service : terminal_services) {
+    services.push_back(service.get());
+    options.health.push_back(service->full_name());
+  }
+  GATELOG_ASSIGN_OR_RETURN(grpc, api::GrpcServer::Start(options, services));
   options.address.port = static_cast<std::uint16_t>(grpc->port());
   grpc_address = FormatListenAddress(options.address);
   grpc->SetServing(true);
@@ -299,6 +380,9 @@ absl::Status Gateway::Parts::ServeHttp() {
     GATELOG_ASSIGN_OR_RETURN(api::MetricsSample sample,
                              api::SampleCore(loop, *fleet, *ingest, live, kMetricsTimeout));
     sample.follow_streams = events_service->follow_streams();
+    sample.reads_refused = events_service->reads_refused();
+    sample.counts_refused = events_service->counts_refused();
+    sample.device_calls = calls->counts();
     sample.devices_max = config.metrics_devices_max;
     return sample;
   };

@@ -14,6 +14,7 @@
 #include "store/postgres/postgres_store.h"
 #include "store/postgres/postgres_upkeep.h"
 #include "store/postgres/unkept.h"
+#include "store/sqlite/data_directory.h"
 #include "store/sqlite/sqlite_registry.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/sqlite_upkeep.h"
@@ -39,6 +40,7 @@ class Sqlite final : public OpenedStore {
     auto opened = std::make_unique<Sqlite>();
     GATELOG_ASSIGN_OR_RETURN(opened->store_, store::SqliteStore::Open(std::move(options)));
     GATELOG_ASSIGN_OR_RETURN(opened->registry_, store::SqliteRegistry::Open(*opened->store_));
+    GATELOG_RETURN_IF_ERROR(store::NoteStoreHere(config.data_dir));
     opened->upkeep_ = std::make_unique<store::SqliteUpkeep>(*opened->store_);
     return opened;
   }
@@ -58,18 +60,13 @@ class Sqlite final : public OpenedStore {
 class Postgres final : public OpenedStore {
  public:
   static absl::StatusOr<std::unique_ptr<OpenedStore>> Open(const config::Config& config) {
-    if (config.retention_events_days != 0 || config.retention_images_days != 0 ||
-        config.retention_people_days != 0) {
-      return absl::InvalidArgumentError(
-          "A store in PostgreSQL is not pruned yet: leave retention.events_days, "
-          "retention.images_days and retention.people_days at 0, or keep the store in SQLite.");
-    }
     GATELOG_RETURN_IF_ERROR(MakeDataDirectory(config.data_dir));
     auto opened = std::make_unique<Postgres>();
     GATELOG_ASSIGN_OR_RETURN(
         opened->store_,
         postgres::PostgresStore::Open(
             {.url = config.store_url, .readers = static_cast<int>(config.store_readers)}));
+    GATELOG_RETURN_IF_ERROR(store::NoteStoreElsewhere(config.data_dir));
     opened->registry_ = std::make_unique<postgres::PostgresRegistry>(*opened->store_);
     opened->upkeep_ = std::make_unique<postgres::PostgresUpkeep>(*opened->store_);
     return opened;
@@ -78,7 +75,7 @@ class Postgres final : public OpenedStore {
   ports::EventStore& events() override { return *store_; }
   ports::DeviceRegistry& registry() override { return *registry_; }
   ports::EvidenceStore& evidence() override { return unkept_; }
-  ports::RetentionStore& retention() override { return unkept_; }
+  ports::RetentionStore& retention() override { return *store_; }
   ports::StoreUpkeep& upkeep() override { return *upkeep_; }
 
  private:

@@ -33,14 +33,22 @@ Invocation ParseCommandLine(int argc, char** argv) {
       "serves them.");
   app.footer(kFooter);
   app.set_version_flag("--version", std::string("gatelogd ") + kVersion);
-  app.add_option("--config", file, "Configuration file, TOML");
-  app.add_option("--data-dir", data_dir, "Folder of the store and the certificates");
+  app.add_option("--config", file, "Configuration file, TOML (default: none)")->type_name("FILE");
+  app.add_option("--data-dir", data_dir,
+                 "Folder of the store and the certificates (default: $XDG_DATA_HOME/gatelog, else "
+                 "~/.local/share/gatelog)")
+      ->type_name("DIR");
   app.add_option("--store", store,
                  "Store in a PostgreSQL database, postgresql://USER@HOST/DATABASE (default: SQLite "
-                 "in the data directory)");
-  app.add_option("--grpc", grpc, "Where gRPC clients connect, HOST:PORT");
-  app.add_option("--http", http, "Where /metrics, /healthz and /readyz are served, HOST:PORT");
-  app.add_option("--log-level", log_level, "trace, debug, info, warn or error");
+                 "in the data directory)")
+      ->type_name("URL");
+  app.add_option("--grpc", grpc, "Where gRPC clients connect (default: 127.0.0.1:4000)")
+      ->type_name("HOST:PORT");
+  app.add_option("--http", http,
+                 "Where /metrics, /healthz and /readyz are served (default: 127.0.0.1:8080)")
+      ->type_name("HOST:PORT");
+  app.add_option("--log-level", log_level, "trace, debug, info, warn or error (default: info)")
+      ->type_name("LEVEL");
   app.add_flag("--print-config", print_config,
                "Print a configuration file with every key and its default");
   try {

@@ -18,8 +18,7 @@ void Check(const grpc::Status& status) {
 int main(int, char** argv) {
   std::ifstream ca(argv[2]), codes(argv[3]);
   std::map<std::pair<unsigned, unsigned>, std::string> words;
-  const auto table = nlohmann::json::parse(codes);
-  for (const auto& code : table["entries"])
+  for (const auto table = nlohmann::json::parse(codes); const auto& code : table["entries"])
     words[{code["event_code"], code["sub_code"]}] = code["desc"];
   const auto show = [&](const gsdk::event::EventLog& event) {
     std::cout << event.deviceid() << ' ' << event.id() << ' ' << event.timestamp() << ' '
@@ -49,13 +48,12 @@ int main(int, char** argv) {
   gsdk::event::GetLogRequest next;
   next.set_deviceid(device.deviceid());
   next.set_maxnumoflog(16384);
-  for (gsdk::event::GetLogResponse page;;) {
+  gsdk::event::GetLogResponse page;
+  do {
     grpc::ClientContext reading;
     Check(events->GetLog(&reading, next, &page));
-    if (page.events().empty()) break;
-    for (const auto& event : page.events()) show(event);
-    next.set_starteventid(page.events().rbegin()->id() + 1);
-  }
+    for (const auto& event : page.events()) show(event), next.set_starteventid(event.id() + 1);
+  } while (!page.events().empty());
   for (gsdk::event::EventLog event; live->Read(&event);)
     if (event.id() >= next.starteventid()) show(event);  // the others have been read above
   Check(live->Finish());

@@ -185,6 +185,9 @@ const std::vector<Setting>& Settings() {
                "Wait before the first attempt to reconnect; doubles with each."),
       Duration("device.reconnect_delay_ms_max", &Config::device_reconnect_max, 10, 3'600'000,
                "Longest wait between attempts to reconnect."),
+      Flag("device.report_attempts", &Config::device_report_attempts,
+           "Tell clients of SubscribeStatus also of each attempt to connect, by the status 4 "
+           "(TRY_TO_CONNECT), which clients of version 1.6 of the API do not know."),
       Count("device.page_records", &Config::device_page_records, 16, 16'384,
             "Records asked of a device in one read while its backlog is collected."),
       Count("device.images_per_read", &Config::device_images_per_read, 1, 64,
@@ -194,6 +197,13 @@ const std::vector<Setting>& Settings() {
       Duration("device.clock_drift_ms_max", &Config::device_clock_drift_max, 0, 86'400'000,
                "A device whose clock is further from the gateway's than this is warned of; 0: none "
                "is."),
+      Text("device.listen", &Config::device_listen,
+           "Where terminals call in, HOST:PORT; those that are not on this machine need a key. "
+           "Empty: nowhere."),
+      Text("device.listen_tls", &Config::device_listen_tls,
+           "Where terminals call in over TLS, HOST:PORT. Empty: nowhere."),
+      Count("device.search_port", &Config::device_search_port, 1, 65'535,
+            "UDP port where terminals answer searches."),
       Count("metrics.devices_max", &Config::metrics_devices_max, 0, 20'000,
             "With more devices than this, /metrics has no series for each of them, only those over "
             "all."),

@@ -20,6 +20,7 @@ struct Config {
   std::string http_address = "127.0.0.1:8080";
   std::string log_level = "info";
   bool device_collect = true;
+  bool device_report_attempts = false;
   std::chrono::milliseconds device_connect_timeout{10'000};
   std::chrono::milliseconds device_request_timeout{20'000};
   std::chrono::milliseconds device_keep_alive{10'000};
@@ -29,6 +30,9 @@ struct Config {
   std::uint32_t device_images_per_read = 16;
   std::uint32_t device_image_reads = 64;
   std::chrono::milliseconds device_clock_drift_max{60'000};
+  std::string device_listen = "127.0.0.1:51212";
+  std::string device_listen_tls = "127.0.0.1:51213";
+  std::uint32_t device_search_port = 51210;
   std::uint32_t metrics_devices_max = 1'000;
   std::string store_url;
   std::uint32_t store_readers = 4;

@@ -172,6 +172,17 @@ std::string_view CardNumber(std::string_view payload) {
   return card;
 }
 
+std::uint32_t JobCode(std::string_view payload) {
+  constexpr int kJobCode = 1001;
+  std::uint64_t code = 0;
+  FieldReader reader(payload);
+  for (Field field; reader.Next(field);) {
+    if (field.number == kJobCode && field.type == WireFormatLite::WIRETYPE_VARINT)
+      code = field.value;
+  }
+  return reader.ok() && code <= kAnyNumber ? static_cast<std::uint32_t>(code) : 0;
+}
+
 absl::StatusOr<Image> ParseImage(std::string_view payload) {
   Image image;
   std::string user_id;

@@ -40,6 +40,9 @@ absl::StatusOr<Event> ParseEvent(std::string_view payload);
 // card.
 std::string_view CardNumber(std::string_view payload);
 
+// The job code that an encoded EventLog tells (field 1001, which is not of the API); 0: none.
+std::uint32_t JobCode(std::string_view payload);
+
 // Whether ParseEvent would take the bytes, without keeping them.
 bool IsReadableEvent(std::string_view payload);
 

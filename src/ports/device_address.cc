@@ -126,8 +126,13 @@ absl::Status ParseQuery(std::string_view query, DeviceAddress& address) {
     // The value is not shown, and neither is an item without a name: it may be the key.
     if (!name)
       return Invalid("what follows '?' in an address reads NAME=VALUE, for example ?key=HEX");
+    if (*name == "tls") {
+      if (item != "1") return Invalid("tls in an address is 1, or left out");
+      address.tls = true;
+      continue;
+    }
     if (*name != "key")
-      return Invalid("an address has no parameter ", Shown(*name), "; 'key' is known");
+      return Invalid("an address has no parameter ", Shown(*name), "; 'key' and 'tls' are known");
     if (key_seen) return Invalid("the address gives its key twice");
     key_seen = true;
     GATELOG_ASSIGN_OR_RETURN(address.key, ParseKey(item));
@@ -194,8 +199,8 @@ std::string FormatAddress(const DeviceAddress& address) {
   const bool bracketed = address.host.find(':') != std::string::npos;
   std::string text;
   if (address.family != kDefaultFamily) absl::StrAppend(&text, address.family, "://");
-  absl::StrAppend(&text, bracketed ? "[" : "", address.host, bracketed ? "]" : "", ":",
-                  address.port);
+  absl::StrAppend(&text, bracketed ? "[" : "", address.host, bracketed ? "]" : "");
+  if (address.port != 0) absl::StrAppend(&text, ":", address.port);
   return text;
 }
 

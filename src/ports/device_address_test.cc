@@ -100,8 +100,21 @@ TEST(DeviceAddress, SaysWhatIsWrong) {
 }
 
 TEST(DeviceAddress, RefusesUnknownParametersByName) {
-  EXPECT_THAT(ErrorOf("door?zone=2"), HasSubstr("no parameter 'zone'; 'key' is known"));
+  EXPECT_THAT(ErrorOf("door?zone=2"), HasSubstr("no parameter 'zone'; 'key' and 'tls' are known"));
   EXPECT_THAT(ErrorOf("door?key"), HasSubstr("reads NAME=VALUE"));
+}
+
+TEST(DeviceAddress, SaysWhetherLinksAreTls) {
+  EXPECT_FALSE(ParseAddress("door")->tls);
+  const DeviceAddress both = *ParseAddress(std::string("door?tls=1&key=") + kHexKey);
+  EXPECT_TRUE(both.tls);
+  EXPECT_FALSE(both.key.empty());
+  EXPECT_THAT(ErrorOf("door?tls=yes"), HasSubstr("tls in an address is 1"));
+}
+
+TEST(DeviceAddress, ShowsNoPortOfADeviceThatCalls) {
+  EXPECT_EQ(FormatAddress({.host = "10.0.0.7", .port = 0, .key = ""}), "10.0.0.7");
+  EXPECT_EQ(FormatAddress({.host = "fe80::1", .port = 0, .key = ""}), "[fe80::1]");
 }
 
 TEST(DeviceAddress, RefusesWeakAndBrokenKeys) {

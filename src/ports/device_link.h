@@ -21,6 +21,9 @@ namespace gatelog::ports {
 inline constexpr std::uint32_t kReadRecordsMax = 16'384;
 inline constexpr std::uint32_t kReadImagesMax = 64;
 
+// Bytes of the request or the response of one call.
+inline constexpr std::size_t kCallSizeMax = 16 * 1024 * 1024;
+
 // A stretch of a device's log: records in ascending ID, their bytes one after another in one
 // buffer.
 class LogPage {
@@ -78,6 +81,17 @@ class DeviceLinkObserver {
 template <typename T>
 using Reply = absl::AnyInvocable<void(T)>;
 
+// How a device is to be linked from the next link on.
+struct Relinking {
+  enum class To { kServerToDevice, kDeviceToServer, kTls, kPlain };
+
+  To to = To::kServerToDevice;
+  // Where the gateway takes calls, at the address that the device sees it at; 0: it does not.
+  std::uint16_t port = 0;
+  std::uint16_t tls_port = 0;
+  std::string ca_certificate = {};  // kTls: DER; what the gateway shows is signed by it
+};
+
 // One live session with one log device. Made by a DeviceDialer, destroyed to end it.
 //
 // Threads: the loop's thread only; nothing blocks. A reply comes exactly once, later, on the loop's
@@ -114,6 +128,20 @@ class DeviceLink {
   // Encoded gsdk.event.ImageFilters.
   virtual void GetImageFilters(Reply<absl::StatusOr<std::vector<std::string>>> reply) = 0;
   virtual void SetImageFilters(std::vector<std::string> filters, Reply<absl::Status> reply) = 0;
+
+  // The device ends this link after the reply if that changes anything, and keeps what it was told
+  // for good. The reply of kTls is what it is to be known by from then on, as
+  // DeviceTrust::certificate has it; empty for all else.
+  virtual void Relink(const Relinking& how, Reply<absl::StatusOr<std::string>> reply) = 0;
+
+  // Calls a service that the device itself serves: `method` is its full name, such as
+  // "gsdk.user.User/GetList", `request` the encoded request, kCallSizeMax at most; the reply is the
+  // encoded response, and that size at most. The device may be asked for one of its slaves. Further
+  // errors, all the device's own: kInvalidArgument, kNotFound, kAlreadyExists, kResourceExhausted
+  // (no room), kFailedPrecondition. After kDeadlineExceeded and kUnavailable it is not known
+  // whether the device has done what was asked. A family without services replies kUnimplemented.
+  virtual void Call(std::string_view method, std::string request,
+                    Reply<absl::StatusOr<std::string>> reply) = 0;
 };
 
 // Opens links of one device family.

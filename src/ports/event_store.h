@@ -127,7 +127,8 @@ struct CodeChoice {
 struct EventFilter {
   std::vector<model::DeviceId> log_devices = {};
   std::vector<model::DeviceId> devices = {};
-  std::vector<std::string> users = {};  // an empty ID: events of nobody known
+  // An empty ID: events of nobody known. One whose person was erased is of no user, nor of nobody.
+  std::vector<std::string> users = {};
   std::vector<std::string> cards = {};  // model::CardNumber of the event
   std::vector<CodeChoice> codes = {};
   std::vector<std::uint32_t> entities = {};
@@ -202,7 +203,7 @@ struct EventCount {
   std::uint32_t sub_code = 0;
   model::DeviceId device = 0;
   std::uint32_t entity = 0;
-  std::string user_id;  // empty: nobody known
+  std::string user_id;  // empty: nobody known, or erased
   std::uint64_t events = 0;
 
   auto operator<=>(const EventCount&) const = default;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,12 +31,23 @@ struct Pruned {
   // Arrival of the oldest and the newest of it; nothing if there is none.
   std::optional<Timestamp> oldest = {};
   std::optional<Timestamp> newest = {};
+
+  void Add(const Pruned& more) {
+    segments += more.segments;
+    events += more.events;
+    images += more.images;
+    people += more.people;
+    bytes += more.bytes;
+    if (more.oldest) oldest = std::min(oldest.value_or(*more.oldest), *more.oldest);
+    if (more.newest) newest = std::max(newest.value_or(*more.newest), *more.newest);
+  }
 };
 
 // The retention side of an event store. Taken away are whole segments, from the oldest on: a
-// segment is sealed, and all of it is older than the limit. What is gone is known: it is no gap,
-// `next` and the anchors of its logs stay, and so do the totals of what was ever stored. Of an
-// event that tells of nobody any more the anchor knows no user either.
+// segment is closed (sealed, in a store that keeps evidence), and all of it is older than the
+// limit. What is gone is known: it is no gap, `next` and the anchors of its logs stay, and so do
+// the totals of what was ever stored. Of an event that tells of nobody any more the anchor knows no
+// user either.
 //
 // Errors: those of EventStore.
 class RetentionStore {

@@ -30,6 +30,12 @@ struct StoreReport {
 // Which part of a check begins, and how much of all of it lies behind. False: give up.
 using CheckProgress = std::function<bool(std::string_view part, double done)>;
 
+// Before a part of a check: kCancelled if `progress`, which may be null, says no.
+inline absl::Status BeginPart(const CheckProgress& progress, std::string_view part, double done) {
+  if (progress == nullptr || progress(part, done)) return absl::OkStatus();
+  return absl::CancelledError("The check was given up.");
+}
+
 // How much of a copy is made. False: give up.
 using CopyProgress = std::function<bool(std::uint64_t bytes_done, std::uint64_t bytes)>;
 

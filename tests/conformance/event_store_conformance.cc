@@ -8,17 +8,6 @@ namespace gatelog::testing {
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EventStoreConformance);
 
-ports::LogState EventStoreConformance::State(model::DeviceId log_device) {
-  const auto states = store().LoadLogStates();
-  EXPECT_TRUE(states.ok()) << states.status();
-  if (states.ok()) {
-    for (const ports::LogState& state : *states) {
-      if (state.log_device == log_device) return state;
-    }
-  }
-  return {.log_device = log_device};
-}
-
 std::vector<absl::Status> EventStoreConformance::Commit(std::span<const ports::Batch> batches) {
   absl::StatusOr<std::vector<absl::Status>> results = store().Commit(batches);
   EXPECT_TRUE(results.ok()) << results.status();
@@ -481,6 +470,48 @@ TEST_P(EventStoreConformance, RegistryKeepsReplacesAndForgets) {
   EXPECT_TRUE(registry().Remove(kDoor).ok()) << "an unknown device is no error";
   if (under_test().durable()) under_test().Reopen();
   EXPECT_THAT(*registry().Load(), ElementsAre(gate));
+}
+
+TEST_P(EventStoreConformance, RegistryKeepsHowADeviceIsReached) {
+  const ports::Registration calling{
+      .id = kDoor, .address = {.host = "127.0.0.7", .port = 0, .key = ""}, .calls_in = true};
+  const ports::Registration secured{.id = kGate,
+                                    .address = {.host = "10.0.0.9", .key = "", .tls = true}};
+  ASSERT_TRUE(registry().Save(calling).ok());
+  ASSERT_TRUE(registry().Save(secured).ok());
+  if (under_test().durable()) under_test().Reopen();
+  EXPECT_THAT(*registry().Load(), ::testing::UnorderedElementsAre(calling, secured));
+}
+
+TEST_P(EventStoreConformance, RegistryKeepsTheAcceptFilter) {
+  EXPECT_EQ(*registry().LoadAcceptFilter(), ports::AcceptFilter()) << "nobody, at first";
+  const ports::AcceptFilter some{.devices = {kDoor, kGate, 0xFFFF'FFFF}};
+  ASSERT_TRUE(registry().SaveAcceptFilter(some).ok());
+  if (under_test().durable()) under_test().Reopen();
+  EXPECT_EQ(*registry().LoadAcceptFilter(), some);
+
+  const ports::AcceptFilter all{.all = true, .devices = {kGate}};
+  ASSERT_TRUE(registry().SaveAcceptFilter(all).ok());
+  if (under_test().durable()) under_test().Reopen();
+  EXPECT_EQ(*registry().LoadAcceptFilter(), all);
+
+  ASSERT_TRUE(registry().SaveAcceptFilter({}).ok());
+  EXPECT_EQ(*registry().LoadAcceptFilter(), ports::AcceptFilter());
+}
+
+TEST_P(EventStoreConformance, RegistryKeepsWhatDevicesProveThemselvesBy) {
+  const ports::DeviceTrust door{.id = kDoor, .key = std::string("\0k\xFF", 3), .certificate = ""};
+  ports::DeviceTrust gate{.id = kGate, .key = "", .certificate = std::string(32, '\x80')};
+  ASSERT_TRUE(registry().SaveTrust(door).ok());
+  ASSERT_TRUE(registry().SaveTrust(gate).ok());
+  gate.key = "sixteen bytes ok";
+  ASSERT_TRUE(registry().SaveTrust(gate).ok());
+  if (under_test().durable()) under_test().Reopen();
+  EXPECT_THAT(*registry().LoadTrust(), ::testing::UnorderedElementsAre(door, gate));
+
+  ASSERT_TRUE(registry().SaveTrust({.id = kDoor}).ok());
+  EXPECT_TRUE(registry().SaveTrust({.id = kDoor}).ok()) << "nothing is known of it already";
+  EXPECT_THAT(*registry().LoadTrust(), ElementsAre(gate));
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "ports/evidence_store.h"
 #include "ports/retention_store.h"
 #include "tests/support/records.h"
+#include "tests/support/store_batches.h"
 
 namespace gatelog::testing {
 
@@ -29,9 +30,12 @@ class StoreUnderTest {
   virtual ports::DeviceRegistry& registry() = 0;
   // Null: this store keeps no evidence.
   virtual ports::EvidenceStore* evidence() { return nullptr; }
-  // Null: this store prunes nothing. Else it keeps evidence, too.
+  // Null: this store prunes nothing; then what follows is not called.
   virtual ports::RetentionStore* retention() { return nullptr; }
-  // The store's clock; not called where it prunes nothing.
+  // The segment ends here: what came so far may be pruned, once it is old. Nothing else ends one
+  // but that it is full.
+  virtual void Seal() {}
+  // The store's clock.
   virtual Timestamp Now() const { return {}; }
   virtual void PassTime(std::chrono::milliseconds) {}
 
@@ -59,8 +63,7 @@ class EventStoreConformance : public ::testing::TestWithParam<StoreKind> {
   ports::DeviceRegistry& registry() { return under_test_->registry(); }
   StoreUnderTest& under_test() { return *under_test_; }
 
-  // The store's state of a log; of one that it does not know, only log_device is set.
-  ports::LogState State(model::DeviceId log_device);
+  ports::LogState State(model::DeviceId log_device) { return StateOf(store(), log_device); }
   BatchMaker Next(model::DeviceId log_device) { return BatchMaker(State(log_device)); }
   // The first batch of a log: epoch 1 from ID 1.
   BatchMaker First(model::DeviceId log_device) {

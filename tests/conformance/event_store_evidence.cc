@@ -94,6 +94,15 @@ TEST_P(EventStoreEvidence, ForgettingTakesThePersonAndLeavesTheEvent) {
   EXPECT_EQ(erased->events, without);
   EXPECT_GT(without, 0u);
   EXPECT_TRUE(ReadAll({.users = {"user-3"}}).empty());
+  // Somebody was there; who is not known any more.
+  const std::vector<ports::StoredEvent> of_nobody = ReadAll({.users = {""}});
+  EXPECT_FALSE(of_nobody.empty());
+  for (const ports::StoredEvent& event : of_nobody) EXPECT_FALSE(event.erased) << event.seq;
+  EXPECT_EQ(ReadAll({.users = {"", "user-3", "user-4"}}).size(),
+            of_nobody.size() + ReadAll({.users = {"user-4"}}).size());
+  const auto counted = store().Count({.filter = {.users = {""}}});
+  ASSERT_TRUE(counted.ok() && counted->size() == 1);
+  EXPECT_EQ(counted->at(0).events, of_nobody.size());
   // Sealed at once: the chain has nothing that the last seal does not cover.
   EXPECT_EQ((*evidence().LastSeal())->block, evidence().chain_head().block);
 }

@@ -17,7 +17,9 @@ class RetentionStoreConformance : public EventStoreConformance {
   }
   ports::RetentionStore& retention() { return *under_test().retention(); }
 
-  void Seal();
+  void Seal() { under_test().Seal(); }
+  // It arrives now.
+  absl::Status Commit(ports::Batch batch);
   // Days pass, between what is old and what comes then. Returns a moment in between.
   Timestamp Pass(int days);
   // Two logs with events of people and of nobody, gaps and images; sealed.
@@ -42,8 +44,6 @@ class RetentionStoreConformance : public EventStoreConformance {
   void ExpectKept(const Kept& before);
 
   std::vector<std::uint64_t> Seqs(const ports::EventFilter& filter = {});
-
-  const evidence::SealKey key_ = evidence::SealKey::Make();
 };
 
 }  // namespace gatelog::testing

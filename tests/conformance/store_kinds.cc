@@ -1,6 +1,8 @@
 // The stores that the suite runs over.
 
+#include <chrono>
 #include <memory>
+#include <thread>
 
 #include "store/postgres/postgres_registry.h"
 #include "store/postgres/postgres_store.h"
@@ -35,6 +37,10 @@ class Sqlite final : public StoreUnderTest {
   ports::DeviceRegistry& registry() override { return *registry_; }
   ports::EvidenceStore* evidence() override { return store_.get(); }
   ports::RetentionStore* retention() override { return store_.get(); }
+  void Seal() override {
+    const auto seal = store_->AppendSeal(key_);
+    ASSERT_TRUE(seal.ok()) << seal.status();
+  }
   Timestamp Now() const override { return clock_.Now(); }
   void PassTime(std::chrono::milliseconds time) override { clock_.Move(time); }
   bool durable() const override { return true; }
@@ -60,6 +66,7 @@ class Sqlite final : public StoreUnderTest {
   }
 
   const store::IndexShape index_;
+  const evidence::SealKey key_ = evidence::SealKey::Make();
   TempDirectory directory_;
   MovedClock clock_;
   std::unique_ptr<store::SqliteStore> store_;
@@ -72,6 +79,18 @@ class Postgres final : public StoreUnderTest {
 
   ports::EventStore& store() override { return *store_; }
   ports::DeviceRegistry& registry() override { return *registry_; }
+  ports::RetentionStore* retention() override { return store_.get(); }
+  // A segment may go once it has its indexes.
+  void Seal() override {
+    constexpr std::chrono::seconds kLimit{60};
+    const auto limit = std::chrono::steady_clock::now() + kLimit;
+    while (!store_->CloseSegment().ok() || store_->segments_to_index() > 0) {
+      ASSERT_LT(std::chrono::steady_clock::now(), limit);
+      std::this_thread::yield();
+    }
+  }
+  Timestamp Now() const override { return clock_.Now(); }
+  void PassTime(std::chrono::milliseconds time) override { clock_.Move(time); }
   bool durable() const override { return true; }
   void Reopen() override {
     registry_.reset();
@@ -83,13 +102,16 @@ class Postgres final : public StoreUnderTest {
   void Open() {
     // Small, so that the suite goes through segments.
     constexpr std::uint64_t kSegmentEvents = 250;
-    auto opened = postgres::PostgresStore::Open({.url = url_, .segment_events = kSegmentEvents});
+    constexpr std::chrono::days kForEver{36'500};
+    auto opened = postgres::PostgresStore::Open(
+        {.url = url_, .segment_events = kSegmentEvents, .segment_age = kForEver, .clock = &clock_});
     ASSERT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
     registry_ = std::make_unique<postgres::PostgresRegistry>(*store_);
   }
 
   const std::string url_ = PostgresServer::Shared().NewDatabase();
+  MovedClock clock_;
   std::unique_ptr<postgres::PostgresStore> store_;
   std::unique_ptr<postgres::PostgresRegistry> registry_;
 };

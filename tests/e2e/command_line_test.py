@@ -1,9 +1,10 @@
 """What the command line refuses and how it says so: a sentence, an exit code, and nothing done."""
 
 import json
+import re
 import unittest
 
-from harness import EndToEndTest
+from harness import EndToEndTest, run_cli
 
 FOREIGN_CURSOR = "7c8d106f116fe78d-10"
 
@@ -81,6 +82,32 @@ class CommandLineTest(EndToEndTest):
                 title, row = self.gw.cli(*command, "-o", "csv").stdout.splitlines()
                 self.assertLessEqual(fields.keys(), set(title.split(",")))
                 self.assertIn(str(fields["events"]), row.split(","))
+
+
+class HelpTest(unittest.TestCase):
+    def help_of(self, *names):
+        """The help of a command and of all below it: the names and the text of each."""
+        text = run_cli(*names, "--help").stdout
+        yield names, text
+        for line in text.partition("Subcommands:\n")[2].partition("\n\n")[0].splitlines():
+            yield from self.help_of(*names, line.split()[0])
+
+    def test_every_option_is_explained_in_words(self):
+        verbs = options = 0
+        for names, text in self.help_of():
+            with self.subTest(command=names):
+                self.assertNotRegex(text, r"\b(UINT|INT|FLOAT|BOOLEAN)\b", "types of the program")
+                # One that is too long for its column has its words on the next line.
+                listed = text.partition("Examples:")[0].partition("Options:")[2].partition("Subcommands:")[0]
+                for option in re.split(r"\n  (?=-)", re.sub(r"\n {20,}", "  ", listed))[1:]:
+                    options += 1
+                    self.assertRegex(option.splitlines()[0], r"^-.*\S  +\S+ \S+", option)
+                if "Subcommands:" in text or not names:
+                    continue
+                verbs += 1
+                self.assertIn("  gatelog " + " ".join(names), text.partition("Examples:")[2])
+        self.assertGreater(verbs, 20)
+        self.assertGreater(options, 100)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import health_pb2_grpc
 import reflection_pb2
 import reflection_pb2_grpc
 from gatelog.v1 import devices_pb2
-from gsdk import admin_pb2, connect_pb2, device_pb2, tna_pb2
+from gsdk import (admin_pb2, card_pb2, card_pb2_grpc, connect_pb2, device_pb2, face_pb2, face_pb2_grpc, finger_pb2,
+                  finger_pb2_grpc)
 
 
 class ConnectTest(EndToEndTest):
@@ -121,18 +122,15 @@ class ConnectTest(EndToEndTest):
             with self.fails(grpc.StatusCode.NOT_FOUND, "999"):
                 call(request(deviceID=999))
 
-    def test_what_is_not_served_says_so(self):
+    def test_what_needs_enrolment_hardware_says_so(self):
         self.connect(1)
-        for call, request in [
-            (self.gw.device.Reboot, device_pb2.RebootRequest(deviceID=FIRST_ID)),
-            (self.gw.device.Lock, device_pb2.LockRequest(deviceID=FIRST_ID)),
-            (self.gw.connect.EnableSSL, connect_pb2.EnableSSLRequest(deviceID=FIRST_ID)),
-            (self.gw.connect.SearchDevice, connect_pb2.SearchDeviceRequest(timeout=100)),
-            (self.gw.connect.SetAcceptFilter, connect_pb2.SetAcceptFilterRequest()),
-            (self.gw.tna.GetConfig, tna_pb2.GetConfigRequest(deviceID=FIRST_ID)),
+        for stub, request, hardware in [
+            (card_pb2_grpc.CardStub, card_pb2.ScanRequest, "reader"),
+            (finger_pb2_grpc.FingerStub, finger_pb2.ScanRequest, "sensor"),
+            (face_pb2_grpc.FaceStub, face_pb2.ScanRequest, "camera"),
         ]:
-            with self.subTest(request=type(request).__name__), self.fails(grpc.StatusCode.UNIMPLEMENTED):
-                call(request)
+            with self.subTest(service=stub.__name__), self.fails(grpc.StatusCode.UNIMPLEMENTED, hardware):
+                stub(self.gw.channel).Scan(request(deviceID=FIRST_ID))
 
     def test_version_health_and_reflection(self):
         self.assertRegex(self.gw.admin.GetInfo(admin_pb2.GetInfoRequest()).version, r"\d+\.\d+\.\d+")

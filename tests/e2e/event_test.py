@@ -5,24 +5,12 @@ import unittest
 from harness import FIRST_ID, EndToEndTest  # first: finds the generated contracts
 
 import grpc
-import status_pb2
-from gsdk import err_pb2, event_pb2, tna_pb2
+from gsdk import event_pb2, schedule_pb2, schedule_pb2_grpc, tna_pb2
 import compare
+from multi_errors import multi_errors
 
 HISTORY = 3000
 UNKNOWN = 999
-
-
-def multi_errors(error):
-    """The list that travels in grpc-status-details-bin, checked as the official clients check it."""
-    trailers = dict(error.trailing_metadata())
-    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
-    assert status.code == error.code().value[0] and status.message == error.details()
-    assert len(status.details) == 1
-    detail = err_pb2.MultiErrorResponse()
-    assert status.details[0].type_url.endswith("/gsdk.err.MultiErrorResponse")
-    assert status.details[0].Unpack(detail)
-    return {e.deviceID: e for e in detail.deviceErrors}
 
 
 class EventTest(EndToEndTest):
@@ -106,9 +94,15 @@ class EventTest(EndToEndTest):
             self.assertLessEqual(len(image.JPGImage), 16 * 1024)
             self.assertTrue(image.JPGImage.startswith(b"\xff\xd8\xff") and image.JPGImage.endswith(b"\xff\xd9"))
 
+    def test_all_images_at_once(self):
+        with_image = [e.ID for e in self.gw.get_log() if e.hasImage]
+        images = self.gw.event.GetImageLog(event_pb2.GetImageLogRequest(
+            deviceID=FIRST_ID, startEventID=0, maxNumOfLog=0)).imageEvents
+        self.assertEqual(with_image, [i.ID for i in images])
+
     def test_image_filter_decides_which_events_get_images(self):
-        get = lambda: [(f.eventCode, f.scheduleID) for f in self.gw.event.GetImageFilter(  # noqa: E731
-            event_pb2.GetImageFilterRequest(deviceID=FIRST_ID)).filters]
+        get = lambda device=FIRST_ID: [(f.eventCode, f.scheduleID) for f in self.gw.event.GetImageFilter(  # noqa: E731
+            event_pb2.GetImageFilterRequest(deviceID=device)).filters]
         set_filters = lambda filters: self.gw.event.SetImageFilter(event_pb2.SetImageFilterRequest(  # noqa: E731
             deviceID=FIRST_ID, filters=[event_pb2.ImageFilter(eventCode=c, scheduleID=s) for c, s in filters]))
         set_filters([(0x1300, 0), (0x5400, 1)])
@@ -123,7 +117,29 @@ class EventTest(EndToEndTest):
             set_filters([(0x1300, 1)] * 33)
         self.gw.event.SetImageFilterMulti(event_pb2.SetImageFilterMultiRequest(
             deviceIDs=self.sim.ids, filters=[event_pb2.ImageFilter(eventCode=0x1900, scheduleID=1)]))
-        self.assertEqual([(0x1900, 1)], get())
+        self.assertEqual([[(0x1900, 1)]] * 2, [get(device) for device in self.sim.ids])
+
+    def test_image_filters_honour_schedules(self):
+        schedules = schedule_pb2_grpc.ScheduleStub(self.gw.channel)
+        whole_day = schedule_pb2.DaySchedule(periods=[schedule_pb2.TimePeriod(startTime=0, endTime=24 * 60)])
+        schedules.Add(schedule_pb2.AddRequest(deviceID=FIRST_ID, schedules=[
+            schedule_pb2.ScheduleInfo(ID=2, name="all week", weekly=schedule_pb2.WeeklySchedule(daySchedules=[whole_day] * 7)),
+            schedule_pb2.ScheduleInfo(ID=3, name="no time", weekly=schedule_pb2.WeeklySchedule(
+                daySchedules=[schedule_pb2.DaySchedule()] * 7))]))
+        set_filters = lambda *filters: self.gw.event.SetImageFilter(event_pb2.SetImageFilterRequest(  # noqa: E731
+            deviceID=FIRST_ID, filters=[event_pb2.ImageFilter(eventCode=c, scheduleID=s) for c, s in filters]))
+        set_filters((0x1300, 2), (0x5400, 3))
+        within = self.sim.inject(eventCode=0x1300, subCode=4, userID="7")
+        outside = self.sim.inject(eventCode=0x5400, entityID=1)
+        self.assertEqual({within: True, outside: False}, {e.ID: e.hasImage for e in self.gw.get_log(within)})
+        with self.fails(grpc.StatusCode.INVALID_ARGUMENT, "4"):
+            set_filters((0x1300, 4))
+
+    def test_clear_log_multi_empties_each_log(self):
+        self.gw.event.ClearLogMulti(event_pb2.ClearLogMultiRequest(deviceIDs=self.sim.ids))
+        for device in self.sim.ids:
+            [cleared] = self.gw.get_log(device_id=device)
+            self.assertEqual((0x4200, HISTORY + 1), (cleared.eventCode, cleared.ID))
 
     def test_multi_calls_name_each_device_that_failed(self):
         for call, request in [

@@ -295,13 +295,16 @@ class EndToEndTest(unittest.TestCase):
         self.addCleanup(self._remove_folder)
 
     def _remove_folder(self):
+        self._show_logs_of_a_failure()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _show_logs_of_a_failure(self):
         outcome = getattr(self, "_outcome", None)
         result = getattr(outcome, "result", None)
         mine = [trace for case, trace in (result.failures + result.errors if result else []) if case is self]
         if mine or (outcome and not outcome.success):
             for log in sorted(self.folder.glob("*.log")):
                 print(f"--- {log.name}\n{log.read_text(errors='replace')[-4000:]}", file=sys.stderr)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def simulator(self, **options):
         return self._started(Simulator(self.folder / options.pop("name", "sim"), **options))

@@ -48,6 +48,21 @@ class LiveTest(EndToEndTest):
         self.assertNotIn(after, [e.ID for e in live.events])
         self.assertEqual({self.a}, {e.deviceID for e in live.events})
 
+    def test_several_devices_at_once(self):
+        both = [self.a, self.b]
+        live = subscribe(self.gw)
+        self.gw.event.EnableMonitoringMulti(event_pb2.EnableMonitoringMultiRequest(deviceIDs=both))
+        shown = [self.door(device) for device in both]
+        wait_for(lambda: len(live.events) == 2, "the events of both")
+        self.gw.event.DisableMonitoringMulti(event_pb2.DisableMonitoringMultiRequest(deviceIDs=both))
+        hidden = [self.door(device) for device in both]
+        self.gw.wait_stored(self.sim)
+        self.gw.event.EnableMonitoringMulti(event_pb2.EnableMonitoringMultiRequest(deviceIDs=both))
+        shown += [self.door(device) for device in both]
+        wait_for(lambda: len(live.events) == 4, "the events of both again")
+        self.assertEqual(sorted(shown), sorted(e.ID for e in live.events))
+        self.assertTrue(set(hidden).isdisjoint(shown))
+
     def test_backlog_is_not_live(self):
         self.gw.enable(self.a)
         live = subscribe(self.gw)

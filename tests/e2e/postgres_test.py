@@ -6,7 +6,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from harness import BIN, EndToEndTest, Gateway, wait_for  # first: finds the generated contracts
+from harness import BIN, EndToEndTest, Gateway, run_cli, wait_for  # first: finds the generated contracts
 
 import compare
 from postgres_server import PostgresServer
@@ -82,6 +82,31 @@ class PostgresTest(EndToEndTest):
         self.assertNotEqual(0, changed.returncode)
         self.assertIn("the event with seq 77: its code is not what its record says", changed.stderr)
 
+    def test_what_is_old_goes_and_is_known(self):
+        sim = self.simulator(devices=2, history=300)
+        gw = self.pg_gateway()
+        gw.add_all(sim)
+        gw.wait_stored(sim)
+        self.assertEqual(0, gw.stop(), gw.errors())
+        self.server.sql("UPDATE gatelog.event SET arrival_ms = arrival_ms - 30 * 86400000::bigint")
+        gw = self.pg_gateway(env={"GATELOG_RETENTION_PEOPLE_DAYS": "20"})
+        number = lambda sql: int(self.server.sql(f"SELECT {sql}"))  # noqa: E731
+        wait_for(lambda: number("count(*) FROM gatelog.segment WHERE indexed") == 1, "the old segment is closed")
+        prune = lambda *options: json.loads(gw.cli("store", "prune", "-o", "jsonl", *options).stdout)  # noqa: E731
+        told = number("count(*) FROM gatelog.events WHERE user_id IS NOT NULL")
+        self.assertGreater(told, 0)
+        self.assertGreaterEqual(int(prune("--dry-run")["people"]), told)
+        self.assertGreaterEqual(int(prune("--yes")["people"]), told)
+        self.assertEqual(0, number("count(*) FROM gatelog.events WHERE user_id IS NOT NULL"))
+        self.assertEqual(600, number("count(*) FROM gatelog.events"))
+        gw.cli("store", "check")
+        self.assertEqual(600, int(prune("--events-days", "20", "--yes")["events"]))
+        self.assertEqual(0, number("count(*) FROM gatelog.events"))
+        self.assertEqual(0, number("count(*) FROM pg_class WHERE relname = 'event_1'"))
+        sim.inject(eventCode=0x1300, userID="4711")
+        wait_for(lambda: number("coalesce(min(seq), 0) FROM gatelog.events") == 601, "a new event, and nothing pruned again")
+        gw.cli("store", "check")
+
     def test_a_second_gateway_gets_one_sentence(self):
         self.pg_gateway()
         second = subprocess.run([str(part) for part in Gateway.command(self.folder / "other", extra=("--store", self.server.url))],
@@ -93,12 +118,25 @@ class PostgresTest(EndToEndTest):
     def test_what_this_store_does_not_keep_is_said_in_a_sentence(self):
         gw = self.pg_gateway()
         for command, words in ((("store", "backup", self.folder / "b.db"), "pg_dump"),
-                               (("store", "prune", "--events-days", "1", "--yes"), "not prune"),
                                (("store", "forget", "somebody", "--yes"), "cannot forget")):
             done = gw.cli(*command, check=False)
             self.assertNotEqual(0, done.returncode, command)
             self.assertIn(words, done.stderr)
         self.assertFalse((self.folder / "b.db").exists())
+
+    def test_no_backup_is_restored_where_it_would_not_be_read(self):
+        other = self.gateway("other")
+        backup = self.folder / "backup.db"
+        other.cli("store", "backup", backup)
+        gw = self.pg_gateway()
+        self.assertEqual(0, gw.stop(), gw.errors())
+        refused = run_cli("store", "restore", backup, "--data-dir", gw.data_dir, check=False)
+        self.assertEqual(1, refused.returncode)
+        self.assertIn("keeps its store in PostgreSQL", refused.stderr)
+        self.assertFalse((gw.data_dir / "gatelog.db").exists())
+        gw = self.gateway("gateway")  # from now on in SQLite
+        self.assertEqual(0, gw.stop(), gw.errors())
+        run_cli("store", "restore", backup, "--data-dir", gw.data_dir, "--yes")
 
     def test_a_url_that_is_none_and_a_server_that_is_away(self):
         def start(*extra, **options):

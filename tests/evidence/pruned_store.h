@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "store/sqlite/store_check.h"
 #include "tests/evidence/sealed_store.h"
+#include "tests/support/prune_all.h"
 
 namespace gatelog::store {
 
@@ -26,19 +27,7 @@ class PruningTest : public StoreAuditTest {
     return step.ok() ? *step : ports::RetentionStore::Step{};
   }
   ports::Pruned Prune(const ports::PruneLimits& limits) {
-    ports::Pruned sum;
-    constexpr int kStepsMax = 1'000;
-    for (int i = 0; i < kStepsMax; ++i) {
-      const ports::RetentionStore::Step step = Step(limits);
-      sum.segments += step.pruned.segments;
-      sum.events += step.pruned.events;
-      sum.images += step.pruned.images;
-      sum.people += step.pruned.people;
-      sum.bytes += step.pruned.bytes;
-      if (!step.more) return sum;
-    }
-    ADD_FAILURE() << "it has no end";
-    return sum;
+    return testing::PruneAll([&] { return Step(limits); }, [] {});
   }
   std::int64_t Rows(const std::string& table) {
     const auto database = Database::Open({.path = file(), .read_only = true});

@@ -11,6 +11,7 @@
 #include "store/sqlite/store_audit.h"
 #include "tests/support/moved_clock.h"
 #include "tests/support/records.h"
+#include "tests/support/store_batches.h"
 #include "tests/support/temp_directory.h"
 
 namespace gatelog::store {
@@ -35,23 +36,12 @@ class StoreAuditTest : public ::testing::Test {
   void Close() { store_.reset(); }
 
   ports::LogState State(model::DeviceId log_device) {
-    const auto states = store_->LoadLogStates();
-    EXPECT_TRUE(states.ok()) << states.status();
-    for (const ports::LogState& state : *states) {
-      if (state.log_device == log_device) return state;
-    }
-    return {.log_device = log_device};
+    return testing::StateOf(*store_, log_device);
   }
   testing::BatchMaker Next(model::DeviceId log_device) {
-    testing::BatchMaker maker(State(log_device));
-    if (State(log_device).epoch == 0) maker.OpenEpoch(1, 1);
-    return maker;
+    return testing::NextBatch(*store_, log_device);
   }
-  void Commit(const std::vector<ports::Batch>& batches) {
-    const auto results = store_->Commit(batches);
-    ASSERT_TRUE(results.ok()) << results.status();
-    for (const absl::Status& result : *results) ASSERT_TRUE(result.ok()) << result;
-  }
+  void Commit(const std::vector<ports::Batch>& batches) { testing::CommitAll(*store_, batches); }
   void CommitImages(model::DeviceId log_device, model::EventId through) {
     const ports::LogState state = State(log_device);
     ports::ImageBatch batch{.log_device = log_device,

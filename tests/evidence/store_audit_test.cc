@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "store/sqlite/chain_writer.h"
 #include "store/sqlite/store_check.h"
 #include "store/sqlite/store_restore.h"
 #include "tests/evidence/sealed_store.h"
@@ -53,6 +54,33 @@ TEST_F(StoreAuditTest, SealsGoOnAfterARestart) {
   const auto report = Audit();
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->seals, 2u);
+}
+
+// Where much was not sealed a start does not look through all of it: then each epoch may have
+// changed. What a seal says of one that has not is no less true.
+TEST_F(StoreAuditTest, AStartLooksAtSoManyUnsealedEventsAndEntriesOnly) {
+  const auto sealed_epochs = [&] {
+    Open();
+    const auto number = static_cast<std::int64_t>(Seal().number);
+    const auto database = Database::Open({.path = file(), .read_only = true});
+    return *(*database)->QueryInteger(
+        absl::StrCat("SELECT count(*) FROM seal_manifest WHERE seal = ", number));
+  };
+  Commit({Next(kDoor).AddSome(5).Make(), Next(kGate).AddSome(5).Make()});
+  EXPECT_EQ(sealed_epochs(), 2);
+  Commit({Next(kDoor).AddSome(kUnsealedLookedAtMax).Make()});
+  EXPECT_EQ(sealed_epochs(), 1);
+  Commit({Next(kDoor).AddSome(kUnsealedLookedAtMax + 1).Make()});
+  EXPECT_EQ(sealed_epochs(), 2);
+  BatchMaker gaps = Next(kDoor);
+  for (int i = 0; i <= kUnsealedLookedAtMax; ++i) {
+    gaps.AddGap(1, model::GapReason::kAbsent).AddSome(i % 2);
+  }
+  Commit({gaps.Make()});
+  EXPECT_EQ(sealed_epochs(), 2);
+  const auto report = Audit();
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->seals, 4u);
 }
 
 TEST_F(StoreAuditTest, AnotherKeyIsNamed) {

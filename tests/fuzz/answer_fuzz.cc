@@ -35,6 +35,10 @@ std::unique_ptr<terminal::OpenRequest> MakeRequest(int kind) {
       return terminal::ExpectDone([](const absl::Status&) {});
     case 2:
       return terminal::ExpectFilters([](const absl::StatusOr<std::vector<std::string>>&) {});
+    case 4:
+      return terminal::ExpectAnswer([](const absl::StatusOr<std::string>& answer) {
+        FUZZ_EXPECT(!answer.ok() || answer->size() <= ports::kCallSizeMax);
+      });
     case 3:
       return terminal::ExpectLog(kFrom, kMax, ExpectGoodPage);
     default:
@@ -45,7 +49,7 @@ std::unique_ptr<terminal::OpenRequest> MakeRequest(int kind) {
   }
 }
 
-constexpr int kKinds = 5;
+constexpr int kKinds = 6;
 
 }  // namespace
 
@@ -59,7 +63,7 @@ void AnswerTakes(std::string_view bytes) {
       auto frame = reader.Next();
       if (!frame.ok() || !frame->has_value()) break;
       if ((*frame)->has_error()) {
-        FUZZ_EXPECT(!terminal::DecodeError((*frame)->error()).ok());
+        FUZZ_EXPECT(!request->Decode((*frame)->error()).ok());
       }
       if ((*frame)->has_hello_reply()) {
         const auto identity = terminal::DecodeIdentity((*frame)->hello_reply().identity());

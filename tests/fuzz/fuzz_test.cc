@@ -133,7 +133,7 @@ std::vector<std::string> Records() {
 }
 
 std::vector<std::string> Frames() {
-  std::vector<terminal::Frame> frames(8);
+  std::vector<terminal::Frame> frames(10);
   for (terminal::Frame& frame : frames) frame.set_request_id(1);
   auto& chunk = *frames[0].mutable_log_chunk();
   for (std::uint32_t id = 10; id < 14; ++id) {
@@ -151,6 +151,9 @@ std::vector<std::string> Frames() {
   frames[6].mutable_error()->set_code(terminal::v1::Error::BUSY);
   frames[6].mutable_error()->set_text("10.0.0.5:40112");
   frames[7].mutable_hello_reply()->mutable_identity()->set_device_id(1);
+  frames[8].mutable_answer()->set_response("one part");
+  frames[8].mutable_answer()->set_more(true);
+  frames[9].mutable_answer()->set_response("the last");
   std::vector<std::string> encoded;
   std::string all;
   for (const terminal::Frame& frame : frames) {

@@ -171,6 +171,16 @@ void ModelledLink::SetImageFilters(std::vector<std::string> /*filters*/,
   reply(absl::UnimplementedError("not asked for by what is simulated"));
 }
 
+void ModelledLink::Relink(const ports::Relinking& /*how*/,
+                          ports::Reply<absl::StatusOr<std::string>> reply) {
+  reply(absl::UnimplementedError("not asked for by what is simulated"));
+}
+
+void ModelledLink::Call(std::string_view /*method*/, std::string /*request*/,
+                        ports::Reply<absl::StatusOr<std::string>> reply) {
+  reply(absl::UnimplementedError("not asked for by what is simulated"));
+}
+
 void ModelledLink::Push(model::EventId id, std::string payload) {
   if (!armed_) return;
   if (pushes_lost_) {

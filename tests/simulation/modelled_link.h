@@ -37,6 +37,10 @@ class ModelledLink final : public ports::DeviceLink {
                 ports::Reply<absl::StatusOr<model::LogStatus>> reply) override;
   void GetImageFilters(ports::Reply<absl::StatusOr<std::vector<std::string>>> reply) override;
   void SetImageFilters(std::vector<std::string> filters, ports::Reply<absl::Status> reply) override;
+  void Relink(const ports::Relinking& how,
+              ports::Reply<absl::StatusOr<std::string>> reply) override;
+  void Call(std::string_view method, std::string request,
+            ports::Reply<absl::StatusOr<std::string>> reply) override;
 
   // From the device.
   void Push(model::EventId id, std::string payload);

@@ -75,6 +75,21 @@ class FakeLink final : public ports::DeviceLink {
     Answer(std::move(reply), absl::OkStatus());
   }
 
+  void Relink(const ports::Relinking& how,
+              ports::Reply<absl::StatusOr<std::string>> reply) override {
+    terminal_.relinked.push_back(how);
+    const bool tls = how.to == ports::Relinking::To::kTls;
+    Answer(std::move(reply), std::string(tls ? "certificate" : ""));
+  }
+
+  void Call(std::string_view method, std::string request,
+            ports::Reply<absl::StatusOr<std::string>> reply) override {
+    terminal_.calls.emplace_back(method);
+    absl::StatusOr<std::string> response = absl::UnimplementedError("the terminal cannot do this");
+    if (terminal_.service) response = terminal_.service(method, request);
+    Answer(std::move(reply), std::move(response));
+  }
+
   void Push(model::EventId id) {
     if (armed_) observer_.OnPush(id, terminal_.log.at(id));
   }
@@ -140,6 +155,17 @@ void FakeTerminals::KeepAlive(model::DeviceId id, Timestamp device_time) {
 
 void FakeTerminals::Lose(model::DeviceId id) {
   if (FakeLink* link = at(id).link) link->Lose();
+}
+
+absl::Status FakeTerminals::Call(model::DeviceId id, ports::CallGate& gate, const std::string& host,
+                                 bool tls) {
+  Terminal& terminal = at(id);
+  const ports::Caller caller{.identity = terminal.identity, .host = host, .tls = tls};
+  if (absl::Status checked = gate.Check(caller).status(); !checked.ok()) return checked;
+  gate.OnCalled(caller, [this, &terminal](ports::DeviceLinkObserver& observer) {
+    return std::make_unique<FakeLink>(loop_, terminal, observer);
+  });
+  return absl::OkStatus();
 }
 
 ports::DeviceAddress FakeTerminals::AddressOf(model::DeviceId id) {

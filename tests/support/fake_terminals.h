@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "base/executor.h"
 #include "model/event.h"
 #include "ports/device_link.h"
+#include "ports/device_listener.h"
 
 namespace gatelog::testing {
 
@@ -29,8 +31,13 @@ class FakeTerminals final : public ports::DeviceDialer {
     bool answers = true;  // else requests are never answered
     bool images_answered = true;
     bool reads_fail = false;
+    // Answers calls; none: every method is unknown. `calls` are the methods asked for, in order.
+    std::function<absl::StatusOr<std::string>(std::string_view method, std::string_view request)>
+        service;
+    std::vector<std::string> calls;
     bool dials_answered = true;  // else a dial waits without end
     std::uint32_t largest_read = 0;
+    std::vector<ports::Relinking> relinked;  // what it was told
     FakeLink* link = nullptr;
   };
 
@@ -47,6 +54,11 @@ class FakeTerminals final : public ports::DeviceDialer {
   void KeepAlive(model::DeviceId id, Timestamp device_time);
   // Breaks the link.
   void Lose(model::DeviceId id);
+
+  // The device calls from `host` and, if it is let in, proves itself. What Check says of it. It has
+  // no link afterwards if the call was ended.
+  absl::Status Call(model::DeviceId id, ports::CallGate& gate, const std::string& host = "10.0.0.7",
+                    bool tls = false);
 
   static ports::DeviceAddress AddressOf(model::DeviceId id);
 

@@ -70,6 +70,7 @@ bool Matches(const ports::EventFilter& filter, const ports::StoredEvent& stored)
   const bool measured = filter.temperature_from != 0 || filter.temperature_to != 0;
   return code_fits && IsAnyOf(filter.log_devices, stored.log_device) &&
          IsAnyOf(filter.devices, event.device) && IsAnyOf(filter.users, event.user_id) &&
+         (filter.users.empty() || !event.user_id.empty() || !stored.erased) &&
          (filter.cards.empty() ||
           (!model::CardNumber(event.payload).empty() &&
            IsAnyOf(filter.cards, std::string(model::CardNumber(event.payload))))) &&
@@ -437,6 +438,35 @@ absl::Status MemoryStore::Remove(model::DeviceId id) {
   MutexLock lock(mutex_);
   GATELOG_RETURN_IF_ERROR(failing_);
   registrations_.erase(id);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ports::AcceptFilter> MemoryStore::LoadAcceptFilter() {
+  MutexLock lock(mutex_);
+  GATELOG_RETURN_IF_ERROR(failing_);
+  return accept_filter_;
+}
+
+absl::Status MemoryStore::SaveAcceptFilter(const ports::AcceptFilter& filter) {
+  MutexLock lock(mutex_);
+  GATELOG_RETURN_IF_ERROR(failing_);
+  accept_filter_ = filter;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<ports::DeviceTrust>> MemoryStore::LoadTrust() {
+  MutexLock lock(mutex_);
+  GATELOG_RETURN_IF_ERROR(failing_);
+  std::vector<ports::DeviceTrust> all;
+  for (const auto& [id, trust] : trust_) all.push_back(trust);
+  return all;
+}
+
+absl::Status MemoryStore::SaveTrust(const ports::DeviceTrust& trust) {
+  MutexLock lock(mutex_);
+  GATELOG_RETURN_IF_ERROR(failing_);
+  trust_.erase(trust.id);
+  if (!trust.key.empty() || !trust.certificate.empty()) trust_[trust.id] = trust;
   return absl::OkStatus();
 }
 

@@ -77,6 +77,10 @@ class MemoryStore : public ports::EventStore, public ports::DeviceRegistry {
   absl::StatusOr<std::vector<ports::Registration>> Load() override;
   absl::Status Save(const ports::Registration& registration) override;
   absl::Status Remove(model::DeviceId id) override;
+  absl::StatusOr<ports::AcceptFilter> LoadAcceptFilter() override;
+  absl::Status SaveAcceptFilter(const ports::AcceptFilter& filter) override;
+  absl::StatusOr<std::vector<ports::DeviceTrust>> LoadTrust() override;
+  absl::Status SaveTrust(const ports::DeviceTrust& trust) override;
 
  private:
   struct Failure {
@@ -106,6 +110,8 @@ class MemoryStore : public ports::EventStore, public ports::DeviceRegistry {
   std::map<model::RecordKey, model::ImageAbsenceReason> absences_ GUARDED_BY(mutex_);
   std::map<model::DeviceId, ports::LogState> states_ GUARDED_BY(mutex_);
   std::map<model::DeviceId, ports::Registration> registrations_ GUARDED_BY(mutex_);
+  ports::AcceptFilter accept_filter_ GUARDED_BY(mutex_);
+  std::map<model::DeviceId, ports::DeviceTrust> trust_ GUARDED_BY(mutex_);
   std::optional<Failure> next_failure_ GUARDED_BY(mutex_);
   absl::Status failing_ GUARDED_BY(mutex_);
   Calls calls_ GUARDED_BY(mutex_);

@@ -10,7 +10,9 @@ namespace gatelog::testing {
 // Of a store whose events are of one period of salts, and without any that tells of a person whom
 // it does not name: those had the store's salt.
 inline std::string BackToVersion3() {
-  return "DROP TABLE pruned_record; "
+  return "DROP TABLE accepted; DROP TABLE device_trust; "
+         "ALTER TABLE device DROP COLUMN tls; ALTER TABLE device DROP COLUMN calls_in; "
+         "DROP TABLE pruned_record; "
          "DROP TABLE index_segment; DROP TABLE posting; DROP TABLE hour_count; "
          "DROP VIEW events; "
          "CREATE TABLE old_person (id INTEGER PRIMARY KEY, user_id TEXT NOT NULL UNIQUE, "

@@ -21,6 +21,7 @@ TestGateway::TestGateway() {
                                                            .status = status},
                                         options);
   access = std::make_unique<core::LogAccess>(loop, *fleet, reader, core::LogAccess::Options{});
+  calls = std::make_unique<core::DeviceCalls>(loop, *fleet, core::DeviceCalls::Options{});
   loop.Start();
 }
 
@@ -29,6 +30,7 @@ TestGateway::~TestGateway() {
   loop.Stop();
   writer.reset();
   readers.reset();
+  calls.reset();
   access.reset();
   fleet.reset();
 }

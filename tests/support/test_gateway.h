@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/worker.h"
+#include "core/access/device_calls.h"
 #include "core/access/log_access.h"
 #include "core/fleet/fleet.h"
 #include "core/ingest/ingest.h"
@@ -60,6 +61,7 @@ class TestGateway {
   core::Ingest ingest{store, *writer, loop, {}};
   std::unique_ptr<core::Fleet> fleet;
   std::unique_ptr<core::LogAccess> access;
+  std::unique_ptr<core::DeviceCalls> calls;
 };
 
 }  // namespace gatelog::testing

@@ -58,7 +58,7 @@ absl::StatusOr<device::FactoryResetResponse> MachineService::FactoryReset(
 
 absl::StatusOr<device::ClearDBResponse> MachineService::ClearDB(const device::ClearDBRequest&) {
   const absl::Status changed = terminal_.Change([&]() -> absl::Status {
-    GATELOG_RETURN_IF_ERROR(terminal_.store().WipeUsers(terminal_.id()).status());
+    GATELOG_RETURN_IF_ERROR(terminal_.users().Clear());
     return terminal_.StageCode(kDatabaseReset);
   });
   if (!changed.ok()) return changed;

@@ -29,6 +29,11 @@ std::span<const ScheduleService::Method> ScheduleService::Methods() {
 }
 
 absl::Status ScheduleService::CheckUnused(std::uint32_t id) const {
+  if (terminal_.event_rules().Names(id)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("A time-and-attendance key has schedule ", id,
+                     "; set the configuration without it, then delete it."));
+  }
   if (!terminal_.image_rules().Names(id)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "An image filter names schedule ", id, "; set the filters without it, then delete it."));

@@ -12,10 +12,17 @@ constexpr std::uint32_t kTimeZoneSet = 0x3201;
 constexpr std::uint32_t kLocked = 0x3700;
 constexpr std::uint32_t kUnlocked = 0x3800;
 
+// The site has users whose IDs have letters.
+gsdk::system::SystemConfig DefaultSystemConfig() {
+  gsdk::system::SystemConfig config;
+  config.set_usealphanumericid(true);
+  return config;
+}
+
 }  // namespace
 
 absl::StatusOr<gsdk::system::SystemConfig> ReadSystemConfig(Terminal& terminal) {
-  return ReadSetting<gsdk::system::SystemConfig>(terminal.store(), terminal.id(), setting::kSystem);
+  return ReadSetting(terminal.store(), terminal.id(), setting::kSystem, DefaultSystemConfig());
 }
 
 absl::Status SaveSystemConfig(Terminal& terminal, const gsdk::system::SystemConfig& config) {

@@ -2,10 +2,15 @@
 
 #include <algorithm>
 
+#include "apps/gatelog-sim/services/biometric_service.h"
+#include "apps/gatelog-sim/services/card_service.h"
 #include "apps/gatelog-sim/services/clock_service.h"
 #include "apps/gatelog-sim/services/door_service.h"
 #include "apps/gatelog-sim/services/machine_service.h"
 #include "apps/gatelog-sim/services/schedule_service.h"
+#include "apps/gatelog-sim/services/thermal_service.h"
+#include "apps/gatelog-sim/services/tna_service.h"
+#include "apps/gatelog-sim/services/user_service.h"
 
 namespace gatelog::sim {
 namespace {
@@ -23,6 +28,12 @@ struct Entry {
 // What a terminal serves. Services of a terminal and their capabilities (identity.cc) go together.
 std::span<const Entry> Entries() {
   static constexpr Entry kEntries[] = {
+      {"gsdk.card.Card", &Make<CardService>},
+      {"gsdk.face.Face", &Make<FaceService>},
+      {"gsdk.finger.Finger", &Make<FingerService>},
+      {"gsdk.thermal.Thermal", &Make<ThermalService>},
+      {"gsdk.tna.TNA", &Make<TnaService>},
+      {"gsdk.user.User", &Make<UserService>},
       {"gsdk.device.Device", &Make<MachineService>},
       {"gsdk.door.Door", &Make<DoorService>},
       {"gsdk.schedule.Schedule", &Make<ScheduleService>},

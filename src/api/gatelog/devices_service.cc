@@ -1,5 +1,8 @@
 #include "api/gatelog/devices_service.h"
 
+#include <fmt/format.h>
+
+#include <memory>
 #include <utility>
 
 #include "api/rpc/call.h"
@@ -80,7 +83,48 @@ void FillDevice(const core::DeviceSnapshot& device, v1::Device& wire) {
   wire.set_lag(device.lag);
   wire.set_last_error(device.last_error);
   wire.set_failed_attempts(device.failed_attempts);
+  wire.set_calls_in(device.calls_in);
+  wire.set_tls(device.address.tls);
   FillHealth(device, wire);
+}
+
+v1::Acceptance ToAcceptance(const core::Callers& callers) {
+  v1::Acceptance wire;
+  wire.set_everybody(callers.filter().all);
+  for (const model::DeviceId id : callers.filter().devices) {
+    const ports::DeviceTrust trust = callers.FindTrust(id);
+    v1::AcceptedDevice& device = *wire.add_devices();
+    device.set_device_id(id);
+    device.set_has_key(!trust.key.empty());
+    device.set_has_certificate(!trust.certificate.empty());
+  }
+  return wire;
+}
+
+absl::Status CheckChange(const v1::ChangeAcceptanceRequest& wanted) {
+  if (static_cast<std::size_t>(wanted.add_size()) > core::kDevicesMax ||
+      static_cast<std::size_t>(wanted.remove_size()) > core::kDevicesMax) {
+    return absl::InvalidArgumentError(
+        fmt::format("The request names more than {} devices.", core::kDevicesMax));
+  }
+  for (const v1::CallingDevice& device : wanted.add()) {
+    const std::size_t size = device.key().size();
+    if (size != 0 && (size < ports::kDeviceKeySizeMin || size > ports::kDeviceKeySizeMax)) {
+      return absl::InvalidArgumentError(fmt::format(
+          "The key of device {} has {} bytes; {} to {} are allowed.", device.device_id(), size,
+          ports::kDeviceKeySizeMin, ports::kDeviceKeySizeMax));
+    }
+  }
+  return absl::OkStatus();
+}
+
+ports::AcceptFilter Changed(ports::AcceptFilter filter, const v1::ChangeAcceptanceRequest& wanted) {
+  for (const v1::CallingDevice& device : wanted.add()) filter.devices.insert(device.device_id());
+  for (const model::DeviceId id : wanted.remove()) filter.devices.erase(id);
+  if (wanted.everybody() != v1::ChangeAcceptanceRequest::EVERYBODY_UNSPECIFIED) {
+    filter.all = wanted.everybody() == v1::ChangeAcceptanceRequest::EVERYBODY_ACCEPTED;
+  }
+  return filter;
 }
 
 }  // namespace
@@ -126,6 +170,42 @@ DevicesService::Unary* DevicesService::List(Context*, const v1::ListRequest* req
       FillDevice(device, *reply.add_devices());
     reply.set_now_ms(ToMilliseconds(clock_.Now()));
     call.Reply(std::move(reply));
+  });
+}
+
+DevicesService::Unary* DevicesService::GetAcceptance(Context*,
+                                                     const v1::GetAcceptanceRequest* request,
+                                                     v1::Acceptance* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto&, auto call) {
+    call.Reply(ToAcceptance(fleet_.callers()));
+  });
+}
+
+DevicesService::Unary* DevicesService::ChangeAcceptance(Context*,
+                                                        const v1::ChangeAcceptanceRequest* request,
+                                                        v1::Acceptance* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto& wanted, auto call) {
+    if (absl::Status status = CheckChange(wanted); !status.ok()) return call.Finish(status);
+    core::Callers& callers = fleet_.callers();
+    // Keys go before the filter that needs them. The registry keeps the order, and so does the
+    // loop: when the filter is in force, all that was asked for before has been answered.
+    const auto failed = std::make_shared<absl::Status>();
+    const auto note = [failed](absl::Status status) { failed->Update(status); };
+    for (const v1::CallingDevice& device : wanted.add()) {
+      if (device.key().empty()) continue;
+      ports::DeviceTrust trust = callers.FindTrust(device.device_id());
+      trust.key = device.key();
+      callers.SetTrust(std::move(trust), note);
+    }
+    for (const model::DeviceId id : wanted.remove()) {
+      callers.SetTrust({.id = id}, note);
+    }
+    callers.SetFilter(Changed(callers.filter(), wanted),
+                      [&callers, failed, call = std::move(call)](absl::Status status) mutable {
+                        failed->Update(status);
+                        if (!failed->ok()) return call.Finish(*failed);
+                        call.Reply(ToAcceptance(callers));
+                      });
   });
 }
 

@@ -26,6 +26,10 @@ class DevicesService final : public gatelog::v1::Devices::CallbackService {
                 gatelog::v1::RemoveResponse* response) override;
   Unary* List(Context* context, const gatelog::v1::ListRequest* request,
               gatelog::v1::ListResponse* response) override;
+  Unary* GetAcceptance(Context* context, const gatelog::v1::GetAcceptanceRequest* request,
+                       gatelog::v1::Acceptance* response) override;
+  Unary* ChangeAcceptance(Context* context, const gatelog::v1::ChangeAcceptanceRequest* request,
+                          gatelog::v1::Acceptance* response) override;
 
   TimedExecutor& loop_;
   core::Fleet& fleet_;

@@ -165,6 +165,7 @@ EventsService::Unary* EventsService::Answer(Response* response, Read read, Lane&
   return StartCall(response, [&](UnaryCall<Response> call) {
     if (lane.waiting.fetch_add(1) >= lane.waiting_max) {
       --lane.waiting;
+      ++lane.refused;
       return call.Finish(absl::ResourceExhaustedError(
           fmt::format("{} {} wait for the store already, which is the limit. Try again soon.",
                       lane.waiting_max, lane.calls)));

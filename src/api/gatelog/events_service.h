@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 #include "api/rpc/stream_registry.h"
 #include "core/query/event_reader.h"
@@ -37,6 +38,10 @@ class EventsService final : public RawEventsService {
 
   std::size_t follow_streams() const { return streams_.size(); }
 
+  // Calls refused since the start because as many of their kind waited already as may. Any thread.
+  std::uint64_t reads_refused() const { return reads_.refused; }
+  std::uint64_t counts_refused() const { return counts_.refused; }
+
  private:
   using Context = grpc::CallbackServerContext;
   using Unary = grpc::ServerUnaryReactor;
@@ -59,6 +64,7 @@ class EventsService final : public RawEventsService {
     const char* calls;
     int waiting_max;
     std::atomic<int> waiting = 0;
+    std::atomic<std::uint64_t> refused = 0;
   };
   // Runs `read(store, stop)`, which gives a StatusOr<Response>, where it may block, and answers
   // with it. `stop` is requested when nobody waits any more. kResourceExhausted when as many calls

@@ -328,6 +328,8 @@ TEST(EventsServiceStopTest, CountsLeaveReadersToOthers) {
   v1::QueryResponse page;
   EXPECT_TRUE(stub->Query(&context, {}, &page).ok());
   EXPECT_EQ(store.counting, 1);
+  EXPECT_GE(service.counts_refused(), 1);
+  EXPECT_EQ(service.reads_refused(), 0);
   for (grpc::ClientContext& one : contexts) one.TryCancel();
   for (std::thread& count : counts) count.join();
   EXPECT_EQ(ended, kCounts);

@@ -19,7 +19,9 @@ namespace cn = gsdk::connect;
 constexpr int kPortMax = 65'535;
 constexpr std::size_t kHostLengthMax = 253;
 constexpr int kSlavesPerMasterMax = 1'024;  // per kind of line
-constexpr std::size_t kTakenMax = 64;       // changes out of the queue and not yet written
+constexpr std::chrono::milliseconds kSearchTimeDefault{5'000};
+constexpr std::chrono::milliseconds kSearchTimeMax{60'000};
+constexpr std::size_t kTakenMax = 64;  // changes out of the queue and not yet written
 
 // Of a ConnectInfo or an AsyncConnectInfo; port 0 is the devices' usual one.
 template <typename Info>
@@ -33,37 +35,81 @@ absl::StatusOr<ports::DeviceAddress> ToAddress(const Info& info) {
     return absl::InvalidArgumentError(
         fmt::format("{} is no port; ports go from 1 to {}.", info.port(), kPortMax));
   }
-  if (info.usessl()) {
-    return absl::UnimplementedError(
-        "Links with useSSL are not served in this version of gatelog; connect without it.");
-  }
+  address.tls = info.usessl();
   address.host = info.ipaddr();
   if (info.port() != 0) address.port = static_cast<std::uint16_t>(info.port());
   return address;
 }
 
-cn::Status ToStatus(core::LinkChange change) {
+constexpr int kTryToConnect = 0x04;  // of later versions of the API
+
+cn::Status ToStatus(core::LinkChange change, bool tls) {
   switch (change) {
     case core::LinkChange::kConnected:
-      return cn::TCP_CONNECTED;
+      return tls ? cn::TLS_CONNECTED : cn::TCP_CONNECTED;
     case core::LinkChange::kDisconnected:
       return cn::DISCONNECTED;
     case core::LinkChange::kCannotConnect:
-      return cn::TCP_CANNOT_CONNECT;
+      return tls ? cn::TLS_CANNOT_CONNECT : cn::TCP_CANNOT_CONNECT;
+    case core::LinkChange::kNotAllowed:
+      return tls ? cn::TLS_NOT_ALLOWED : cn::TCP_NOT_ALLOWED;
+    case core::LinkChange::kConnecting:
+      return static_cast<cn::Status>(kTryToConnect);
   }
   return cn::DISCONNECTED;
+}
+
+std::uint32_t ToSeconds(Timestamp time) {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
+}
+
+absl::StatusOr<ports::Relinking::To> ToRelinking(cn::ConnectionMode mode) {
+  if (mode == cn::SERVER_TO_DEVICE) return ports::Relinking::To::kServerToDevice;
+  if (mode == cn::DEVICE_TO_SERVER) return ports::Relinking::To::kDeviceToServer;
+  return absl::InvalidArgumentError(
+      fmt::format("{} is no connection mode; there are 0 and 1.", static_cast<int>(mode)));
+}
+
+absl::StatusOr<ports::AcceptFilter> ToFilter(const cn::AcceptFilter& wire) {
+  // A filter that is not applied must not look as if it were; with allowAll nothing else counts.
+  if (!wire.allowall() && (wire.ipaddrs_size() > 0 || wire.subnetmasks_size() > 0)) {
+    return absl::InvalidArgumentError(
+        "IPAddrs and subnetMasks are not served: devices are accepted by their ID. Leave them "
+        "empty and name the devices in deviceIDs.");
+  }
+  if (static_cast<std::size_t>(wire.deviceids_size()) > core::kDevicesMax) {
+    return absl::InvalidArgumentError(
+        fmt::format("The filter names more than {} devices.", core::kDevicesMax));
+  }
+  return ports::AcceptFilter{.all = wire.allowall(),
+                             .devices = {wire.deviceids().begin(), wire.deviceids().end()}};
 }
 
 void FillDevice(const core::DeviceSnapshot& device, cn::DeviceInfo& info) {
   info.set_deviceid(device.id);
   // A type that this API version has no name for travels as its number.
   if (device.identity) info.set_type(static_cast<gsdk::device::Type>(device.identity->type));
-  info.set_connectionmode(cn::SERVER_TO_DEVICE);
+  info.set_connectionmode(device.calls_in ? cn::DEVICE_TO_SERVER : cn::SERVER_TO_DEVICE);
   info.set_ipaddr(device.address.host);
   info.set_port(device.address.port);
-  info.set_status(device.state == core::LinkState::kConnected ? cn::TCP_CONNECTED
-                                                              : cn::DISCONNECTED);
-  info.set_autoreconnect(device.kept);
+  info.set_status(ToStatus(device.state == core::LinkState::kConnected
+                               ? core::LinkChange::kConnected
+                               : core::LinkChange::kDisconnected,
+                           device.address.tls));
+  info.set_autoreconnect(device.redialled);
+  info.set_usessl(device.address.tls);
+}
+
+void FillFound(const ports::FoundDevice& device, cn::SearchDeviceInfo& info) {
+  info.set_deviceid(device.id);
+  info.set_type(static_cast<gsdk::device::Type>(device.type));
+  info.set_usedhcp(device.uses_dhcp);
+  info.set_connectionmode(device.calls_in ? cn::DEVICE_TO_SERVER : cn::SERVER_TO_DEVICE);
+  info.set_ipaddr(device.host);
+  info.set_port(device.port);
+  info.set_usessl(device.tls);
+  info.set_serveraddr(device.gateway);
 }
 
 // One client's changes of links.
@@ -93,9 +139,8 @@ class StatusStream final : public ServerStream<cn::StatusChange> {
     if (written_ == taken_.size()) return false;
     const core::StatusChange& change = taken_[written_++];
     message.set_deviceid(change.device);
-    message.set_status(ToStatus(change.change));
-    message.set_timestamp(static_cast<std::uint32_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(change.time.time_since_epoch()).count()));
+    message.set_status(ToStatus(change.change, change.tls));
+    message.set_timestamp(ToSeconds(change.time));
     more = written_ < taken_.size();
     return true;
   }
@@ -108,13 +153,9 @@ class StatusStream final : public ServerStream<cn::StatusChange> {
 
 }  // namespace
 
-ConnectService::ConnectService(TimedExecutor& loop, core::Fleet& fleet, core::StatusHub& status)
-    : loop_(loop), fleet_(fleet), status_(status) {
-  RefuseAllBut("gsdk.connect.Connect",
-               {"Connect", "AddAsyncConnection", "DeleteAsyncConnection", "GetDeviceList",
-                "Disconnect", "DisconnectAll", "GetSlaveDevice", "SetSlaveDevice"},
-               "it opens links to devices, but neither takes theirs nor changes their settings");
-}
+ConnectService::ConnectService(TimedExecutor& loop, core::Fleet& fleet, core::StatusHub& status,
+                               ports::DeviceSearcher& searcher)
+    : loop_(loop), fleet_(fleet), status_(status), searcher_(searcher) {}
 
 ConnectService::Unary* ConnectService::Connect(Context*, const cn::ConnectRequest* request,
                                                cn::ConnectResponse* response) {
@@ -163,6 +204,46 @@ ConnectService::Unary* ConnectService::DeleteAsyncConnection(
   });
 }
 
+ConnectService::Unary* ConnectService::SetAcceptFilter(Context*,
+                                                       const cn::SetAcceptFilterRequest* request,
+                                                       cn::SetAcceptFilterResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto& wanted, auto call) {
+    absl::StatusOr<ports::AcceptFilter> filter = ToFilter(wanted.filter());
+    if (!filter.ok()) return call.Finish(filter.status());
+    fleet_.callers().SetFilter(
+        *std::move(filter),
+        [call = std::move(call)](absl::Status status) mutable { call.ReplyEmpty(status); });
+  });
+}
+
+ConnectService::Unary* ConnectService::GetAcceptFilter(Context*,
+                                                       const cn::GetAcceptFilterRequest* request,
+                                                       cn::GetAcceptFilterResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto&, auto call) {
+    const ports::AcceptFilter& filter = fleet_.callers().filter();
+    cn::GetAcceptFilterResponse reply;
+    reply.mutable_filter()->set_allowall(filter.all);
+    reply.mutable_filter()->mutable_deviceids()->Add(filter.devices.begin(), filter.devices.end());
+    call.Reply(std::move(reply));
+  });
+}
+
+ConnectService::Unary* ConnectService::GetPendingList(Context*,
+                                                      const cn::GetPendingListRequest* request,
+                                                      cn::GetPendingListResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto&, auto call) {
+    cn::GetPendingListResponse reply;
+    for (const core::PendingDevice& device : fleet_.callers().pending()) {
+      cn::PendingDeviceInfo& info = *reply.add_deviceinfos();
+      info.set_deviceid(device.id);
+      info.set_type(static_cast<gsdk::device::Type>(device.type));
+      info.set_ipaddr(device.host);
+      info.set_lasttry(ToSeconds(device.last_try));
+    }
+    call.Reply(std::move(reply));
+  });
+}
+
 ConnectService::Unary* ConnectService::GetDeviceList(Context*,
                                                      const cn::GetDeviceListRequest* request,
                                                      cn::GetDeviceListResponse* response) {
@@ -188,6 +269,29 @@ ConnectService::Unary* ConnectService::DisconnectAll(Context*,
   return StartCallOn(loop_, *request, response, [this](const auto&, auto call) {
     fleet_.DisconnectAll();
     call.Reply({});
+  });
+}
+
+ConnectService::Unary* ConnectService::SearchDevice(Context*,
+                                                    const cn::SearchDeviceRequest* request,
+                                                    cn::SearchDeviceResponse* response) {
+  return StartCallOn(loop_, *request, response, [this](const auto& wanted, auto call) {
+    if (wanted.timeout() > kSearchTimeMax.count()) {
+      return call.Finish(absl::InvalidArgumentError(
+          fmt::format("A search of {} ms was asked for; it may last {} ms at most.",
+                      wanted.timeout(), kSearchTimeMax.count())));
+    }
+    const std::chrono::milliseconds time(wanted.timeout());
+    searcher_.Search(
+        wanted.timeout() == 0 ? kSearchTimeDefault : time,
+        [call = std::move(call)](absl::StatusOr<std::vector<ports::FoundDevice>> found) mutable {
+          if (!found.ok()) return call.Finish(found.status());
+          cn::SearchDeviceResponse reply;
+          for (const ports::FoundDevice& device : *found) {
+            FillFound(device, *reply.add_deviceinfos());
+          }
+          call.Reply(std::move(reply));
+        });
   });
 }
 
@@ -229,6 +333,62 @@ ConnectService::Unary* ConnectService::SetSlaveDevice(Context*,
     }
     call.ReplyEmpty(fleet_.SetSlaves(std::move(slaves)));
   });
+}
+
+template <typename Request, typename Response>
+ConnectService::Unary* ConnectService::RelinkOne(const Request& request, Response* response,
+                                                 absl::StatusOr<To> to) {
+  return StartCallOn(loop_, request, response, [this, to](const auto& wanted, auto call) {
+    if (!to.ok()) return call.Finish(to.status());
+    fleet_.callers().Relink(
+        wanted.deviceid(), *to,
+        [call = std::move(call)](absl::Status status) mutable { call.ReplyEmpty(status); });
+  });
+}
+
+template <typename Request, typename Response>
+ConnectService::Unary* ConnectService::RelinkEach(const Request& request, Response* response,
+                                                  absl::StatusOr<To> to) {
+  return StartCallOn(loop_, request, response, [this, to](const auto& wanted, auto call) {
+    if (!to.ok()) return call.Finish(to.status());
+    ForEachDevice(wanted.deviceids(), std::move(call), [&](model::DeviceId id, auto reply) {
+      fleet_.callers().Relink(id, *to, std::move(reply));
+    });
+  });
+}
+
+ConnectService::Unary* ConnectService::SetConnectionMode(
+    Context*, const cn::SetConnectionModeRequest* request,
+    cn::SetConnectionModeResponse* response) {
+  return RelinkOne(*request, response, ToRelinking(request->connectionmode()));
+}
+
+ConnectService::Unary* ConnectService::SetConnectionModeMulti(
+    Context*, const cn::SetConnectionModeMultiRequest* request,
+    cn::SetConnectionModeMultiResponse* response) {
+  return RelinkEach(*request, response, ToRelinking(request->connectionmode()));
+}
+
+ConnectService::Unary* ConnectService::EnableSSL(Context*, const cn::EnableSSLRequest* request,
+                                                 cn::EnableSSLResponse* response) {
+  return RelinkOne(*request, response, To::kTls);
+}
+
+ConnectService::Unary* ConnectService::EnableSSLMulti(Context*,
+                                                      const cn::EnableSSLMultiRequest* request,
+                                                      cn::EnableSSLMultiResponse* response) {
+  return RelinkEach(*request, response, To::kTls);
+}
+
+ConnectService::Unary* ConnectService::DisableSSL(Context*, const cn::DisableSSLRequest* request,
+                                                  cn::DisableSSLResponse* response) {
+  return RelinkOne(*request, response, To::kPlain);
+}
+
+ConnectService::Unary* ConnectService::DisableSSLMulti(Context*,
+                                                       const cn::DisableSSLMultiRequest* request,
+                                                       cn::DisableSSLMultiResponse* response) {
+  return RelinkEach(*request, response, To::kPlain);
 }
 
 grpc::ServerWriteReactor<cn::StatusChange>* ConnectService::SubscribeStatus(

@@ -6,8 +6,8 @@
 
 #include "api/gsdk/admin_service.h"
 #include "api/gsdk/device_service.h"
-#include "api/gsdk/tna_service.h"
 #include "api/rpc/grpc_server.h"
+#include "gsdk/device.grpc.pb.h"
 #include "tests/support/test_gateway.h"
 
 namespace gatelog::api {
@@ -21,11 +21,36 @@ using ::testing::ElementsAre;
 
 constexpr model::DeviceId kDevice = 541'000'001;
 
+// Finds one device, and notes for how long it was to search.
+class FakeSearcher final : public ports::DeviceSearcher {
+ public:
+  explicit FakeSearcher(Loop& loop) : loop_(loop) {}
+
+  void Search(std::chrono::milliseconds time,
+              ports::Reply<absl::StatusOr<std::vector<ports::FoundDevice>>> reply) override {
+    searched = time;
+    loop_.Post([reply = std::move(reply)]() mutable {
+      reply(std::vector<ports::FoundDevice>{{.id = kDevice,
+                                             .type = 0x0A,
+                                             .host = "127.0.0.1",
+                                             .port = 0,
+                                             .calls_in = true,
+                                             .tls = true,
+                                             .gateway = "127.0.0.1:51213",
+                                             .uses_dhcp = true}});
+    });
+  }
+
+  std::chrono::milliseconds searched{0};
+
+ private:
+  Loop& loop_;
+};
+
 class ConnectServiceTest : public ::testing::Test {
  protected:
   ConnectServiceTest() {
-    auto server =
-        GrpcServer::Start({.address = {"127.0.0.1", 0}}, {&connect_, &device_, &tna_, &admin_});
+    auto server = GrpcServer::Start({.address = {"127.0.0.1", 0}}, {&connect_, &device_, &admin_});
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
@@ -70,9 +95,9 @@ class ConnectServiceTest : public ::testing::Test {
   }
 
   TestGateway gateway_;
-  ConnectService connect_{gateway_.loop, *gateway_.fleet, gateway_.status};
-  DeviceService device_{gateway_.loop, *gateway_.fleet};
-  TnaService tna_{gateway_.loop, *gateway_.access};
+  FakeSearcher searcher_{gateway_.loop};
+  ConnectService connect_{gateway_.loop, *gateway_.fleet, gateway_.status, searcher_};
+  DeviceService device_{gateway_.loop, *gateway_.calls, *gateway_.fleet};
   AdminService admin_{"0.1.0", "2026-03-01"};
   std::unique_ptr<GrpcServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -109,7 +134,6 @@ TEST_F(ConnectServiceTest, RefusesWhatIsNoAddress) {
   EXPECT_EQ(Connect("host", -1, false, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(Connect("host", 70'000, false, response).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(Connect("host", 0, true, response).error_code(), grpc::StatusCode::UNIMPLEMENTED);
   EXPECT_EQ(Connect("nobody", 0, false, response).error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(AddAsync(0).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
@@ -178,19 +202,96 @@ TEST_F(ConnectServiceTest, RemembersSlaves) {
   EXPECT_EQ(got.slavedeviceinfos(0).SerializeAsString(), info->SerializeAsString());
 }
 
-TEST_F(ConnectServiceTest, SaysWhatIsNotServed) {
+TEST_F(ConnectServiceTest, ShowsWhatASearchFound) {
+  cn::SearchDeviceRequest request;
+  request.set_timeout(70);
   cn::SearchDeviceResponse response;
-  const grpc::Status status =
-      Call(*stub_, &cn::Connect::Stub::SearchDevice, cn::SearchDeviceRequest(), response);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(status.error_message(),
-              ::testing::HasSubstr("gsdk.connect.Connect.SearchDevice is not served"));
-  auto devices = gsdk::device::Device::NewStub(channel_);
-  gsdk::device::RebootResponse rebooted;
-  EXPECT_EQ(
-      Call(*devices, &gsdk::device::Device::Stub::Reboot, gsdk::device::RebootRequest(), rebooted)
-          .error_code(),
-      grpc::StatusCode::UNIMPLEMENTED);
+  ASSERT_TRUE(Call(*stub_, &cn::Connect::Stub::SearchDevice, request, response).ok());
+  EXPECT_EQ(searcher_.searched, std::chrono::milliseconds(70));
+  ASSERT_EQ(response.deviceinfos_size(), 1);
+  const cn::SearchDeviceInfo& found = response.deviceinfos(0);
+  EXPECT_EQ(found.deviceid(), kDevice);
+  EXPECT_EQ(found.type(), gsdk::device::FACESTATION_2);
+  EXPECT_EQ(found.connectionmode(), cn::DEVICE_TO_SERVER);
+  EXPECT_EQ(found.ipaddr(), "127.0.0.1");
+  EXPECT_EQ(found.serveraddr(), "127.0.0.1:51213");
+  EXPECT_TRUE(found.usessl() && found.usedhcp());
+  request.set_timeout(60'001);
+  EXPECT_EQ(Call(*stub_, &cn::Connect::Stub::SearchDevice, request, response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ConnectServiceTest, DevicesThatCallAreAcceptedOrPending) {
+  gateway_.AddTerminal(kDevice, 1);
+  const auto call_in = [&] {
+    absl::Status status;
+    gateway_.OnLoop([&] {
+      status = gateway_.terminals.Call(kDevice, gateway_.fleet->callers(), "10.0.0.7", true);
+    });
+    return status.ok();
+  };
+  EXPECT_FALSE(call_in());
+  cn::GetPendingListResponse pending;
+  ASSERT_TRUE(
+      Call(*stub_, &cn::Connect::Stub::GetPendingList, cn::GetPendingListRequest(), pending).ok());
+  ASSERT_EQ(pending.deviceinfos_size(), 1);
+  EXPECT_EQ(pending.deviceinfos(0).deviceid(), kDevice);
+  EXPECT_EQ(pending.deviceinfos(0).type(), gsdk::device::FACESTATION_2);
+  EXPECT_EQ(pending.deviceinfos(0).ipaddr(), "10.0.0.7");
+  EXPECT_GT(pending.deviceinfos(0).lasttry(), 1'700'000'000u);
+
+  cn::SetAcceptFilterRequest request;
+  request.mutable_filter()->add_deviceids(kDevice);
+  request.mutable_filter()->add_ipaddrs("10.0.0.7");
+  cn::SetAcceptFilterResponse set;
+  EXPECT_EQ(Call(*stub_, &cn::Connect::Stub::SetAcceptFilter, request, set).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  request.mutable_filter()->clear_ipaddrs();
+  ASSERT_TRUE(Call(*stub_, &cn::Connect::Stub::SetAcceptFilter, request, set).ok());
+  cn::GetAcceptFilterResponse got;
+  ASSERT_TRUE(
+      Call(*stub_, &cn::Connect::Stub::GetAcceptFilter, cn::GetAcceptFilterRequest(), got).ok());
+  EXPECT_EQ(got.filter().SerializeAsString(), request.filter().SerializeAsString());
+  ASSERT_TRUE(call_in());
+  const std::vector<cn::DeviceInfo> devices = List();
+  ASSERT_EQ(devices.size(), 1u);
+  EXPECT_EQ(devices[0].connectionmode(), cn::DEVICE_TO_SERVER);
+  EXPECT_EQ(devices[0].status(), cn::TLS_CONNECTED);
+  EXPECT_TRUE(devices[0].usessl());
+  EXPECT_EQ(devices[0].port(), 0);
+  EXPECT_FALSE(devices[0].autoreconnect());
+}
+
+TEST_F(ConnectServiceTest, DevicesAreToldHowToBeLinked) {
+  using To = ports::Relinking::To;
+  gateway_.AddLinked(kDevice, 1);
+  cn::DisableSSLRequest disable;
+  disable.set_deviceid(kDevice);
+  cn::DisableSSLResponse disabled;
+  EXPECT_TRUE(Call(*stub_, &cn::Connect::Stub::DisableSSL, disable, disabled).ok());
+  cn::SetConnectionModeMultiRequest mode;
+  mode.add_deviceids(kDevice);
+  mode.set_connectionmode(cn::SERVER_TO_DEVICE);
+  cn::SetConnectionModeMultiResponse set;
+  EXPECT_TRUE(Call(*stub_, &cn::Connect::Stub::SetConnectionModeMulti, mode, set).ok());
+  gateway_.OnLoop([&] {
+    const auto& told = gateway_.terminals.at(kDevice).relinked;
+    ASSERT_EQ(told.size(), 2u);
+    EXPECT_EQ(told[0].to, To::kPlain);
+    EXPECT_EQ(told[1].to, To::kServerToDevice);
+  });
+  // This gateway has no place where devices could call, and no certificate.
+  mode.set_connectionmode(cn::DEVICE_TO_SERVER);
+  mode.add_deviceids(kDevice + 1);
+  EXPECT_FALSE(Call(*stub_, &cn::Connect::Stub::SetConnectionModeMulti, mode, set).ok());
+  cn::EnableSSLRequest enable;
+  enable.set_deviceid(kDevice);
+  cn::EnableSSLResponse enabled;
+  EXPECT_EQ(Call(*stub_, &cn::Connect::Stub::EnableSSL, enable, enabled).error_code(),
+            grpc::StatusCode::FAILED_PRECONDITION);
+  enable.set_deviceid(7);
+  EXPECT_EQ(Call(*stub_, &cn::Connect::Stub::EnableSSL, enable, enabled).error_code(),
+            grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_F(ConnectServiceTest, TellsWhatTheDeviceTells) {
@@ -218,33 +319,6 @@ TEST_F(ConnectServiceTest, TellsWhatTheDeviceTells) {
   ask.set_deviceid(9);
   EXPECT_EQ(Call(*stub, &gsdk::device::Device::Stub::GetInfo, ask, info).error_code(),
             grpc::StatusCode::NOT_FOUND);
-}
-
-TEST_F(ConnectServiceTest, ProjectsTheLogToRecordsWithATnaKey) {
-  gateway_.AddLinked(kDevice, 0);
-  for (int i = 1; i <= 20; ++i) {
-    model::Event event;
-    event.timestamp = 1'000;
-    event.code = 0x1300;
-    event.user_id = "anna";
-    event.tna_key = i % 5 == 0 ? 2 : 0;
-    gateway_.Record(kDevice, event);
-  }
-  auto stub = gsdk::tna::TNA::NewStub(channel_);
-  gsdk::tna::GetTNALogRequest request;
-  request.set_deviceid(kDevice);
-  request.set_starteventid(6);
-  request.set_maxnumoflog(2);
-  gsdk::tna::GetTNALogResponse response;
-  ASSERT_TRUE(Call(*stub, &gsdk::tna::TNA::Stub::GetTNALog, request, response).ok());
-  ASSERT_EQ(response.tnaevents_size(), 2);
-  EXPECT_EQ(response.tnaevents(0).id(), 10u);
-  EXPECT_EQ(response.tnaevents(1).id(), 15u);
-  EXPECT_EQ(response.tnaevents(0).tnakey(), gsdk::tna::KEY_2);
-  EXPECT_EQ(response.tnaevents(0).userid(), "anna");
-  request.set_maxnumoflog(0);
-  ASSERT_TRUE(Call(*stub, &gsdk::tna::TNA::Stub::GetTNALog, request, response).ok());
-  EXPECT_EQ(response.tnaevents_size(), 3);
 }
 
 TEST_F(ConnectServiceTest, TellsItsVersion) {

@@ -6,8 +6,6 @@ namespace gatelog::api {
 namespace {
 
 constexpr std::uint32_t kEventCodeMax = 0xFFFF;
-constexpr std::uint32_t kScheduleNever = 0;
-constexpr std::uint32_t kScheduleAlways = 1;
 
 absl::Status TooMany(const char* what, int count, std::size_t max) {
   return absl::InvalidArgumentError(
@@ -23,11 +21,18 @@ absl::StatusOr<std::vector<core::RecordFilter>> ToRecordFilters(
   }
   std::vector<core::RecordFilter> result;
   for (const gsdk::event::EventFilter& filter : filters) {
+    if (filter.has_floorindex() || filter.has_alarmflag() || filter.has_licensetype()) {
+      return absl::UnimplementedError(
+          "Events do not tell of floors, alarm flags and licences, so no filter can ask for them.");
+    }
     result.push_back({.user_id = filter.userid(),
                       .start_time = filter.starttime(),
                       .end_time = filter.endtime(),
                       .code = filter.eventcode(),
-                      .tna_key = static_cast<std::uint32_t>(filter.tnakey())});
+                      .tna_key = static_cast<std::uint32_t>(filter.tnakey()),
+                      .changed_on_device = filter.has_ondevice()
+                                               ? std::optional<bool>(filter.ondevice())
+                                               : std::nullopt});
   }
   return result;
 }
@@ -42,11 +47,6 @@ absl::StatusOr<std::vector<std::string>> ToImageFilters(
     if (filter.eventcode() > kEventCodeMax) {
       return absl::InvalidArgumentError(
           fmt::format("{:#x} is no event code: codes have 16 bits.", filter.eventcode()));
-    }
-    if (filter.scheduleid() != kScheduleNever && filter.scheduleid() != kScheduleAlways) {
-      return absl::InvalidArgumentError(
-          fmt::format("The device has no schedule {}. This version knows 0 (never) and 1 (always).",
-                      filter.scheduleid()));
     }
     result.push_back(filter.SerializeAsString());
   }

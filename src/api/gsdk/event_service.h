@@ -73,13 +73,13 @@ class EventService final : public RawEventService {
   StreamRegistry streams_{kStreamsMax};
 };
 
-// The filters of GetLogWithFilter in core's terms; kInvalidArgument for more than
-// kRecordFiltersMax.
+// The filters of GetLogWithFilter in core's terms. kInvalidArgument: more than kRecordFiltersMax;
+// kUnimplemented: one by what events do not tell.
 absl::StatusOr<std::vector<core::RecordFilter>> ToRecordFilters(
     const google::protobuf::RepeatedPtrField<gsdk::event::EventFilter>& filters);
 
 // Image filters encoded for the device. kInvalidArgument: more than kImageFiltersMax, an event code
-// beyond 16 bits, a schedule other than 0 (never) and 1 (always).
+// beyond 16 bits. Whether it has the schedules the device says.
 absl::StatusOr<std::vector<std::string>> ToImageFilters(
     const google::protobuf::RepeatedPtrField<gsdk::event::ImageFilter>& filters);
 

@@ -233,6 +233,27 @@ TEST_F(EventServiceTest, RefusesMoreThan32Filters) {
             grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(EventServiceTest, FiltersOfLaterVersionsHoldOrAreRefused) {
+  gateway_.AddLinked(kDevice, 0);
+  for (const bool at_device : {false, true, false}) {
+    model::Event event = Event(1'000, 0x2000, "anna");
+    event.changed_on_device = at_device;
+    gateway_.Record(kDevice, event);
+  }
+  ev::EventFilter filter;
+  filter.set_ondevice(true);
+  EXPECT_THAT(Filtered({filter}), ElementsAre(2));
+  filter.set_ondevice(false);
+  EXPECT_THAT(Filtered({filter}), ElementsAre(1, 3));
+  filter.set_floorindex(0);
+  ev::GetLogWithFilterRequest request;
+  request.set_deviceid(kDevice);
+  *request.add_filters() = filter;
+  ev::GetLogWithFilterResponse response;
+  EXPECT_EQ(Call(&ev::Event::Stub::GetLogWithFilter, request, response).error_code(),
+            grpc::StatusCode::UNIMPLEMENTED);
+}
+
 TEST_F(EventServiceTest, GetImageLogStartsAtTheFirstImageFromAnId) {
   gateway_.AddTerminal(kDevice, 9);
   gateway_.OnLoop([&] {
@@ -282,10 +303,12 @@ TEST_F(EventServiceTest, SetImageFilterReplacesTheListAndChecksIt) {
   ASSERT_EQ(told.filters_size(), 1);
   EXPECT_EQ(told.filters(0).eventcode(), 0x1300u);
 
-  filter->set_scheduleid(2);
+  filter->set_scheduleid(2);  // whether there is one the device knows
+  EXPECT_TRUE(Call(&ev::Event::Stub::SetImageFilter, request, response).ok());
+  filter->set_eventcode(0x1'0000);
   EXPECT_EQ(Call(&ev::Event::Stub::SetImageFilter, request, response).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
-  filter->set_scheduleid(0);
+  filter->set_eventcode(0x1300);
   for (int i = 0; i < 32; ++i) request.add_filters();
   EXPECT_EQ(Call(&ev::Event::Stub::SetImageFilter, request, response).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <grpcpp/support/byte_buffer.h>
 
 #include <memory>
+#include <type_traits>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -30,6 +32,17 @@ absl::StatusOr<std::vector<model::DeviceId>> DistinctDevices(const Ids& ids) {
   return distinct;
 }
 
+// The answer of a call on several devices that succeeded on all.
+template <typename Response>
+Response EmptyResponse() {
+  if constexpr (std::is_same_v<Response, grpc::ByteBuffer>) {
+    const grpc::Slice nothing;
+    return grpc::ByteBuffer(&nothing, 1);  // a default one is no message at all
+  } else {
+    return Response();
+  }
+}
+
 // One call on several devices: gathers the results and answers when the last one is there.
 template <typename Response>
 class MultiCall {
@@ -47,7 +60,8 @@ class MultiCall {
   void Answer() {
     const std::size_t count = results_.size();
     std::erase_if(results_, [](const DeviceFailure& result) { return result.status.ok(); });
-    results_.empty() ? call_.Reply(Response()) : call_.Finish(MultiErrorStatus(results_, count));
+    results_.empty() ? call_.Reply(EmptyResponse<Response>())
+                     : call_.Finish(MultiErrorStatus(results_, count));
   }
 
  private:
@@ -84,7 +98,7 @@ template <typename Response, typename Ids, typename Act>
 void ForEachDevice(const Ids& ids, UnaryCall<Response> call, Act act) {
   const absl::StatusOr<std::vector<model::DeviceId>> devices = DistinctDevices(ids);
   if (!devices.ok()) return call.Finish(devices.status());
-  if (devices->empty()) return call.Reply(Response());
+  if (devices->empty()) return call.Reply(EmptyResponse<Response>());
   auto multi = std::make_shared<MultiCall<Response>>(std::move(call), *devices);
   for (std::size_t i = 0; i < devices->size(); ++i)
     act((*devices)[i], DeviceReply<Response>(multi, i));

@@ -1,28 +1,19 @@
 #pragma once
 
-#include "api/rpc/partly_served.h"
+#include "api/gsdk/forwarded_service.h"
 #include "base/executor.h"
 #include "core/access/log_access.h"
-#include "gsdk/tna.grpc.pb.h"
 
 namespace gatelog::api {
 
-// gsdk.tna.TNA: the records of a device's log that carry a time-and-attendance key. Their IDs are
-// those of the log.
+// gsdk.tna.TNA: the records of a device's log that carry a time-and-attendance key or a job code,
+// under their IDs in the log; the settings are the device's own.
 //
 // gRPC calls it on its own threads; all work is posted to the loop. Everything it is given must
 // outlive the server.
-class TnaService final : public PartlyServed<gsdk::tna::TNA::CallbackService> {
+class TnaService final : public ForwardedService {
  public:
-  TnaService(TimedExecutor& loop, core::LogAccess& access);
-
- private:
-  grpc::ServerUnaryReactor* GetTNALog(grpc::CallbackServerContext* context,
-                                      const gsdk::tna::GetTNALogRequest* request,
-                                      gsdk::tna::GetTNALogResponse* response) override;
-
-  TimedExecutor& loop_;
-  core::LogAccess& access_;
+  TnaService(TimedExecutor& loop, core::DeviceCalls& calls, core::LogAccess& access);
 };
 
 }  // namespace gatelog::api

@@ -104,6 +104,15 @@ TEST(MetricsTest, DevicesAreShownEachAndTogether) {
   EXPECT_THAT(text, HasSubstr("gatelog_devices_clock_beyond_limit 2\n"));
 }
 
+TEST(MetricsTest, RefusedCallsAreShownByKind) {
+  MetricsSample sample;
+  sample.reads_refused = 3;
+  sample.counts_refused = 4;
+  const std::string text = ToPrometheus(sample);
+  EXPECT_THAT(text, HasSubstr("gatelog_calls_refused_total{kind=\"read\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("gatelog_calls_refused_total{kind=\"count\"} 4\n"));
+}
+
 TEST(MetricsTest, BeyondTheLimitDevicesAreShownTogetherOnly) {
   const std::string text =
       ToPrometheus({.devices = {SomeDevice(7), SomeDevice(8)}, .devices_max = 1});

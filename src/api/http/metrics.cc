@@ -105,6 +105,24 @@ void AddStates(const std::vector<Snapshot>& devices, Families& families) {
   }
 }
 
+void AddCallIns(const MetricsSample& sample, Families& families) {
+  families.Begin("gatelog_call_ins_total", "Links that devices opened, or tried to.",
+                 MetricType::Counter);
+  const core::Callers::Counts& counts = sample.call_ins;
+  const std::pair<const char*, std::uint64_t> results[] = {{"linked", counts.links},
+                                                           {"not_allowed", counts.not_allowed},
+                                                           {"failed", counts.failed},
+                                                           {"beyond_limit", counts.refused},
+                                                           {"superfluous", counts.superfluous}};
+  for (const auto& [result, count] : results) {
+    families.Value(static_cast<double>(count), {{"result", result}});
+  }
+  families.Gauge("gatelog_devices_pending", "Devices that called and were not let in.",
+                 sample.devices_pending);
+  families.Counter("gatelog_devices_pending_forgotten_total",
+                   "Of these: forgotten because there were too many.", counts.pending_forgotten);
+}
+
 void AddTotals(const std::vector<Snapshot>& devices, Families& families) {
   for (const DeviceMetric& metric : kDeviceMetrics) {
     if (metric.total_name == nullptr) continue;
@@ -160,13 +178,23 @@ absl::StatusOr<MetricsSample> SampleCore(TimedExecutor& loop, core::Fleet& fleet
   sample.live_dropped = live.dropped();
   sample.live_subscribers = live.subscribers();
   // Shared, because the task may run after we have given up.
-  auto devices = std::make_shared<std::promise<std::vector<core::DeviceSnapshot>>>();
-  std::future<std::vector<core::DeviceSnapshot>> answer = devices->get_future();
-  loop.Post([devices, &fleet] { devices->set_value(fleet.List()); });
+  struct OfFleet {
+    std::vector<core::DeviceSnapshot> devices;
+    core::Callers::Counts call_ins;
+    std::size_t pending;
+  };
+  auto asked = std::make_shared<std::promise<OfFleet>>();
+  std::future<OfFleet> answer = asked->get_future();
+  loop.Post([asked, &fleet] {
+    asked->set_value({fleet.List(), fleet.callers().counts(), fleet.callers().pending().size()});
+  });
   if (answer.wait_for(timeout) != std::future_status::ready) {
     return absl::DeadlineExceededError("The gateway's loop does not answer in time.");
   }
-  sample.devices = answer.get();
+  OfFleet of_fleet = answer.get();
+  sample.devices = std::move(of_fleet.devices);
+  sample.call_ins = of_fleet.call_ins;
+  sample.devices_pending = of_fleet.pending;
   return sample;
 }
 
@@ -190,6 +218,19 @@ std::string ToPrometheus(const MetricsSample& sample) {
                  sample.live_subscribers);
   families.Gauge("gatelog_follow_streams", "Clients that follow the stored events.",
                  sample.follow_streams);
+  families.Begin("gatelog_calls_refused_total",
+                 "Calls refused because too many of their kind waited for the store.",
+                 MetricType::Counter);
+  families.Value(static_cast<double>(sample.reads_refused), {{"kind", "read"}});
+  families.Value(static_cast<double>(sample.counts_refused), {{"kind", "count"}});
+  families.Counter("gatelog_device_calls_total", "Calls of services that devices serve themselves.",
+                   sample.device_calls.made);
+  families.Counter("gatelog_device_call_failures_total",
+                   "Those of them that ended with an error, the device's or the gateway's.",
+                   sample.device_calls.failed);
+  families.Gauge("gatelog_device_calls_open", "Those of them that wait for the device.",
+                 sample.device_calls.open);
+  AddCallIns(sample, families);
   AddStates(sample.devices, families);
   AddTotals(sample.devices, families);
   const bool each = sample.devices.size() <= sample.devices_max;

@@ -63,18 +63,29 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   int port = 0;
   builder.AddListeningPort(FormatListenAddress(options.address), Credentials(options.tls), &port);
   for (grpc::Service* service : services) builder.RegisterService(service);
+  auto older_paths = std::make_unique<OlderPaths>(options.older_names_lack);
+  builder.RegisterCallbackGenericService(older_paths.get());
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server != nullptr && port != 0)
-    return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(server), port, options.health));
+  if (server != nullptr && port != 0) {
+    return std::unique_ptr<GrpcServer>(
+        new GrpcServer(std::move(server), std::move(older_paths), port, options.health));
+  }
   GATELOG_RETURN_IF_ERROR(CheckCanListen(options.address, options.option));  // taken meanwhile
   return absl::InternalError(
       fmt::format("The gRPC server did not start on {}{}.", FormatListenAddress(options.address),
                   options.tls ? "; its key or certificate may be unusable" : ""));
 }
 
-GrpcServer::GrpcServer(std::unique_ptr<grpc::Server> server, int port,
+GrpcServer::GrpcServer(std::unique_ptr<grpc::Server> server,
+                       std::unique_ptr<OlderPaths> older_paths, int port,
                        std::vector<std::string> health)
-    : server_(std::move(server)), port_(port), health_(std::move(health)) {
+    : older_paths_(std::move(older_paths)),
+      server_(std::move(server)),
+      port_(port),
+      health_(std::move(health)) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  older_paths_->Open(server_->InProcessChannel(arguments));
   SetServing(true);
 }
 
@@ -92,6 +103,7 @@ void GrpcServer::Shutdown(std::chrono::milliseconds grace) {
     health->Shutdown();
   server_->Shutdown(std::chrono::system_clock::now() + grace);
   server_->Wait();
+  older_paths_->Close();
 }
 
 }  // namespace gatelog::api

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "api/rpc/older_paths.h"
 #include "base/listen_address.h"
 
 namespace gatelog::api {
@@ -21,7 +22,8 @@ inline constexpr std::chrono::seconds kPeerCheck{
 inline constexpr std::chrono::seconds kPeerTimeout{20};  // and given up after this
 
 // The gRPC server: TLS 1.2 or newer, or plaintext if asked for; reflection; grpc.health.v1.
-// Connections are never closed for being idle or old.
+// Connections are never closed for being idle or old. What no service has is answered UNIMPLEMENTED
+// in a sentence.
 class GrpcServer {
  public:
   struct Tls {
@@ -34,6 +36,8 @@ class GrpcServer {
     std::string option = "--grpc";             // the flag that chooses the address, for messages
     std::vector<std::string> health = {};  // full names of services that health checks may ask for
     std::optional<Tls> tls = {};           // none: plaintext
+    // What the names of services lack in calls of older clients, which are served too.
+    std::string older_names_lack = {};
   };
 
   // Serves at once. The services must outlive the server. Errors are sentences: kAlreadyExists: the
@@ -54,8 +58,10 @@ class GrpcServer {
   void Shutdown(std::chrono::milliseconds grace);
 
  private:
-  GrpcServer(std::unique_ptr<grpc::Server> server, int port, std::vector<std::string> health);
+  GrpcServer(std::unique_ptr<grpc::Server> server, std::unique_ptr<OlderPaths> older_paths,
+             int port, std::vector<std::string> health);
 
+  std::unique_ptr<OlderPaths> older_paths_;
   std::unique_ptr<grpc::Server> server_;
   const int port_;
   const std::vector<std::string> health_;

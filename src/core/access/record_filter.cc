@@ -9,7 +9,8 @@ bool Matches(const RecordFilter& filter, const model::Event& event) {
          event.timestamp >= filter.start_time &&
          (filter.end_time == 0 || event.timestamp <= filter.end_time) &&
          (filter.code == 0 || filter.code == event.code) &&
-         (filter.tna_key == 0 || filter.tna_key == event.tna_key);
+         (filter.tna_key == 0 || filter.tna_key == event.tna_key) &&
+         (!filter.changed_on_device || *filter.changed_on_device == event.changed_on_device);
 }
 
 bool MatchesAny(const std::vector<RecordFilter>& filters, const model::Event& event) {

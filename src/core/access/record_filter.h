@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct RecordFilter {
   std::uint32_t end_time = 0;    // inclusive; 0: none
   std::uint32_t code = 0;
   std::uint32_t tna_key = 0;
+  std::optional<bool> changed_on_device = {};
 };
 
 bool Matches(const RecordFilter& filter, const model::Event& event);

@@ -113,9 +113,9 @@ ManagedDevice* Fleet::FindByAddress(const ports::DeviceAddress& address) {
 
 void Fleet::Keep(const ports::Registration& registration) {
   ManagedDevice& device = Obtain(registration.id, registration.address);
-  device.set_kept(true);
+  device.set_kept(!registration.calls_in);
   device.set_registration(registration);
-  device.Dial();
+  if (device.kept()) device.Dial();
 }
 
 void Fleet::Forget(model::DeviceId id) {
@@ -176,9 +176,9 @@ absl::StatusOr<ManagedDevice*> Fleet::Adopt(Introduction& introduction,
     const ports::DeviceAddress& address = device.registration().address;
     if (address == introduction.address) return &device;
     return absl::AlreadyExistsError(
-        absl::StrCat("device ", id, " is connected already, at ", address.host, ":", address.port));
+        absl::StrCat("device ", id, " is connected already, at ", ports::FormatAddress(address)));
   }
-  device.Adopt(std::move(introduction.relay), std::move(link));
+  device.Adopt(std::move(introduction.relay), std::move(link), introduction.address);
   return &device;
 }
 
@@ -205,6 +205,7 @@ void Fleet::Add(ports::DeviceAddress address, bool collect,
     ports::Registration registration = (*device)->registration();
     registration.address = address;
     registration.collected = collect;
+    registration.calls_in = false;
     // Before its pushes are armed, so that not even a page of its log is read against the order.
     if (!(*device)->kept()) (*device)->SetCollected(collect);
     SaveAndKeep({registration},
@@ -343,7 +344,7 @@ void Fleet::SetMonitoring(model::DeviceId id, bool enabled, ports::Reply<absl::S
   }
   const bool changed = (*device)->registration().monitored != enabled;
   (*device)->set_monitored(enabled);
-  if (!changed || !(*device)->kept()) {
+  if (!changed || !(*device)->remembered()) {
     reply(absl::OkStatus());
     return;
   }
@@ -364,6 +365,20 @@ absl::StatusOr<ports::DeviceLink*> Fleet::Link(model::DeviceId id) {
   const std::string& why = (*device)->link_error();
   return absl::UnavailableError(
       absl::StrCat("device ", id, " is not connected", why.empty() ? "" : ": ", why));
+}
+
+std::optional<model::DeviceId> Fleet::MasterOf(model::DeviceId slave) const {
+  const auto among = [slave](const std::vector<model::DeviceId>& ids) {
+    return std::find(ids.begin(), ids.end(), slave) != ids.end();
+  };
+  for (const auto& [id, device] : devices_) {
+    if (!device->connected()) continue;
+    const model::DeviceIdentity& identity = device->link()->identity();
+    if (among(identity.rs485_slaves) || among(identity.wiegand_slaves)) return id;
+    const auto set = slaves_.find(id);
+    if (set != slaves_.end() && (among(set->second.rs485) || among(set->second.wiegand))) return id;
+  }
+  return std::nullopt;
 }
 
 std::optional<StoredLog> Fleet::FindStored(model::DeviceId id) const {

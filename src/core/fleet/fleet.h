@@ -12,6 +12,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/executor.h"
+#include "core/fleet/callers.h"
 #include "core/fleet/clock_drift.h"
 #include "core/fleet/log_collection.h"
 #include "core/ingest/ingest.h"
@@ -46,7 +47,9 @@ struct DeviceSnapshot {
   std::optional<Timestamp> connected_since;
   std::optional<Timestamp> disconnected_since;    // since the gateway started
   std::optional<model::DeviceIdentity> identity;  // from the last link since the gateway started
-  bool kept = false;  // survives a restart and is connected again by itself
+  bool kept = false;                              // survives a restart
+  bool redialled = false;                         // the gateway links it again by itself
+  bool calls_in = false;  // it opened the link that is there; without one, it would
   bool collected = true;
   bool monitored = false;
 
@@ -93,6 +96,8 @@ class Fleet {
     std::size_t image_reads = 64;  // devices that give images at a time
     std::size_t devices_max = kDevicesMax;
     std::chrono::milliseconds clock_drift_limit{60'000};  // beyond it a warning; 0: never
+    Callers::Place calls;
+    bool report_attempts = false;  // to link a kept device, as LinkChange::kConnecting
   };
 
   struct Parts {  // all outlive the fleet
@@ -147,6 +152,9 @@ class Fleet {
   // The device's link, valid until control returns to the loop.
   absl::StatusOr<ports::DeviceLink*> Link(model::DeviceId id);
 
+  // The linked device whose slave this is, as that device tells or as a client has set.
+  std::optional<model::DeviceId> MasterOf(model::DeviceId slave) const;
+
   // Replies with the log's status once every record up to its last ID is stored, and every image
   // that the device has of them.
   // kFailedPrecondition if that cannot be: the device is not collected, or the store does not take
@@ -162,11 +170,16 @@ class Fleet {
   // something of theirs was committed.
   std::size_t logs_held() const { return collections_.size(); }
 
+  // Devices that open their links themselves.
+  Callers& callers() { return callers_; }
+  const Callers& callers() const { return callers_; }
+
   // In memory only, as clients expect: set again after a restart.
   std::vector<Slaves> slaves() const;
   absl::Status SetSlaves(std::vector<Slaves> slaves);
 
  private:
+  friend class Callers;
   friend class ManagedDevice;
 
   // A device whose ID is not known yet.
@@ -202,6 +215,7 @@ class Fleet {
   std::map<std::uint64_t, std::unique_ptr<Introduction>> introductions_;
   std::uint64_t last_introduction_ = 0;
   std::map<model::DeviceId, Slaves> slaves_;
+  Callers callers_{*this};
 };
 
 }  // namespace gatelog::core

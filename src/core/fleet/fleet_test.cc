@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "tests/support/fake_terminals.h"
@@ -336,6 +337,37 @@ TEST_F(FleetTest, TheClockOfADeviceIsComparedWithTheGateways) {
   EXPECT_EQ(fleet_.Find(kDevice)->clock_drift.largest(), -seconds(90));
   terminals_.KeepAlive(kDevice, Timestamp{});
   EXPECT_EQ(fleet_.Find(kDevice)->clock_drift.last(), seconds(3)) << "a device without a clock";
+}
+
+TEST_F(FleetTest, AttemptsAreToldWhereTheyAreAskedFor) {
+  for (const bool asked : {false, true}) {
+    Fleet::Options options = QuickOptions();
+    options.report_attempts = asked;
+    Fleet fleet({loop_,
+                 registry_worker_,
+                 time_,
+                 {{"terminal", &terminals_}},
+                 store_,
+                 ingest_,
+                 live_,
+                 status_},
+                options);
+    const auto changes = status_.Subscribe(100, [] {});
+    terminals_.at(kDevice).reachable = false;
+    fleet.AddAsync({{.id = kDevice, .address = FakeTerminals::AddressOf(kDevice)}},
+                   [](const absl::Status&) {});
+    Pass(milliseconds(1));
+    terminals_.at(kDevice).reachable = true;
+    Pass(seconds(1));
+    std::vector<LinkChange> told;
+    for (const StatusChange& change : changes->Take(100)) told.push_back(change.change);
+    const auto attempts = std::count(told.begin(), told.end(), LinkChange::kConnecting);
+    const auto failures = std::count(told.begin(), told.end(), LinkChange::kCannotConnect);
+    EXPECT_GT(failures, 0);
+    EXPECT_EQ(attempts, asked ? failures + 1 : 0);
+    EXPECT_EQ(told.back(), LinkChange::kConnected);
+    EXPECT_EQ(told.front(), asked ? LinkChange::kConnecting : LinkChange::kCannotConnect);
+  }
 }
 
 TEST_F(FleetTest, TheNewestEventIsKnownAlsoAfterARestart) {

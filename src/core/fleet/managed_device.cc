@@ -57,7 +57,7 @@ void ManagedDevice::set_registration(const ports::Registration& registration) {
   SetCollected(registration.collected);
   registration_ = registration;
   registration_.monitored = monitored;
-  if (!moved) return;
+  if (!moved || called()) return;
   if (connected()) {
     Disconnect(absl::OkStatus());
   } else {
@@ -66,6 +66,11 @@ void ManagedDevice::set_registration(const ports::Registration& registration) {
     if (redial_) fleet_.parts_.loop.Cancel(*std::exchange(redial_, std::nullopt));
     backoff_.Reset();
   }
+}
+
+bool ManagedDevice::set_calls_in(bool calls_in, const ports::DeviceAddress& address) {
+  if (calls_in) registration_.address = address;
+  return !std::exchange(registration_.calls_in, calls_in) && calls_in;
 }
 
 void ManagedDevice::SetCollected(bool collected) {
@@ -86,6 +91,7 @@ void ManagedDevice::Dial() {
         absl::StrCat("no driver for '", registration_.address.family, "' devices is built in")));
     return;
   }
+  if (fleet_.options_.report_attempts) Publish(LinkChange::kConnecting);
   relay_ = std::make_unique<LinkRelay>();
   attempt_ = dialer->Dial(registration_.address, *relay_,
                           [this](absl::StatusOr<std::unique_ptr<ports::DeviceLink>> link) {
@@ -106,15 +112,16 @@ void ManagedDevice::OnDialled(absl::StatusOr<std::unique_ptr<ports::DeviceLink>>
         absl::StrCat("device ", answered, " answers there, not ", registration_.id)));
     return;
   }
-  Adopt(std::move(relay_), *std::move(link));
+  Adopt(std::move(relay_), *std::move(link), registration_.address);
 }
 
-void ManagedDevice::Adopt(std::unique_ptr<LinkRelay> relay,
-                          std::unique_ptr<ports::DeviceLink> link) {
+void ManagedDevice::Adopt(std::unique_ptr<LinkRelay> relay, std::unique_ptr<ports::DeviceLink> link,
+                          const ports::DeviceAddress& from) {
   attempt_.reset();
   if (redial_) fleet_.parts_.loop.Cancel(*std::exchange(redial_, std::nullopt));
   relay_ = std::move(relay);
   link_ = std::move(link);
+  linked_at_ = from;
   relay_->set_target(this);
   identity_ = link_->identity();
   armed_ = false;
@@ -123,7 +130,8 @@ void ManagedDevice::Adopt(std::unique_ptr<LinkRelay> relay,
   failed_attempts_ = 0;
   link_error_.clear();
   LogInfo("Device connected.", {{"device", registration_.id},
-                                {"host", registration_.address.host},
+                                {"host", linked_at_.host},
+                                {"called", called()},
                                 {"model", identity_->model_name}});
   Publish(LinkChange::kConnected);
   link_->ArmPushes([this](const absl::StatusOr<model::LogStatus>& status) { OnArmed(status); });
@@ -211,13 +219,12 @@ void ManagedDevice::OnLost(const absl::Status& reason) {
           {{"device", registration_.id},
            {"reason", reason.ok() ? absl::string_view("asked for") : reason.message()}});
   Publish(LinkChange::kDisconnected);
-  if (kept_) {
-    DialLater();
-    return;
-  }
+  if (kept_) DialLater();
+  if (remembered()) return;
   fleet_.parts_.loop.Post([&fleet = fleet_, id = registration_.id] {
     const auto device = fleet.devices_.find(id);
-    if (device != fleet.devices_.end() && !device->second->connected() && !device->second->kept()) {
+    if (device != fleet.devices_.end() && !device->second->connected() &&
+        !device->second->remembered()) {
       fleet.Forget(id);
     }
   });
@@ -246,6 +253,16 @@ void ManagedDevice::DialFailed(const absl::Status& reason) {
   DialLater();
 }
 
+void ManagedDevice::CallFailed(const absl::Status& reason) {
+  if (link_error_ != reason.message()) {
+    LogWarn("A device called, and no link came of it.",
+            {{"device", registration_.id}, {"error", reason.message()}});
+  }
+  link_error_ = std::string(reason.message());
+  SetLastError(reason);
+  ++failed_attempts_;
+}
+
 void ManagedDevice::SetLastError(const absl::Status& error) {
   last_error_ = std::string(error.message());
   last_error_at_ = fleet_.parts_.clock.Now();
@@ -260,20 +277,25 @@ void ManagedDevice::DialLater() {
 }
 
 void ManagedDevice::Publish(LinkChange change) {
-  fleet_.parts_.status.Publish({registration_.id, change, fleet_.parts_.clock.Now()});
+  // Of an attempt: as it was to be.
+  const bool tls =
+      change == LinkChange::kCannotConnect ? registration_.address.tls : linked_at_.tls;
+  fleet_.parts_.status.Publish({registration_.id, change, fleet_.parts_.clock.Now(), tls});
 }
 
 DeviceSnapshot ManagedDevice::Snapshot() const {
   const Collector& collector = collection_.collector();
   DeviceSnapshot snapshot;
   snapshot.id = registration_.id;
-  snapshot.address = registration_.address;
+  snapshot.address = link_ != nullptr ? linked_at_ : registration_.address;
+  snapshot.calls_in = snapshot.address.port == 0;
   snapshot.state = link_ != nullptr      ? LinkState::kConnected
                    : attempt_ != nullptr ? LinkState::kConnecting
                                          : LinkState::kDisconnected;
   snapshot.connected_since = connected_since_;
   snapshot.identity = identity_;
-  snapshot.kept = kept_;
+  snapshot.kept = remembered();
+  snapshot.redialled = kept_;
   snapshot.collected = registration_.collected;
   snapshot.monitored = registration_.monitored;
   snapshot.epoch = collector.state().epoch;

@@ -38,8 +38,10 @@ class ManagedDevice {
 
   // Dials now, unless there is a link or an attempt.
   void Dial();
-  // Takes over a link that told this device's ID.
-  void Adopt(std::unique_ptr<LinkRelay> relay, std::unique_ptr<ports::DeviceLink> link);
+  // Takes over a link that told this device's ID. `from`: the device called from there, with port
+  // 0; else where it was dialled.
+  void Adopt(std::unique_ptr<LinkRelay> relay, std::unique_ptr<ports::DeviceLink> link,
+             const ports::DeviceAddress& from);
   // Ends link and attempt; a kept device is dialled again after a wait.
   void Disconnect(const absl::Status& reason);
 
@@ -48,10 +50,22 @@ class ManagedDevice {
   void OnClock(Timestamp device_time);
   void OnLost(const absl::Status& reason);
 
+  // It called, and no link came of it.
+  void CallFailed(const absl::Status& reason);
+
   void set_kept(bool kept) { kept_ = kept; }
+  // Of a device that is not kept: it is listed without a link too, as one that calls from
+  // `address`. Returns whether it was not before.
+  bool set_calls_in(bool calls_in, const ports::DeviceAddress& address = {});
   void set_registration(const ports::Registration& registration);
+  // Links to it are TLS from the next one on, or are not.
+  void set_tls(bool tls) { registration_.address.tls = tls; }
   const ports::Registration& registration() const { return registration_; }
   bool kept() const { return kept_; }
+  // Whether it is listed when it has no link, also after a restart.
+  bool remembered() const { return kept_ || registration_.calls_in; }
+  // Whether the device opened the link that is there.
+  bool called() const { return link_ != nullptr && linked_at_.port == 0; }
   bool connected() const { return link_ != nullptr; }
   ports::DeviceLink* link() { return link_.get(); }
   // Why there is no link, in words; empty if that was asked for.
@@ -83,6 +97,7 @@ class ManagedDevice {
   std::unique_ptr<ports::DeviceDialer::Attempt> attempt_;
   std::unique_ptr<LinkRelay> relay_;  // outlives link_
   std::unique_ptr<ports::DeviceLink> link_;
+  ports::DeviceAddress linked_at_;  // of link_; port 0: the device called from there
   bool armed_ = false;
   std::optional<TimerId> redial_;
   std::optional<Timestamp> connected_since_;

@@ -12,13 +12,15 @@
 namespace gatelog::core {
 
 // Each link gives exactly one kConnected and, when it is lost, exactly one kDisconnected; failed
-// attempts give kCannotConnect.
-enum class LinkChange { kConnected, kDisconnected, kCannotConnect };
+// attempts of either side give kCannotConnect, calls of devices that are not accepted kNotAllowed;
+// where it is asked for, all attempts begin with kConnecting.
+enum class LinkChange { kConnected, kDisconnected, kCannotConnect, kNotAllowed, kConnecting };
 
 struct StatusChange {
   model::DeviceId device = 0;
   LinkChange change = LinkChange::kDisconnected;
   Timestamp time{};
+  bool tls = false;
 };
 
 using StatusSubscription = DroppingQueue<StatusChange>;

@@ -10,16 +10,6 @@ namespace {
 
 constexpr char kGateway[] = "retention";  // who asked, in the entries of what nobody asked for
 
-void Add(const ports::Pruned& step, ports::Pruned& sum) {
-  sum.segments += step.segments;
-  sum.events += step.events;
-  sum.images += step.images;
-  sum.people += step.people;
-  sum.bytes += step.bytes;
-  if (step.oldest) sum.oldest = sum.oldest ? std::min(*sum.oldest, *step.oldest) : *step.oldest;
-  if (step.newest) sum.newest = sum.newest ? std::max(*sum.newest, *step.newest) : *step.newest;
-}
-
 }  // namespace
 
 Retention::Retention(ports::RetentionStore& store, Executor& writer, TimedExecutor& loop,
@@ -63,7 +53,7 @@ void Retention::Step(std::shared_ptr<Run> run) {
     absl::StatusOr<ports::RetentionStore::Step> step = store_.PruneSome(run->limits, run->by);
     // By way of the loop, so that nothing new begins once that has stopped.
     loop_.Post([this, run = std::move(run), step = std::move(step)]() mutable {
-      if (step.ok()) Add(step->pruned, run->pruned);
+      if (step.ok()) run->pruned.Add(step->pruned);
       if (step.ok() && step->more) return Step(std::move(run));
       End(*run, step.status());
     });

@@ -53,6 +53,16 @@ void FakeTerminal::Accept() {
   reader_ = FrameReader();
 }
 
+void FakeTerminal::Call(std::uint16_t port, const std::string& from) {
+  const auto address = asio::ip::make_address(from);
+  socket_ = tcp::socket(context_, tcp::endpoint(address, 0));
+  const auto to = address.is_loopback() ? asio::ip::make_address("127.0.0.1") : address;
+  asio::error_code error;
+  socket_.connect({to, port}, error);
+  EXPECT_FALSE(error) << error.message();
+  reader_ = FrameReader();
+}
+
 Frame FakeTerminal::Receive() {
   std::array<char, 4096> buffer;
   while (true) {
@@ -132,6 +142,10 @@ void FakeTerminal::SendAuthenticateReply() {
 
 void FakeTerminal::ShakeHands() {
   Accept();
+  FinishHandshake();
+}
+
+void FakeTerminal::FinishHandshake() {
   ReceiveHello();
   SendHelloReply();
   ReceiveAuthenticate();

@@ -21,6 +21,8 @@ class FakeTerminal {
   ports::DeviceAddress address() const;
 
   void Accept();
+  // Opens the connection itself instead, from `from`.
+  void Call(std::uint16_t port, const std::string& from = "127.0.0.1");
   // The next frame from the gateway; an empty one when the gateway is gone.
   Frame Receive();
   // As Receive, past any number of keep-alives, which are answered.
@@ -33,6 +35,8 @@ class FakeTerminal {
 
   // Accepts and plays the terminal's part of a handshake.
   void ShakeHands();
+  // The same on a connection that is there.
+  void FinishHandshake();
   // The same in steps.
   v1::Hello ReceiveHello();
   void SendHelloReply();

@@ -19,6 +19,8 @@ inline constexpr std::size_t kLengthSize = 4;                // bytes before eac
 inline constexpr std::size_t kFrameSizeMax = 1024 * 1024;    // bytes of one encoded Frame
 inline constexpr std::size_t kChunkSizeTarget = 256 * 1024;  // bytes; a chunk of this size is sent
 inline constexpr std::size_t kNonceSize = 16;
+inline constexpr std::size_t kCallPartSizeMax =
+    256 * 1024;  // bytes of one part of a call or answer
 
 // Appends the frame, with its length in front, to `out`. kInvalidArgument if it is larger than
 // kFrameSizeMax: then nothing is appended.

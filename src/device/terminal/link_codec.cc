@@ -55,6 +55,14 @@ Meaning MeaningOf(v1::Error::Code code) {
       return {absl::StatusCode::kInternal, "the terminal cannot read or write its own log"};
     case v1::Error::VERSION:
       return {absl::StatusCode::kUnimplemented, "the terminal speaks another version of the link"};
+    case v1::Error::NOT_FOUND:
+      return {absl::StatusCode::kNotFound, "the terminal does not have it"};
+    case v1::Error::ALREADY_EXISTS:
+      return {absl::StatusCode::kAlreadyExists, "the terminal has it already"};
+    case v1::Error::FULL:
+      return {absl::StatusCode::kResourceExhausted, "the terminal has no room for more"};
+    case v1::Error::PRECONDITION:
+      return {absl::StatusCode::kFailedPrecondition, "the terminal's state does not allow it"};
     default:
       return {absl::StatusCode::kInternal, "the terminal failed"};
   }
@@ -103,6 +111,11 @@ absl::Status DecodeError(const v1::Error& error) {
   const std::string text = CutText(error.text(), kDeviceTextMax);
   return absl::Status(meaning.code, absl::StrCat(meaning.words, text.empty() ? "" : ": ",
                                                  absl::Utf8SafeCEscape(text)));
+}
+
+absl::Status DecodeClientError(const v1::Error& error) {
+  absl::Status status = DecodeError(error);
+  return error.code() == v1::Error::INVALID ? absl::InvalidArgumentError(status.message()) : status;
 }
 
 }  // namespace gatelog::terminal

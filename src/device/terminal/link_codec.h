@@ -23,6 +23,10 @@ absl::StatusOr<model::LogStatus> DecodeLogStatus(const v1::LogStatus& status);
 // The terminal's error as a status that says it in words.
 absl::Status DecodeError(const v1::Error& error);
 
+// The same, where the request's content is the client's: INVALID is then the client's fault
+// (kInvalidArgument), not one of the two sides of the link.
+absl::Status DecodeClientError(const v1::Error& error);
+
 // `text` cut to `max` bytes without breaking a UTF-8 character.
 std::string CutText(std::string_view text, std::size_t max);
 

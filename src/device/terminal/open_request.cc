@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "device/terminal/link_codec.h"
 #include "device/terminal/terminal_options.h"
+#include "device/terminal/tls_context.h"
 #include "model/event.h"
 
 namespace gatelog::terminal {
@@ -70,6 +71,7 @@ class DoneRequest final : public OpenRequest {
     if (!frame.has_done()) return WrongFrame();
     return Progress::kComplete;
   }
+  absl::Status Decode(const v1::Error& error) const override { return DecodeClientError(error); }
   void Succeed() override { std::exchange(reply_, nullptr)(absl::OkStatus()); }
   void Fail(const absl::Status& status) override { std::exchange(reply_, nullptr)(status); }
 
@@ -156,7 +158,59 @@ class ImageRequest final : public ValueRequest<std::vector<std::string>> {
   ReadLimits limits_;
 };
 
+class TlsRequest final : public ValueRequest<std::string> {
+ public:
+  using ValueRequest::ValueRequest;
+
+  absl::StatusOr<Progress> Take(Frame& frame) override {
+    if (!frame.has_tls_enabled()) return WrongFrame();
+    const std::string& certificate = frame.tls_enabled().certificate();
+    if (certificate.empty() || certificate.size() > kCertificateSizeMax) {
+      return Violation("a certificate has ", certificate.size(), " bytes");
+    }
+    value_ = CertificateDigest(certificate);
+    return Progress::kComplete;
+  }
+};
+
+class AnswerRequest final : public ValueRequest<std::string> {
+ public:
+  using ValueRequest::ValueRequest;
+
+  absl::StatusOr<Progress> Take(Frame& frame) override {
+    if (!frame.has_answer()) return WrongFrame();
+    const v1::Answer& part = frame.answer();
+    if (part.response().empty() && part.more()) return Violation("a part of an answer is empty");
+    if (part.response().size() > kCallPartSizeMax) {
+      return Violation("a part of an answer has more than ", kCallPartSizeMax, " bytes");
+    }
+    if (value_.size() + part.response().size() > ports::kCallSizeMax) {
+      return Violation("an answer has more than ", ports::kCallSizeMax, " bytes");
+    }
+    value_.append(part.response());
+    return part.more() ? Progress::kMore : Progress::kComplete;
+  }
+
+  absl::Status Decode(const v1::Error& error) const override { return DecodeClientError(error); }
+};
+
 }  // namespace
+
+absl::Status OpenRequest::Decode(const v1::Error& error) const { return DecodeError(error); }
+
+std::unique_ptr<OpenRequest> ExpectDoneAsText(Reply<absl::StatusOr<std::string>> reply) {
+  return ExpectDone([reply = std::move(reply)](absl::Status status) mutable {
+    if (status.ok()) {
+      reply(std::string());
+    } else {
+      reply(std::move(status));
+    }
+  });
+}
+
+std::unique_ptr<OpenRequest> ExpectTlsEnabled(Reply<absl::StatusOr<std::string>> reply) {
+  return std::make_unique<TlsRequest>(std::move(reply));
+}
 
 std::unique_ptr<OpenRequest> ExpectStatus(Reply<absl::StatusOr<model::LogStatus>> reply) {
   return std::make_unique<StatusRequest>(std::move(reply));
@@ -178,6 +232,10 @@ std::unique_ptr<OpenRequest> ExpectLog(model::EventId from, std::uint32_t max,
 std::unique_ptr<OpenRequest> ExpectImages(model::EventId from, std::uint32_t max,
                                           Reply<absl::StatusOr<std::vector<std::string>>> reply) {
   return std::make_unique<ImageRequest>(from, max, std::move(reply));
+}
+
+std::unique_ptr<OpenRequest> ExpectAnswer(Reply<absl::StatusOr<std::string>> reply) {
+  return std::make_unique<AnswerRequest>(std::move(reply));
 }
 
 }  // namespace gatelog::terminal

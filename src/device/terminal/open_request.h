@@ -25,8 +25,11 @@ class OpenRequest {
   // granted. An error means that the terminal broke the rules: the message says which.
   virtual absl::StatusOr<Progress> Take(Frame& frame) = 0;
 
-  // Whether the answer may come in several frames.
+  // Whether the answer comes in chunks, each of which is granted.
   virtual bool in_chunks() const { return false; }
+
+  // What an Error of the terminal tells whoever asked.
+  virtual absl::Status Decode(const v1::Error& error) const;
 
   // After Take returned kComplete.
   virtual void Succeed() = 0;
@@ -35,6 +38,10 @@ class OpenRequest {
 
 std::unique_ptr<OpenRequest> ExpectStatus(ports::Reply<absl::StatusOr<model::LogStatus>> reply);
 std::unique_ptr<OpenRequest> ExpectDone(ports::Reply<absl::Status> reply);
+// An empty text, once it is done.
+std::unique_ptr<OpenRequest> ExpectDoneAsText(ports::Reply<absl::StatusOr<std::string>> reply);
+// The SHA-256 of the terminal's certificate.
+std::unique_ptr<OpenRequest> ExpectTlsEnabled(ports::Reply<absl::StatusOr<std::string>> reply);
 std::unique_ptr<OpenRequest> ExpectFilters(
     ports::Reply<absl::StatusOr<std::vector<std::string>>> reply);
 std::unique_ptr<OpenRequest> ExpectLog(model::EventId from, std::uint32_t max,
@@ -42,5 +49,6 @@ std::unique_ptr<OpenRequest> ExpectLog(model::EventId from, std::uint32_t max,
 std::unique_ptr<OpenRequest> ExpectImages(
     model::EventId from, std::uint32_t max,
     ports::Reply<absl::StatusOr<std::vector<std::string>>> reply);
+std::unique_ptr<OpenRequest> ExpectAnswer(ports::Reply<absl::StatusOr<std::string>> reply);
 
 }  // namespace gatelog::terminal

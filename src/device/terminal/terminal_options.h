@@ -12,9 +12,13 @@ inline constexpr std::size_t kOpenRequestsMax = 64;             // further ones:
 inline constexpr std::size_t kGivenUpReadsMax = 64;             // beyond: the link is given up
 inline constexpr std::uint32_t kReadCredit = 4;                 // chunks under way per read
 inline constexpr std::size_t kPageBytesMax = 64 * 1024 * 1024;  // records or images of one read
-inline constexpr std::size_t kDeviceTextMax = 256;              // bytes; longer texts are cut
-inline constexpr std::size_t kCapabilitySizeMax = 64 * 1024;  // bytes of either capability message
-inline constexpr std::size_t kSlavesMax = 1'024;              // of each kind
+inline constexpr std::size_t kUnsentCallBytesMax =
+    2 * 16 * 1024 *
+    1024;  // calls in several parts that wait to be sent; beyond: kResourceExhausted
+inline constexpr std::size_t kDeviceTextMax = 256;             // bytes; longer texts are cut
+inline constexpr std::size_t kCapabilitySizeMax = 64 * 1024;   // bytes of either capability message
+inline constexpr std::size_t kCertificateSizeMax = 16 * 1024;  // bytes, of a terminal's own
+inline constexpr std::size_t kSlavesMax = 1'024;               // of each kind
 inline constexpr std::size_t kReadBufferSize =
     8 * 1024;  // bytes per connection; there may be 10,000
 

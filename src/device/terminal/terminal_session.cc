@@ -7,7 +7,6 @@
 #include <asio/experimental/as_tuple.hpp>
 #include <asio/post.hpp>
 #include <asio/use_awaitable.hpp>
-#include <asio/write.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,8 +14,6 @@
 
 namespace gatelog::terminal {
 namespace {
-
-using asio::ip::tcp;
 
 constexpr auto kAwaitTuple = asio::experimental::as_tuple(asio::use_awaitable);
 
@@ -33,25 +30,23 @@ absl::Status OutOfRange(const char* what, std::uint32_t asked, std::uint32_t max
 
 TerminalSession::TerminalSession(Opened opened, TerminalOptions options,
                                  ports::DeviceLinkObserver& observer)
-    : socket_(std::move(opened.socket)),
+    : stream_(std::move(opened.stream)),
       reader_(std::move(opened.reader)),
       peer_(std::move(opened.peer)),
       identity_(std::move(opened.identity)),
       options_(std::move(options)),
       observer_(&observer),
-      write_wake_(socket_.get_executor()),
-      clock_(socket_.get_executor()) {
-  asio::error_code ignored;
-  socket_.non_blocking(true, ignored);
+      write_wake_(stream_.executor()),
+      clock_(stream_.executor()) {
   last_heard_ = std::chrono::steady_clock::now();
   keep_alive_.next = last_heard_ + options_.keep_alive_interval;
 }
 
 void TerminalSession::Start() {
   if (!open()) return;
-  asio::co_spawn(socket_.get_executor(), ReadFrames(shared_from_this()), asio::detached);
-  asio::co_spawn(socket_.get_executor(), WriteFrames(shared_from_this()), asio::detached);
-  asio::co_spawn(socket_.get_executor(), WatchTime(shared_from_this()), asio::detached);
+  asio::co_spawn(stream_.executor(), ReadFrames(shared_from_this()), asio::detached);
+  asio::co_spawn(stream_.executor(), WriteFrames(shared_from_this()), asio::detached);
+  asio::co_spawn(stream_.executor(), WatchTime(shared_from_this()), asio::detached);
 }
 
 void TerminalSession::Close() {
@@ -68,11 +63,9 @@ asio::awaitable<void> TerminalSession::ReadFrames(Self self) {
   static thread_local std::array<char, kReadBufferSize> buffer;
   self->HandleInput({});  // what came together with the end of the handshake
   while (self->open()) {
-    const auto [wait_error] =
-        co_await self->socket_.async_wait(tcp::socket::wait_read, kAwaitTuple);
+    asio::error_code error = co_await self->stream_.WaitReadable();
     if (!self->open()) co_return;
-    asio::error_code error = wait_error;
-    const std::size_t size = error ? 0 : self->socket_.read_some(asio::buffer(buffer), error);
+    const std::size_t size = error ? 0 : self->stream_.ReadSome(asio::buffer(buffer), error);
     if (error == asio::error::would_block) continue;
     if (error) {
       self->LoseByReadError(error);
@@ -94,6 +87,7 @@ void TerminalSession::LoseByReadError(const asio::error_code& error) {
 asio::awaitable<void> TerminalSession::WriteFrames(Self self) {
   std::string writing;
   while (self->open()) {
+    if (self->outgoing_.empty()) self->QueueCallPart();
     if (self->outgoing_.empty()) {
       self->write_wake_.expires_at(TimePoint::max());
       co_await self->write_wake_.async_wait(kAwaitTuple);
@@ -102,8 +96,7 @@ asio::awaitable<void> TerminalSession::WriteFrames(Self self) {
     writing.clear();
     writing.swap(self->outgoing_);
     self->writing_size_ = writing.size();
-    const auto [error, size] =
-        co_await asio::async_write(self->socket_, asio::buffer(writing), kAwaitTuple);
+    const asio::error_code error = co_await self->stream_.Write(writing);
     self->writing_size_ = 0;
     if (error && self->open()) {
       self->Lose(self->PeerError(absl::StatusCode::kUnavailable,
@@ -150,6 +143,10 @@ void TerminalSession::HandleFrame(Frame& frame) {
     case Frame::kClearLog:
     case Frame::kGetImageFilters:
     case Frame::kSetImageFilters:
+    case Frame::kSetConnectionMode:
+    case Frame::kEnableTls:
+    case Frame::kDisableTls:
+    case Frame::kCall:
       return LoseByViolation("a request from the terminal");
     default:
       return frame.request_id() == 0 ? HandleUnasked(frame) : HandleAnswer(frame);
@@ -202,12 +199,15 @@ void TerminalSession::HandleAnswer(Frame& frame) {
   if (frame.has_error()) {
     const std::unique_ptr<OpenRequest> request = std::move(found->second.request);
     requests_.erase(found);
-    return request->Fail(DecodeError(frame.error()));
+    DropUnsent(id);
+    return request->Fail(request->Decode(frame.error()));
   }
+  if (IsUnsent(id)) return LoseByViolation("a call was answered before all of it was sent");
   const absl::StatusOr<OpenRequest::Progress> progress = found->second.request->Take(frame);
   if (progress.ok() && *progress == OpenRequest::Progress::kMore) {
     found->second.deadline = std::chrono::steady_clock::now() + options_.request_timeout;
-    return GrantCredit(id);
+    if (found->second.request->in_chunks()) GrantCredit(id);
+    return;
   }
   const std::unique_ptr<OpenRequest> request = std::move(found->second.request);
   requests_.erase(found);
@@ -220,6 +220,7 @@ void TerminalSession::HandleAnswer(Frame& frame) {
 
 void TerminalSession::HandleLateAnswer(const Frame& frame) {
   ++ignored_frames_;
+  if (frame.has_error()) DropUnsent(frame.request_id());
   if (given_up_reads_.count(frame.request_id()) == 0) return;
   // The rest of a read is let through, so that the terminal need not keep it open for ever.
   const bool more = (frame.has_log_chunk() && !frame.log_chunk().has_last()) ||
@@ -236,27 +237,104 @@ void TerminalSession::GrantCredit(std::uint32_t request_id) {
 }
 
 void TerminalSession::Send(Frame frame, std::unique_ptr<OpenRequest> request) {
-  if (requests_.size() >= kOpenRequestsMax) {
-    return Refuse(std::move(request),
-                  PeerError(absl::StatusCode::kResourceExhausted,
-                            absl::StrCat("has ", kOpenRequestsMax, " open requests already")));
-  }
+  if (requests_.size() >= kOpenRequestsMax) return Refuse(std::move(request), TooManyOpen());
   const std::uint32_t id = NewRequestId();
   frame.set_request_id(id);
   if (absl::Status status = Queue(frame); !status.ok()) {
     return Refuse(std::move(request), std::move(status));
   }
+  AwaitAnswer(id, std::move(request));
+}
+
+absl::Status TerminalSession::TooManyOpen() const {
+  return PeerError(absl::StatusCode::kResourceExhausted,
+                   absl::StrCat("has ", kOpenRequestsMax, " open requests already"));
+}
+
+void TerminalSession::AwaitAnswer(std::uint32_t id, std::unique_ptr<OpenRequest> request) {
   Await(id, {std::move(request), true, std::chrono::steady_clock::now() + options_.request_timeout,
              PeerError(absl::StatusCode::kDeadlineExceeded,
                        absl::StrCat("did not answer within ", Seconds(options_.request_timeout)))});
+}
+
+void TerminalSession::Call(std::string_view method, std::string call,
+                           std::unique_ptr<OpenRequest> request) {
+  if (call.size() > ports::kCallSizeMax) {
+    return Refuse(std::move(request), absl::InvalidArgumentError(absl::StrCat(
+                                          "a call of ", call.size(), " bytes was asked for; ",
+                                          ports::kCallSizeMax, " are allowed")));
+  }
+  if (call.size() <= kCallPartSizeMax) {
+    Frame frame;
+    frame.mutable_call()->set_method(method.data(), method.size());
+    frame.mutable_call()->set_request(std::move(call));
+    return Send(std::move(frame), std::move(request));
+  }
+  if (!open()) {
+    return Refuse(std::move(request),
+                  PeerError(absl::StatusCode::kUnavailable, "is no longer connected"));
+  }
+  if (unsent_call_bytes_ + call.size() > kUnsentCallBytesMax) {
+    return Refuse(std::move(request),
+                  PeerError(absl::StatusCode::kResourceExhausted,
+                            absl::StrCat("has ", unsent_call_bytes_,
+                                         " bytes of other calls to take in first")));
+  }
+  if (requests_.size() >= kOpenRequestsMax) return Refuse(std::move(request), TooManyOpen());
+  const std::uint32_t id = NewRequestId();
+  AwaitAnswer(id, std::move(request));
+  unsent_call_bytes_ += call.size();
+  unsent_calls_.push_back({id, std::string(method), std::move(call), 0});
+  write_wake_.cancel();
+}
+
+bool TerminalSession::IsUnsent(std::uint32_t id) const {
+  return std::any_of(unsent_calls_.begin(), unsent_calls_.end(),
+                     [id](const UnsentCall& call) { return call.id == id; });
+}
+
+void TerminalSession::DropUnsent(std::uint32_t id) {
+  const auto found = std::find_if(unsent_calls_.begin(), unsent_calls_.end(),
+                                  [id](const UnsentCall& call) { return call.id == id; });
+  if (found == unsent_calls_.end()) return;
+  unsent_call_bytes_ -= found->request.size();
+  unsent_calls_.erase(found);
+}
+
+void TerminalSession::QueueCallPart() {
+  if (unsent_calls_.empty()) return;
+  UnsentCall call = std::move(unsent_calls_.front());
+  unsent_calls_.pop_front();
+  if (call.sent == 0 && requests_.count(call.id) == 0) {  // given up before it began
+    unsent_call_bytes_ -= call.request.size();
+    return QueueCallPart();
+  }
+  Frame frame;
+  frame.set_request_id(call.id);
+  v1::Call& part = *frame.mutable_call();
+  if (call.sent == 0) part.set_method(call.method);
+  part.set_request(call.request.substr(call.sent, kCallPartSizeMax));
+  call.sent += part.request().size();
+  part.set_more(call.sent < call.request.size());
+  // Nobody may wait any more; the terminal gets the rest all the same, since it cannot tell a call
+  // that was given up from one that goes on.
+  if (const auto found = requests_.find(call.id); found != requests_.end()) {
+    found->second.deadline = std::chrono::steady_clock::now() + options_.request_timeout;
+  }
+  if (part.more()) {
+    unsent_calls_.push_back(std::move(call));
+  } else {
+    unsent_call_bytes_ -= call.request.size();
+  }
+  QueueOrLose(frame);
 }
 
 void TerminalSession::Refuse(std::unique_ptr<OpenRequest> request, absl::Status status) {
   // A request whose time is over at once is answered in order with the others, and before OnLost.
   if (open()) return Await(NewRequestId(), {std::move(request), false, {}, std::move(status)});
   // After OnLost nothing is promised but an answer.
-  asio::post(socket_.get_executor(), [self = shared_from_this(), request = std::move(request),
-                                      status = std::move(status)]() {
+  asio::post(stream_.executor(), [self = shared_from_this(), request = std::move(request),
+                                  status = std::move(status)]() {
     if (self->state_ != State::kClosed) request->Fail(status);
   });
 }
@@ -362,8 +440,8 @@ void TerminalSession::Lose(const absl::Status& reason) {
 }
 
 void TerminalSession::Shut() {
-  asio::error_code ignored;
-  socket_.close(ignored);
+  unsent_calls_.clear();
+  stream_.Close();
   write_wake_.cancel();
   clock_.cancel();
 }
@@ -426,6 +504,32 @@ void TerminalLink::SetImageFilters(std::vector<std::string> filters,
   auto& to = *frame.mutable_set_image_filters()->mutable_filters();
   to.Assign(std::make_move_iterator(filters.begin()), std::make_move_iterator(filters.end()));
   session_->Send(std::move(frame), ExpectDone(std::move(reply)));
+}
+
+void TerminalLink::Relink(const ports::Relinking& how,
+                          ports::Reply<absl::StatusOr<std::string>> reply) {
+  using To = ports::Relinking::To;
+  Frame frame;
+  if (how.to == To::kTls) {
+    frame.mutable_enable_tls()->set_ca_certificate(how.ca_certificate);
+    frame.mutable_enable_tls()->set_tls_port(how.tls_port);
+    return session_->Send(std::move(frame), ExpectTlsEnabled(std::move(reply)));
+  }
+  if (how.to == To::kPlain) {
+    frame.mutable_disable_tls();
+  } else {
+    v1::SetConnectionMode& mode = *frame.mutable_set_connection_mode();
+    mode.set_mode(how.to == To::kDeviceToServer ? v1::SetConnectionMode::DEVICE_TO_SERVER
+                                                : v1::SetConnectionMode::SERVER_TO_DEVICE);
+    mode.set_port(how.port);
+    mode.set_tls_port(how.tls_port);
+  }
+  session_->Send(std::move(frame), ExpectDoneAsText(std::move(reply)));
+}
+
+void TerminalLink::Call(std::string_view method, std::string request,
+                        ports::Reply<absl::StatusOr<std::string>> reply) {
+  session_->Call(method, std::move(request), ExpectAnswer(std::move(reply)));
 }
 
 }  // namespace gatelog::terminal

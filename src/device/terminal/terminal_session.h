@@ -1,10 +1,10 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
-#include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "device/terminal/frame_codec.h"
+#include "device/terminal/link_stream.h"
 #include "device/terminal/open_request.h"
 #include "device/terminal/terminal_options.h"
 #include "model/identity.h"
@@ -29,7 +30,7 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
  public:
   // What the handshake leaves behind.
   struct Opened {
-    asio::ip::tcp::socket socket;
+    LinkStream stream;
     FrameReader reader;
     std::string peer;  // as shown in messages
     model::DeviceIdentity identity;
@@ -45,6 +46,10 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
 
   // Takes `frame`, whose request ID is set here, and the request that its answer belongs to.
   void Send(Frame frame, std::unique_ptr<OpenRequest> request);
+
+  // Sends a call of a method with its encoded request, in parts where it is long: kCallSizeMax at
+  // most.
+  void Call(std::string_view method, std::string call, std::unique_ptr<OpenRequest> request);
 
   // As Send, for a request that is refused before it is sent; it is answered from the loop.
   void Refuse(std::unique_ptr<OpenRequest> request, absl::Status status);
@@ -64,6 +69,14 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
     bool sent = false;
     TimePoint deadline;
     absl::Status at_deadline;  // what the request is told then
+  };
+
+  // A call in several parts, of which some have not been sent.
+  struct UnsentCall {
+    std::uint32_t id = 0;
+    std::string method;
+    std::string request;
+    std::size_t sent = 0;  // bytes of the request
   };
 
   struct KeepAlive {
@@ -86,6 +99,11 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
   void HandleLateAnswer(const Frame& frame);
   void GrantCredit(std::uint32_t request_id);
 
+  bool IsUnsent(std::uint32_t id) const;
+  void DropUnsent(std::uint32_t id);
+  void QueueCallPart();  // of the next call that has some left; they take turns
+  absl::Status TooManyOpen() const;
+  void AwaitAnswer(std::uint32_t id, std::unique_ptr<OpenRequest> request);
   void Await(std::uint32_t id, Waiting waiting);
   std::uint32_t NewRequestId();
   absl::Status Queue(const Frame& frame);
@@ -101,7 +119,7 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
   void Lose(const absl::Status& reason);
   void Shut();
 
-  asio::ip::tcp::socket socket_;
+  LinkStream stream_;
   FrameReader reader_;
   const std::string peer_;
   const model::DeviceIdentity identity_;
@@ -111,6 +129,8 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
   State state_ = State::kOpen;
   std::map<std::uint32_t, Waiting> requests_;  // by request ID
   std::set<std::uint32_t> given_up_reads_;     // request IDs; timed out, their chunks still come
+  std::deque<UnsentCall> unsent_calls_;
+  std::size_t unsent_call_bytes_ = 0;  // of whole requests
   std::uint32_t last_request_id_ = 0;
   std::uint64_t ignored_frames_ = 0;
 
@@ -139,6 +159,10 @@ class TerminalLink final : public ports::DeviceLink {
                 ports::Reply<absl::StatusOr<model::LogStatus>> reply) override;
   void GetImageFilters(ports::Reply<absl::StatusOr<std::vector<std::string>>> reply) override;
   void SetImageFilters(std::vector<std::string> filters, ports::Reply<absl::Status> reply) override;
+  void Relink(const ports::Relinking& how,
+              ports::Reply<absl::StatusOr<std::string>> reply) override;
+  void Call(std::string_view method, std::string request,
+            ports::Reply<absl::StatusOr<std::string>> reply) override;
 
  private:
   const std::shared_ptr<TerminalSession> session_;

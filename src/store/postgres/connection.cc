@@ -85,6 +85,7 @@ absl::StatusCode CodeOf(std::string_view state) {
       {"42501", absl::StatusCode::kPermissionDenied},
       {"22", absl::StatusCode::kInvalidArgument},
       {"23505", absl::StatusCode::kAborted},
+      {"42P01", absl::StatusCode::kAborted},  // a partition that was dropped meanwhile
       {"40", absl::StatusCode::kAborted},
   };
   for (const auto& [prefix, code] : kMeanings) {

@@ -67,7 +67,8 @@ class Result {
 //
 // Every error becomes a status whose message names the database and says what to do. kUnavailable:
 // the server is away, or ended the session. kResourceExhausted: no space or memory. kDataLoss:
-// damaged. kPermissionDenied: the role may not. kAborted: of two writers this one was second.
+// damaged. kPermissionDenied: the role may not. kAborted: of two writers this one was second, or
+// a table was dropped meanwhile.
 // kInvalidArgument: a value that the server does not take. kCancelled: the caller's stop.
 class Connection {
  public:

@@ -83,9 +83,11 @@ absl::StatusOr<std::vector<ports::EventCount>> CountHours(Connection& connection
   params.Add(query.filter.to_s == 0 ? kEver : query.filter.to_s / kHourSeconds);
   GATELOG_ASSIGN_OR_RETURN(
       const Result rows,
+      // Of a segment that is not shown any more some rows may be gone.
       connection.Query("SELECT hour, code, sub_code, sum(events)::bigint FROM gatelog.count_hour "
                        "WHERE segment = ANY($1::bigint[]) AND hour >= $2::integer AND hour < "
-                       "$3::integer GROUP BY 1, 2, 3",
+                       "$3::integer AND segment >= (SELECT value FROM gatelog.meta WHERE key = "
+                       "'first_seq') GROUP BY 1, 2, 3",
                        params, query.stop));
   for (int row = 0; row < rows.rows(); ++row) {
     const HourKey key{rows.Integer(row, 0), static_cast<std::uint32_t>(rows.Integer(row, 1)),
@@ -143,7 +145,7 @@ absl::StatusOr<std::vector<ports::EventCount>> CountEvents(Connection& connectio
   if (query.stop.stop_requested()) return absl::CancelledError("The read was given up.");
   std::vector<ports::EventCount> counts;
   if (visible.last < visible.first) return counts;
-  const std::vector<Segment> all = segments.All();
+  const std::vector<Segment> all = segments.Between(visible.first, visible.last);
   const bool counted = std::all_of(all.begin(), all.end(), [](const Segment& segment) {
     return segment.indexed || segment.tail != nullptr;
   });

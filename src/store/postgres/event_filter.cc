@@ -66,12 +66,13 @@ absl::Status AddUsers(Connection& connection, const std::vector<std::string>& us
   }
   filter.people.assign(people.begin(), people.end());
   filter.possible = nobody || !people.empty();
+  constexpr char kNobody[] = "person IS NULL AND flags & 4 = 0";  // whose person was not erased
   if (nobody && people.empty()) {
-    filter.conditions.push_back("person IS NULL");
+    filter.conditions.push_back(kNobody);
   } else if (nobody) {
     filter.params.AddNumbers(people);
     filter.conditions.push_back(
-        absl::StrCat("(person IS NULL OR person = ANY(", filter.params.last(), "::bigint[]))"));
+        absl::StrCat("(", kNobody, " OR person = ANY(", filter.params.last(), "::bigint[]))"));
   } else if (!people.empty()) {
     AddNumbers("person", people, filter);
   }

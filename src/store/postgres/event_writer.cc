@@ -106,8 +106,9 @@ absl::Status EventWriter::Load(std::uint64_t last_seq) {
                            ReadLogStates(connection_, anchors_));
   AnchorCache::Logs anchors;
   for (const ports::LogState& state : states) {
-    anchors[state.log_device] = {state.epoch, state.next, state.anchors};
+    anchors[state.log_device] = {state.epoch, state.next, state.anchors, state.epoch_first};
   }
+  erased_anchors_.Load(anchors);
   anchors_.Set(std::move(anchors));
   committed_seq_ = last_seq_ = last_seq;
   const std::vector<Segment> segments = segments_.All();
@@ -174,17 +175,47 @@ void EventWriter::CollectAnchors(const ports::Batch& batch, LogUpdate& update) {
     if (known) kept = *std::move(known);
   }
   const Anchors found = AnchorsAfter(kept.anchors, batch);
+  Anchors after = erased_anchors_.Clean(batch.log_device, batch.after.anchors);
   // Each log in its turn, so that no commit writes those of all.
   const auto turn = [&](model::EventId next) {
     return (std::uint64_t{next} + batch.log_device) / model::kAnchorCount;
   };
-  if (OpensEpoch(batch) || found != batch.after.anchors ||
-      turn(batch.expected_next) != turn(batch.after.next)) {
+  if (OpensEpoch(batch) || found != after || turn(batch.expected_next) != turn(batch.after.next)) {
     update.saves_anchors = true;
   }
-  kept.anchors = batch.after.anchors;
-  kept.epoch = batch.after.epoch;
-  kept.next = batch.after.next;
+  kept = {batch.after.epoch, batch.after.next, std::move(after), batch.after.epoch_first};
+  update.anchors = &kept.anchors;
+}
+
+// Where an epoch opens, anchors may come from the device, of any record that it still holds from
+// before: also of one whose event was pruned, or tells of nobody any more.
+absl::Status EventWriter::MarkShownAgain(const std::vector<Accepted>& accepted) {
+  std::vector<std::uint32_t> devices;
+  std::vector<std::uint32_t> ids;
+  for (const Accepted& one : accepted) {
+    const ports::Batch& batch = *one.batch;
+    if (!OpensEpoch(batch) || batch.expected_epoch == 0) continue;
+    for (const model::Anchor& anchor : batch.after.anchors) {
+      if (anchor.id >= batch.after.epoch_first) continue;
+      devices.push_back(batch.log_device);
+      ids.push_back(anchor.id);
+    }
+  }
+  if (ids.empty()) return absl::OkStatus();
+  GATELOG_ASSIGN_OR_RETURN(
+      const Result rows,
+      connection_.Query(
+          "SELECT u.log_device, u.id FROM unnest($1::oid[], $2::oid[]) AS u(log_device, id) WHERE "
+          "EXISTS (SELECT 1 FROM gatelog.pruned AS p WHERE p.log_device = u.log_device AND "
+          "u.id::bigint < p.below) OR EXISTS (SELECT 1 FROM gatelog.event AS e WHERE e.log_device "
+          "= u.log_device AND e.id = u.id AND e.flags & 4 <> 0 AND e.seq < (SELECT value FROM "
+          "gatelog.meta WHERE key = 'people_seq'))",
+          Params().AddOids(devices).AddOids(ids)));
+  for (int row = 0; row < rows.rows(); ++row) {
+    erased_anchors_.Mark(static_cast<model::DeviceId>(rows.Integer(row, 0)),
+                         {static_cast<model::EventId>(rows.Integer(row, 1))});
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> EventWriter::Write(std::span<const ports::Batch> batches,
@@ -196,6 +227,7 @@ absl::StatusOr<bool> EventWriter::Write(std::span<const ports::Batch> batches,
     accepted = Accept(batches, refusals);
   }
   if (accepted.empty()) return false;
+  GATELOG_RETURN_IF_ERROR(MarkShownAgain(accepted));
   Collect(accepted);
   GATELOG_RETURN_IF_ERROR(FindPeople(accepted));
   GATELOG_RETURN_IF_ERROR(WriteEvents(accepted));
@@ -362,6 +394,10 @@ void EventWriter::OnRolledBack() {
   tail_rows_.clear();
   new_segments_.clear();
   last_seq_ = committed_seq_;
+  OnSegmentsChanged();
+}
+
+void EventWriter::OnSegmentsChanged() {
   const std::vector<Segment> segments = segments_.All();
   open_ = segments.empty() ? Segment{} : segments.back();
 }

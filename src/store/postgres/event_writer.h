@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "ports/event_store.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/erased_anchors.h"
 #include "store/postgres/log_table.h"
 #include "store/postgres/person_table.h"
 #include "store/postgres/segments.h"
@@ -53,6 +54,13 @@ class EventWriter {
   // The newest seq, with what Write has added.
   std::uint64_t last_seq() const { return last_seq_; }
 
+  // What retention does beside it: of people whose rows are gone, and of segments that were closed
+  // or are gone, which is committed.
+  void OnPeopleGone(const std::vector<std::string>& user_ids) { people_.Forget(user_ids); }
+  void OnSegmentsChanged();
+  // The anchors that may not tell of a person.
+  ErasedAnchors& erased_anchors() { return erased_anchors_; }
+
   // To be called at the end of every transaction; what was committed is seen by reads from here
   // on, if they ask for its seq.
   void OnCommitted();
@@ -68,6 +76,7 @@ class EventWriter {
                                std::vector<absl::Status>& refusals);
   void Collect(const std::vector<Accepted>& accepted);
   void CollectAnchors(const ports::Batch& batch, LogUpdate& update);
+  absl::Status MarkShownAgain(const std::vector<Accepted>& accepted);
   absl::Status FindPeople(const std::vector<Accepted>& accepted);
   absl::Status WriteEvents(const std::vector<Accepted>& accepted);
   absl::Status WriteEpochs(const std::vector<Accepted>& accepted);
@@ -83,6 +92,7 @@ class EventWriter {
 
   std::unordered_map<model::DeviceId, LogPosition> positions_;
   PersonTable people_;
+  ErasedAnchors erased_anchors_;
   std::uint64_t committed_seq_ = 0;
   std::uint64_t last_seq_ = 0;
   Segment open_;  // the newest

@@ -29,7 +29,7 @@ using KnownEvents = std::unordered_map<model::EventId, KnownEvent>;
 
 // The events of `ids`, from memory or from partitions that have indexes.
 absl::StatusOr<KnownEvents> FindHeaders(Connection& connection, const TailedSegments& tailed,
-                                        const ports::ImageBatch& batch,
+                                        SeqRange visible, const ports::ImageBatch& batch,
                                         std::vector<std::uint32_t> ids) {
   KnownEvents events;
   const auto [low, high] = std::minmax_element(ids.begin(), ids.end());
@@ -50,12 +50,14 @@ absl::StatusOr<KnownEvents> FindHeaders(Connection& connection, const TailedSegm
   GATELOG_ASSIGN_OR_RETURN(
       const Result rows,
       connection.Query("SELECT id, timestamp, code, sub_code, flags, person FROM gatelog.event "
-                       "WHERE log_device = $1 AND epoch = $2 AND id = ANY($3::oid[]) AND seq < $4",
+                       "WHERE log_device = $1 AND epoch = $2 AND id = ANY($3::oid[]) AND seq < $4 "
+                       "AND seq >= $5",
                        Params()
                            .Add(batch.log_device)
                            .Add(batch.epoch)
                            .AddOids(ids)
-                           .Add(static_cast<std::int64_t>(tailed.first))));
+                           .Add(static_cast<std::int64_t>(tailed.first))
+                           .Add(static_cast<std::int64_t>(visible.first))));
   for (int row = 0; row < rows.rows(); ++row) {
     KnownEvent known;
     known.event.id = static_cast<model::EventId>(rows.Integer(row, 0));
@@ -70,12 +72,13 @@ absl::StatusOr<KnownEvents> FindHeaders(Connection& connection, const TailedSegm
 }
 
 absl::StatusOr<KnownEvents> FindEvents(Connection& connection, const TailedSegments& tailed,
-                                       const ports::ImageBatch& batch) {
+                                       SeqRange visible, const ports::ImageBatch& batch) {
   std::vector<std::uint32_t> ids;
   for (const model::Image& image : batch.images) ids.push_back(image.id);
   for (const model::ImageAbsence& absence : batch.absences) ids.push_back(absence.id);
   if (ids.empty()) return KnownEvents();
-  GATELOG_ASSIGN_OR_RETURN(KnownEvents events, FindHeaders(connection, tailed, batch, ids));
+  GATELOG_ASSIGN_OR_RETURN(KnownEvents events,
+                           FindHeaders(connection, tailed, visible, batch, ids));
   GATELOG_ASSIGN_OR_RETURN(
       const Result rows,
       connection.Query("SELECT id, 1 FROM gatelog.image WHERE log_device = $1 AND epoch = $2 AND "
@@ -98,8 +101,9 @@ struct ImageChange {
   std::int64_t settled = 0;
 };
 
-absl::Status InsertImages(Connection& connection, const ports::ImageBatch& batch,
-                          KnownEvents& events, ImageChange& change) {
+absl::Status InsertImages(Connection& connection, const ImageMoment& moment,
+                          const ports::ImageBatch& batch, KnownEvents& events,
+                          ImageChange& change) {
   for (const model::Image& image : batch.images) {
     const auto found = events.find(image.id);
     if (found == events.end() || found->second.stored ||
@@ -110,10 +114,13 @@ absl::Status InsertImages(Connection& connection, const ports::ImageBatch& batch
     Params params;
     params.Add(batch.log_device).Add(batch.epoch).Add(image.id).Add(image.timestamp);
     params.Add(image.code).Add(known.person).AddBytes(image.payload);
+    params.Add(static_cast<std::int64_t>(moment.visible.last));
+    params.Add(moment.now.time_since_epoch().count());
     GATELOG_RETURN_IF_ERROR(
         connection
             .Query("INSERT INTO gatelog.image (log_device, epoch, id, timestamp, code, person, "
-                   "payload) VALUES ($1, $2, $3, $4, $5, nullif($6::integer, 0), $7)",
+                   "payload, seq, arrival_ms) VALUES ($1, $2, $3, $4, $5, nullif($6::integer, 0), "
+                   "$7, $8, $9)",
                    params)
             .status());
     ++change.images;
@@ -153,27 +160,29 @@ struct Found {
   std::int64_t flags = 0;
 };
 absl::StatusOr<std::optional<Found>> FindEvent(Connection& connection, const Segments& segments,
-                                               const model::RecordKey& key) {
+                                               SeqRange visible, const model::RecordKey& key) {
   const TailedSegments tailed = segments.Tailed();
   const auto in_memory = tailed.Find(key.log_device, key.epoch, key.id, key.id, 1);
   if (!in_memory.empty()) return Found{in_memory[0].epoch, in_memory[0].flags};
   GATELOG_ASSIGN_OR_RETURN(
       const Result row,
       connection.Query("SELECT epoch, flags FROM gatelog.event WHERE log_device = $1 AND id = $3 "
-                       "AND ($2::bigint = 0 OR epoch = $2::bigint) AND seq < $4 ORDER BY epoch "
-                       "DESC LIMIT 1",
+                       "AND ($2::bigint = 0 OR epoch = $2::bigint) AND seq < $4 AND seq >= $5 "
+                       "ORDER BY epoch DESC LIMIT 1",
                        Params()
                            .Add(key.log_device)
                            .Add(key.epoch)
                            .Add(key.id)
-                           .Add(static_cast<std::int64_t>(tailed.first))));
+                           .Add(static_cast<std::int64_t>(tailed.first))
+                           .Add(static_cast<std::int64_t>(visible.first))));
   if (row.rows() == 0) return std::nullopt;
   return Found{static_cast<model::Epoch>(row.Integer(0, 0)), row.Integer(0, 1)};
 }
 
 absl::StatusOr<std::string> WhyNotStored(Connection& connection, const Segments& segments,
-                                         model::RecordKey key) {
-  GATELOG_ASSIGN_OR_RETURN(const std::optional<Found> event, FindEvent(connection, segments, key));
+                                         SeqRange visible, model::RecordKey key) {
+  GATELOG_ASSIGN_OR_RETURN(const std::optional<Found> event,
+                           FindEvent(connection, segments, visible, key));
   if (!event) return model::NoSuchEventSentence(key);
   key.epoch = event->epoch;
   if ((event->flags & kFlagHasImage) == 0) return model::EventWithoutImageSentence(key);
@@ -199,7 +208,8 @@ absl::StatusOr<std::string> WhyNotStored(Connection& connection, const Segments&
 }  // namespace
 
 absl::Status WriteImageBatch(Connection& connection, const Segments& segments,
-                             const ports::ImageBatch& batch, absl::Status& refusal) {
+                             const ImageMoment& moment, const ports::ImageBatch& batch,
+                             absl::Status& refusal) {
   refusal = ports::CheckImageBatch(batch);
   if (!refusal.ok()) return absl::OkStatus();
   GATELOG_ASSIGN_OR_RETURN(
@@ -214,9 +224,10 @@ absl::Status WriteImageBatch(Connection& connection, const Segments& segments,
                      batch.epoch, ", next ID ", batch.expected_image_next, "."));
     return absl::OkStatus();
   }
-  GATELOG_ASSIGN_OR_RETURN(KnownEvents events, FindEvents(connection, segments.Tailed(), batch));
+  GATELOG_ASSIGN_OR_RETURN(KnownEvents events,
+                           FindEvents(connection, segments.Tailed(), moment.visible, batch));
   ImageChange change;
-  GATELOG_RETURN_IF_ERROR(InsertImages(connection, batch, events, change));
+  GATELOG_RETURN_IF_ERROR(InsertImages(connection, moment, batch, events, change));
   GATELOG_RETURN_IF_ERROR(InsertAbsences(connection, batch, events, change));
   return connection
       .Query(
@@ -233,15 +244,22 @@ absl::Status WriteImageBatch(Connection& connection, const Segments& segments,
 
 absl::StatusOr<std::pair<model::RecordKey, model::Image>> FindImage(Connection& connection,
                                                                     const Segments& segments,
+                                                                    SeqRange visible,
                                                                     const model::RecordKey& key) {
   GATELOG_ASSIGN_OR_RETURN(
       const Result row,
       connection.Query(
           "SELECT epoch, timestamp, code, payload FROM gatelog.image WHERE log_device "
-          "= $1 AND id = $3 AND ($2::bigint = 0 OR epoch = $2::bigint) ORDER BY epoch DESC LIMIT 1",
-          Params().Add(key.log_device).Add(key.epoch).Add(key.id)));
+          "= $1 AND id = $3 AND ($2::bigint = 0 OR epoch = $2::bigint) AND seq >= $4 ORDER BY "
+          "epoch DESC LIMIT 1",
+          Params()
+              .Add(key.log_device)
+              .Add(key.epoch)
+              .Add(key.id)
+              .Add(static_cast<std::int64_t>(visible.first))));
   if (row.rows() == 0) {
-    GATELOG_ASSIGN_OR_RETURN(const std::string why, WhyNotStored(connection, segments, key));
+    GATELOG_ASSIGN_OR_RETURN(const std::string why,
+                             WhyNotStored(connection, segments, visible, key));
     return absl::NotFoundError(why);
   }
   model::RecordKey found = key;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "store/postgres/event_writer.h"
 
 namespace gatelog::postgres {
 namespace {
@@ -25,25 +26,6 @@ std::uint64_t NumberOf(std::string_view bytes) {
   std::uint64_t number = 0;
   for (const char c : bytes) number = number << 8 | static_cast<unsigned char>(c);
   return number;
-}
-
-std::string EncodeAnchors(const std::vector<model::Anchor>& anchors) {
-  std::string bytes;
-  bytes.reserve(anchors.size() * kAnchorBytes);
-  for (const model::Anchor& anchor : anchors) {
-    AppendNumber(anchor.id, kIdBytes, bytes);
-    AppendNumber(anchor.fingerprint, kFingerprintBytes, bytes);
-  }
-  return bytes;
-}
-
-std::vector<model::Anchor> DecodeAnchors(std::string_view bytes) {
-  std::vector<model::Anchor> anchors;
-  for (; bytes.size() >= kAnchorBytes; bytes.remove_prefix(kAnchorBytes)) {
-    anchors.push_back({static_cast<model::EventId>(NumberOf(bytes.substr(0, kIdBytes))),
-                       NumberOf(bytes.substr(kIdBytes, kFingerprintBytes))});
-  }
-  return anchors;
 }
 
 // The updates as columns, in the order of kColumns.
@@ -110,18 +92,24 @@ std::string UnnestedColumns() {
   return absl::StrCat(sql, ") AS u(", kColumns, ")");
 }
 
-absl::Status WriteAnchors(Connection& connection, std::span<const LogUpdate> updates) {
+// Rows of log_anchor.
+struct AnchorRows {
   std::vector<std::uint32_t> devices;
   std::vector<std::int64_t> epochs;
   std::vector<std::int64_t> nexts;
   std::vector<std::string> anchors;
-  for (const LogUpdate& update : updates) {
-    if (!update.saves_anchors) continue;
-    devices.push_back(update.after->log_device);
-    epochs.push_back(update.after->epoch);
-    nexts.push_back(update.after->next);
-    anchors.push_back(EncodeAnchors(update.after->anchors));
+
+  void Add(model::DeviceId log_device, model::Epoch epoch, model::EventId next,
+           const Anchors& list) {
+    devices.push_back(log_device);
+    epochs.push_back(epoch);
+    nexts.push_back(next);
+    anchors.push_back(EncodeAnchors(list));
   }
+  absl::Status Write(Connection& connection) const;
+};
+
+absl::Status AnchorRows::Write(Connection& connection) const {
   if (devices.empty()) return absl::OkStatus();
   Params params;
   params.AddOids(devices).AddNumbers(epochs).AddNumbers(nexts).AddBytesList(anchors);
@@ -153,13 +141,18 @@ absl::Status CatchUp(Connection& connection, std::unordered_map<model::DeviceId,
     for (int row = 0; row < events.rows(); ++row) {
       const absl::StatusOr<model::Event> event = model::ParseEvent(events.Bytes(row, 1));
       if (!event.ok()) continue;  // whoever reads the event says so
-      all[static_cast<model::DeviceId>(events.Integer(row, 0))].push_back(model::AnchorOf(*event));
+      const model::Anchor anchor = model::AnchorOf(*event);
+      const bool erased = (events.Integer(row, 2) & kFlagErased) != 0;
+      all[static_cast<model::DeviceId>(events.Integer(row, 0))].push_back(
+          erased ? model::WithoutPerson(anchor) : anchor);
     }
   };
   constexpr char kEvents[] =
-      "SELECT a.log_device, e.payload FROM gatelog.log_anchor AS a JOIN gatelog.log_state AS s "
+      "SELECT a.log_device, e.payload, e.flags FROM gatelog.log_anchor AS a JOIN "
+      "gatelog.log_state AS s "
       "ON s.log_device = a.log_device AND s.epoch = a.epoch AND s.next > a.next CROSS JOIN LATERAL "
-      "(SELECT payload FROM gatelog.event AS v WHERE v.log_device = a.log_device AND v.epoch = "
+      "(SELECT payload, flags FROM gatelog.event AS v WHERE v.log_device = a.log_device AND "
+      "v.epoch = "
       "a.epoch AND v.id >= a.next::oid AND v.seq ";
   GATELOG_ASSIGN_OR_RETURN(
       const std::int64_t unindexed,
@@ -222,6 +215,25 @@ absl::StatusOr<std::unordered_map<model::DeviceId, Anchors>> AnchorsOf(Connectio
 
 }  // namespace
 
+std::string EncodeAnchors(std::span<const model::Anchor> anchors) {
+  std::string bytes;
+  bytes.reserve(anchors.size() * kAnchorBytes);
+  for (const model::Anchor& anchor : anchors) {
+    AppendNumber(anchor.id, kIdBytes, bytes);
+    AppendNumber(anchor.fingerprint, kFingerprintBytes, bytes);
+  }
+  return bytes;
+}
+
+std::vector<model::Anchor> DecodeAnchors(std::string_view bytes) {
+  std::vector<model::Anchor> anchors;
+  for (; bytes.size() >= kAnchorBytes; bytes.remove_prefix(kAnchorBytes)) {
+    anchors.push_back({static_cast<model::EventId>(NumberOf(bytes.substr(0, kIdBytes))),
+                       NumberOf(bytes.substr(kIdBytes, kFingerprintBytes))});
+  }
+  return anchors;
+}
+
 absl::StatusOr<bool> WriteLogs(Connection& connection, std::span<const LogUpdate> updates) {
   // The fence is part of the statement: a row that stands elsewhere is not written, and one that
   // somebody writes at the same time is waited for.
@@ -265,8 +277,22 @@ absl::StatusOr<bool> WriteLogs(Connection& connection, std::span<const LogUpdate
     GATELOG_ASSIGN_OR_RETURN(const Result result, connection.Query(*sql, params_of(*rows)));
     if (result.changed() != static_cast<std::int64_t>(rows->size())) return false;
   }
-  GATELOG_RETURN_IF_ERROR(WriteAnchors(connection, updates));
+  AnchorRows anchors;
+  for (const LogUpdate& update : updates) {
+    if (!update.saves_anchors) continue;
+    const ports::LogState& after = *update.after;
+    anchors.Add(after.log_device, after.epoch, after.next, *update.anchors);
+  }
+  GATELOG_RETURN_IF_ERROR(anchors.Write(connection));
   return true;
+}
+
+absl::Status SaveAnchors(Connection& connection, const AnchorCache::Logs& logs) {
+  AnchorRows rows;
+  for (const auto& [log_device, kept] : logs) {
+    rows.Add(log_device, kept.epoch, kept.next, kept.anchors);
+  }
+  return rows.Write(connection);
 }
 
 absl::StatusOr<std::unordered_map<model::DeviceId, LogPosition>> ReadPositions(

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -34,6 +35,7 @@ struct LogUpdate {
   std::uint64_t gaps = 0;
   std::uint64_t missing = 0;
   bool saves_anchors = true;
+  const std::vector<model::Anchor>* anchors = nullptr;  // after it
 };
 
 // Whether an update's `before` was still right. The whole of the transaction must be dropped if
@@ -57,6 +59,7 @@ class AnchorCache {
     model::Epoch epoch = 0;
     model::EventId next = 0;
     Anchors anchors = {};
+    model::EventId first = 0;  // the lowest ID of the epoch
   };
   using Logs = std::unordered_map<model::DeviceId, Kept>;
 
@@ -68,6 +71,13 @@ class AnchorCache {
   mutable Mutex mutex_;
   Logs logs_ GUARDED_BY(mutex_);
 };
+
+// Writes these logs' anchors in the transaction that is open.
+absl::Status SaveAnchors(Connection& connection, const AnchorCache::Logs& logs);
+
+// Anchors as the store keeps them: each its ID and fingerprint, big-endian.
+std::string EncodeAnchors(std::span<const model::Anchor> anchors);
+std::vector<model::Anchor> DecodeAnchors(std::string_view bytes);
 
 // As EventStore. Anchors that the cache does not have for where a log stands are found from its
 // records, which takes longer.

@@ -35,6 +35,11 @@ class PersonTable {
   // be there twice.
   absl::Status Learn(std::vector<std::string> user_ids);
 
+  // Of people whose rows are gone, which is committed.
+  void Forget(const std::vector<std::string>& user_ids) {
+    for (const std::string& user_id : user_ids) numbers_.erase(user_id);
+  }
+
   // To be called at the end of every transaction.
   void OnCommitted();
   void OnRolledBack();

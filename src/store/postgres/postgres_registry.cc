@@ -6,6 +6,11 @@
 #include "store/postgres/session.h"
 
 namespace gatelog::postgres {
+namespace {
+
+constexpr model::DeviceId kEveryDevice = 0;  // in the table of those that are accepted
+
+}  // namespace
 
 absl::StatusOr<Result> PostgresRegistry::Query(const std::string& sql, const Params& params) {
   const bool kept = session_ != nullptr;
@@ -23,8 +28,8 @@ absl::StatusOr<Result> PostgresRegistry::Query(const std::string& sql, const Par
 absl::StatusOr<std::vector<ports::Registration>> PostgresRegistry::Load() {
   GATELOG_ASSIGN_OR_RETURN(
       const Result rows,
-      Query("SELECT id, family, host, port, key, collected::int, monitored::int FROM "
-            "gatelog.device ORDER BY id",
+      Query("SELECT id, family, host, port, key, collected::int, monitored::int, tls::int, "
+            "calls_in::int FROM gatelog.device ORDER BY id",
             {}));
   std::vector<ports::Registration> registrations;
   for (int row = 0; row < rows.rows(); ++row) {
@@ -36,6 +41,8 @@ absl::StatusOr<std::vector<ports::Registration>> PostgresRegistry::Load() {
     registration.address.key = rows.Bytes(row, 4);
     registration.collected = rows.Integer(row, 5) != 0;
     registration.monitored = rows.Integer(row, 6) != 0;
+    registration.address.tls = rows.Integer(row, 7) != 0;
+    registration.calls_in = rows.Integer(row, 8) != 0;
     registrations.push_back(std::move(registration));
   }
   return registrations;
@@ -47,17 +54,71 @@ absl::Status PostgresRegistry::Save(const ports::Registration& registration) {
   params.AddBytes(registration.address.family).AddBytes(registration.address.host);
   params.Add(registration.address.port).AddBytes(registration.address.key);
   params.Add(registration.collected ? 1 : 0).Add(registration.monitored ? 1 : 0);
+  params.Add(registration.address.tls ? 1 : 0).Add(registration.calls_in ? 1 : 0);
   return Query(
-             "INSERT INTO gatelog.device VALUES ($1, $2, $3, $4, $5, $6::integer <> 0, "
-             "$7::integer <> 0) ON CONFLICT (id) DO UPDATE SET family = excluded.family, host = "
-             "excluded.host, port = excluded.port, key = excluded.key, collected = "
-             "excluded.collected, monitored = excluded.monitored",
+             "INSERT INTO gatelog.device (id, family, host, port, key, collected, monitored, tls, "
+             "calls_in) VALUES ($1, $2, $3, $4, $5, $6::integer <> 0, $7::integer <> 0, "
+             "$8::integer <> 0, $9::integer <> 0) ON CONFLICT (id) DO UPDATE SET family = "
+             "excluded.family, host = excluded.host, port = excluded.port, key = excluded.key, "
+             "collected = excluded.collected, monitored = excluded.monitored, tls = excluded.tls, "
+             "calls_in = excluded.calls_in",
              params)
       .status();
 }
 
 absl::Status PostgresRegistry::Remove(model::DeviceId id) {
   return Query("DELETE FROM gatelog.device WHERE id = $1", Params().Add(id)).status();
+}
+
+absl::StatusOr<ports::AcceptFilter> PostgresRegistry::LoadAcceptFilter() {
+  GATELOG_ASSIGN_OR_RETURN(const Result rows, Query("SELECT device FROM gatelog.accepted", {}));
+  ports::AcceptFilter filter;
+  for (int row = 0; row < rows.rows(); ++row) {
+    const auto device = static_cast<model::DeviceId>(rows.Integer(row, 0));
+    if (device == kEveryDevice) {
+      filter.all = true;
+    } else {
+      filter.devices.insert(device);
+    }
+  }
+  return filter;
+}
+
+absl::Status PostgresRegistry::SaveAcceptFilter(const ports::AcceptFilter& filter) {
+  std::vector<model::DeviceId> devices(filter.devices.begin(), filter.devices.end());
+  if (filter.all) devices.push_back(kEveryDevice);
+  // One statement, so that it is replaced whole.
+  return Query(
+             "WITH gone AS (DELETE FROM gatelog.accepted WHERE device <> ALL ($1::oid[])) INSERT "
+             "INTO gatelog.accepted SELECT unnest($1::oid[]) ON CONFLICT DO NOTHING",
+             Params().AddOids(devices))
+      .status();
+}
+
+absl::StatusOr<std::vector<ports::DeviceTrust>> PostgresRegistry::LoadTrust() {
+  GATELOG_ASSIGN_OR_RETURN(
+      const Result rows,
+      Query("SELECT device, key, certificate FROM gatelog.device_trust ORDER BY device", {}));
+  std::vector<ports::DeviceTrust> all;
+  for (int row = 0; row < rows.rows(); ++row) {
+    all.push_back({.id = static_cast<model::DeviceId>(rows.Integer(row, 0)),
+                   .key = std::string(rows.Bytes(row, 1)),
+                   .certificate = std::string(rows.Bytes(row, 2))});
+  }
+  return all;
+}
+
+absl::Status PostgresRegistry::SaveTrust(const ports::DeviceTrust& trust) {
+  if (trust.key.empty() && trust.certificate.empty()) {
+    return Query("DELETE FROM gatelog.device_trust WHERE device = $1", Params().Add(trust.id))
+        .status();
+  }
+  return Query(
+             "INSERT INTO gatelog.device_trust (device, key, certificate) VALUES ($1, $2, $3) ON "
+             "CONFLICT (device) DO UPDATE SET key = excluded.key, certificate = "
+             "excluded.certificate",
+             Params().Add(trust.id).AddBytes(trust.key).AddBytes(trust.certificate))
+      .status();
 }
 
 }  // namespace gatelog::postgres

@@ -22,6 +22,10 @@ class PostgresRegistry final : public ports::DeviceRegistry {
   absl::StatusOr<std::vector<ports::Registration>> Load() override;
   absl::Status Save(const ports::Registration& registration) override;
   absl::Status Remove(model::DeviceId id) override;
+  absl::StatusOr<ports::AcceptFilter> LoadAcceptFilter() override;
+  absl::Status SaveAcceptFilter(const ports::AcceptFilter& filter) override;
+  absl::StatusOr<std::vector<ports::DeviceTrust>> LoadTrust() override;
+  absl::Status SaveTrust(const ports::DeviceTrust& trust) override;
 
  private:
   // A lost session is replaced, and the statement, which may run twice, run once more.

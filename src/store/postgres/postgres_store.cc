@@ -14,6 +14,8 @@
 #include "store/postgres/event_count.h"
 #include "store/postgres/image_table.h"
 #include "store/postgres/log_table.h"
+#include "store/postgres/prune_preview.h"
+#include "store/postgres/pruned_records.h"
 #include "store/postgres/schema.h"
 #include "store/postgres/session.h"
 
@@ -61,7 +63,9 @@ absl::StatusOr<std::unique_ptr<PostgresStore>> PostgresStore::Open(Options optio
 
 absl::Status PostgresStore::LoadSegments(Connection& connection, std::uint64_t& last_seq) {
   GATELOG_ASSIGN_OR_RETURN(std::vector<Segment> segments, ReadSegments(connection));
-  last_seq = 0;
+  GATELOG_ASSIGN_OR_RETURN(const PrunedThrough through, ReadPrunedThrough(connection));
+  // Where everything is gone, the next event follows what is.
+  last_seq = through.first_seq - 1;
   const std::size_t without_tail = segments.size() - std::min(segments.size(), kTailsMax);
   for (std::size_t i = without_tail; i < segments.size(); ++i) {
     if (segments[i].indexed) continue;
@@ -73,7 +77,7 @@ absl::Status PostgresStore::LoadSegments(Connection& connection, std::uint64_t& 
                              connection.QueryInteger(absl::StrCat(
                                  "SELECT coalesce(max(seq), ", segments.back().first - 1, ") FROM ",
                                  PartitionOf(segments.back()))));
-    last_seq = static_cast<std::uint64_t>(newest);
+    last_seq = std::max(last_seq, static_cast<std::uint64_t>(newest));
   }
   segments_.Reset(std::move(segments));
   return absl::OkStatus();
@@ -81,13 +85,12 @@ absl::Status PostgresStore::LoadSegments(Connection& connection, std::uint64_t& 
 
 absl::Status PostgresStore::EnsureWriter() {
   if (session_ != nullptr && session_->alive()) return absl::OkStatus();
+  pruner_.reset();
   writer_.reset();
   session_.reset();
   GATELOG_ASSIGN_OR_RETURN(std::unique_ptr<Connection> session,
                            OpenWriterSession(options_.url, writer_id_));
-  static const SystemClock system_clock;
-  GATELOG_RETURN_IF_ERROR(
-      MigrateSchema(*session, options_.clock == nullptr ? system_clock : *options_.clock));
+  GATELOG_RETURN_IF_ERROR(MigrateSchema(*session, clock()));
   GATELOG_ASSIGN_OR_RETURN(const model::Incarnation incarnation, ReadIncarnation(*session));
   if (incarnation_ != 0 && incarnation != incarnation_) {
     return absl::FailedPreconditionError(
@@ -98,7 +101,11 @@ absl::Status PostgresStore::EnsureWriter() {
   GATELOG_RETURN_IF_ERROR(LoadSegments(*session, last_seq));
   writer_.emplace(*session, segments_, anchors_, options_.segment_events,
                   options_.tail_payload_bytes);
-  if (const absl::Status loaded = writer_->Load(last_seq); !loaded.ok()) {
+  pruner_.emplace(*session, segments_, anchors_, *writer_, clock(), options_.segment_age);
+  absl::Status loaded = writer_->Load(last_seq);
+  if (loaded.ok()) loaded = pruner_->Load();
+  if (!loaded.ok()) {
+    pruner_.reset();
     writer_.reset();
     return loaded;
   }
@@ -110,6 +117,7 @@ absl::Status PostgresStore::EnsureWriter() {
 
 void PostgresStore::AfterCommit() {
   last_seq_.store(writer_->last_seq(), std::memory_order_release);
+  first_seq_.store(pruner_->first_seq(), std::memory_order_release);
   if (indexer_ && segments_.NextToIndex(last_seq())) indexer_->Wake();
 }
 
@@ -197,7 +205,8 @@ absl::StatusOr<std::vector<absl::Status>> PostgresStore::CommitImages(
   const auto work = [&]() -> absl::StatusOr<bool> {
     results.assign(batches.size(), absl::OkStatus());
     for (std::size_t i = 0; i < batches.size(); ++i) {
-      GATELOG_RETURN_IF_ERROR(WriteImageBatch(*session_, segments_, batches[i], results[i]));
+      GATELOG_RETURN_IF_ERROR(WriteImageBatch(*session_, segments_, {visible(), clock().Now()},
+                                              batches[i], results[i]));
     }
     return AnyOk(results);
   };
@@ -224,40 +233,56 @@ absl::StatusOr<std::vector<ports::LogState>> PostgresStore::LoadLogStates() {
       [&](Connection& connection) { return ReadLogStates(connection, anchors_); });
 }
 
+template <typename T>
+absl::StatusOr<T> PostgresStore::ReadVisible(
+    const std::function<absl::StatusOr<T>(Connection&, SeqRange)>& read) {
+  // Each time one more partition must have been dropped just before it was read.
+  constexpr int kTries = 20;
+  for (int tried = 1;; ++tried) {
+    // Taken before the read begins, so that the read sees at least this much, and shows no more.
+    const SeqRange range = visible();
+    absl::StatusOr<T> result = readers_.Run<T>(
+        std::function([&](Connection& connection) { return read(connection, range); }));
+    if (tried == kTries || !absl::IsAborted(result.status())) return result;
+  }
+}
+
 absl::StatusOr<ports::EventPage> PostgresStore::Read(const ports::EventQuery& query) {
-  // Taken before the read begins, so that the read sees at least this much, and shows no more.
-  const SeqRange range = visible();
-  return readers_.Run<ports::EventPage>(
-      [&](Connection& connection) { return ReadEvents(connection, segments_, query, range); });
+  return ReadVisible<ports::EventPage>([&](Connection& connection, SeqRange range) {
+    return ReadEvents(connection, segments_, query, range);
+  });
 }
 
 absl::StatusOr<std::vector<model::Anchor>> PostgresStore::ReadAnchors(
     model::DeviceId log_device, std::span<const ports::RecordRange> ranges) {
-  std::vector<model::Anchor> anchors;
+  using Found = std::vector<model::Anchor>;
+  Found anchors;
   for (const ports::RecordRange& range : ranges) {
-    ports::EventQuery query;
-    query.filter.log_devices = {log_device};
-    query.filter.epoch = range.epoch;
-    query.filter.first_id = range.first;
-    query.filter.last_id = range.last;
-    query.limit = ports::kQueryLimitMax;
-    for (bool more = true; more;) {
-      GATELOG_ASSIGN_OR_RETURN(const ports::EventPage page, Read(query));
-      for (const ports::StoredEvent& stored : page.events) {
-        anchors.push_back(model::AnchorOf(stored.event));
-      }
-      query.after_seq = page.seq_reached;
-      more = page.more;
-    }
+    GATELOG_ASSIGN_OR_RETURN(
+        const Found found,
+        ReadVisible<Found>([&](Connection& connection, SeqRange shown) -> absl::StatusOr<Found> {
+          // A record is in its table until it is among the pruned ones, so that who looks there
+          // last misses none.
+          GATELOG_ASSIGN_OR_RETURN(
+              Found stored, ReadStoredAnchors(connection, segments_, log_device, range, shown));
+          GATELOG_ASSIGN_OR_RETURN(Found all, ReadPrunedRecords(connection, log_device, range));
+          for (const model::Anchor& anchor : stored) {
+            // They come in order, the pruned ones first.
+            if (all.empty() || all.back().id < anchor.id) all.push_back(anchor);
+          }
+          return all;
+        }));
+    anchors.insert(anchors.end(), found.begin(), found.end());
   }
   return anchors;
 }
 
 absl::StatusOr<std::vector<ports::EventCount>> PostgresStore::Count(
     const ports::CountQuery& query) {
-  const SeqRange range = visible();
-  return readers_.Run<std::vector<ports::EventCount>>(
-      [&](Connection& connection) { return CountEvents(connection, segments_, query, range); });
+  using Counts = std::vector<ports::EventCount>;
+  return ReadVisible<Counts>([&](Connection& connection, SeqRange range) {
+    return CountEvents(connection, segments_, query, range);
+  });
 }
 
 absl::StatusOr<std::vector<model::Gap>> PostgresStore::ReadGaps(
@@ -296,12 +321,46 @@ absl::StatusOr<std::vector<model::Gap>> PostgresStore::ReadGaps(
 
 absl::StatusOr<std::pair<model::RecordKey, model::Image>> PostgresStore::ReadImage(
     const model::RecordKey& key) {
-  return readers_.Run<std::pair<model::RecordKey, model::Image>>(
-      [&](Connection& connection) { return FindImage(connection, segments_, key); });
+  return ReadVisible<std::pair<model::RecordKey, model::Image>>(
+      [&](Connection& connection, SeqRange range) {
+        return FindImage(connection, segments_, range, key);
+      });
 }
 
 absl::StatusOr<std::vector<ports::LogTotals>> PostgresStore::ReadTotals() {
   return readers_.Run<std::vector<ports::LogTotals>>(ReadLogTotals);
+}
+
+absl::StatusOr<ports::Pruned> PostgresStore::PreviewPrune(const ports::PruneLimits& limits) {
+  return ReadVisible<ports::Pruned>(
+      [&](Connection& connection, SeqRange) { return postgres::PreviewPrune(connection, limits); });
+}
+
+absl::Status PostgresStore::PruneWork(const std::function<absl::StatusOr<bool>()>& step) {
+  bool written = false;
+  GATELOG_RETURN_IF_ERROR(CommitWork([&]() -> absl::StatusOr<bool> {
+    GATELOG_ASSIGN_OR_RETURN(written, step());
+    return written;
+  }));
+  if (written) pruner_->OnCommitted();
+  AfterCommit();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ports::RetentionStore::Step> PostgresStore::PruneSome(
+    const ports::PruneLimits& limits, const std::string&) {
+  Step step;
+  GATELOG_RETURN_IF_ERROR(PruneWork([&] { return pruner_->Do(limits, step); }));
+  return step;
+}
+
+absl::Status PostgresStore::CloseSegment() {
+  return PruneWork([&] { return pruner_->CloseNow(); });
+}
+
+const Clock& PostgresStore::clock() const {
+  static const SystemClock system_clock;
+  return options_.clock == nullptr ? system_clock : *options_.clock;
 }
 
 std::size_t PostgresStore::segments_to_index() const {

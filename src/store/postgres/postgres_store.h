@@ -13,10 +13,12 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "ports/event_store.h"
+#include "ports/retention_store.h"
 #include "store/postgres/connection.h"
 #include "store/postgres/event_query.h"
 #include "store/postgres/event_writer.h"
 #include "store/postgres/indexer.h"
+#include "store/postgres/pruner.h"
 #include "store/postgres/reader_pool.h"
 #include "store/postgres/segments.h"
 
@@ -29,15 +31,19 @@ namespace gatelog::postgres {
 // While the server is away, commits fail and change nothing. When it goes away in the middle of a
 // COMMIT the store looks, for at most kResolveWait, what became of it; if the server stays away
 // longer the caller learns that nobody knows yet, and the fence tells it later.
-class PostgresStore final : public ports::EventStore {
+class PostgresStore final : public ports::EventStore, public ports::RetentionStore {
  public:
   static constexpr std::uint64_t kSegmentEvents = 524'288;
+  // How old the first event of the open segment may be; then PruneSome closes it, so that sites
+  // with few events can prune. About fifty segments a year, where they are not full before.
+  static constexpr std::chrono::milliseconds kSegmentAge = std::chrono::days(7);
   static constexpr std::chrono::milliseconds kResolveWait{2'000};
 
   struct Options {
     std::string url = {};
     int readers = 4;  // sessions for reads, 1 to kReadersMax
     std::uint64_t segment_events = kSegmentEvents;
+    std::chrono::milliseconds segment_age = kSegmentAge;
     std::size_t tail_payload_bytes = Tail::kPayloadBytesMax;
     const Clock* clock = nullptr;  // outlives the store; null: the system's
     // Called with the writer's session before COMMIT is sent, and between that and its answer.
@@ -56,7 +62,7 @@ class PostgresStore final : public ports::EventStore {
 
   model::Incarnation incarnation() const override { return incarnation_; }
   std::uint64_t last_seq() const override { return last_seq_.load(std::memory_order_acquire); }
-  std::uint64_t first_seq() const override { return first_seq_; }
+  std::uint64_t first_seq() const override { return first_seq_.load(std::memory_order_acquire); }
   absl::StatusOr<std::vector<ports::LogState>> LoadLogStates() override;
   absl::StatusOr<std::vector<absl::Status>> Commit(std::span<const ports::Batch> batches) override;
   absl::StatusOr<std::vector<absl::Status>> CommitImages(
@@ -72,7 +78,16 @@ class PostgresStore final : public ports::EventStore {
       const model::RecordKey& key) override;
   absl::StatusOr<std::vector<ports::LogTotals>> ReadTotals() override;
 
-  // How many full segments wait for their indexes. Any thread.
+  // As RetentionStore; segments are partitions, closed when they are full or old, and ready to go
+  // once they have their indexes. Images go one by one, by their own time.
+  absl::StatusOr<ports::Pruned> PreviewPrune(const ports::PruneLimits& limits) override;
+  absl::StatusOr<Step> PruneSome(const ports::PruneLimits& limits, const std::string& by) override;
+
+  // Closes the open segment, whatever its age. The committing thread. kUnavailable: another program
+  // reads the table.
+  absl::Status CloseSegment();
+
+  // How many closed segments wait for their indexes. Any thread.
   std::size_t segments_to_index() const;
 
  private:
@@ -89,19 +104,27 @@ class PostgresStore final : public ports::EventStore {
   void AfterCommit();
   // What a commit of no batches asks.
   absl::Status TryServer();
+  // One step of the pruner, and what follows from it.
+  absl::Status PruneWork(const std::function<absl::StatusOr<bool>()>& step);
   SeqRange visible() const { return {first_seq(), last_seq()}; }
+  // What `read` returns for what is visible; read again if that was pruned meanwhile.
+  template <typename T>
+  absl::StatusOr<T> ReadVisible(
+      const std::function<absl::StatusOr<T>(Connection&, SeqRange)>& read);
+  const Clock& clock() const;
 
   const Options options_;
   const std::string writer_id_;
   model::Incarnation incarnation_ = 0;
   std::atomic<std::uint64_t> last_seq_ = 0;
-  std::uint64_t first_seq_ = 1;
+  std::atomic<std::uint64_t> first_seq_ = 1;
   Segments segments_;
   AnchorCache anchors_;
 
   // The committing thread's.
   std::unique_ptr<Connection> session_;
   std::optional<EventWriter> writer_;
+  std::optional<Pruner> pruner_;
   bool refused_ = false;  // the last commit failed
 
   ReaderPool readers_;

@@ -391,7 +391,11 @@ TEST_F(PostgresStoreTest, AStoreOfVersion1IsBroughtUp) {
   server_.Execute(url_,
                   "ALTER TABLE gatelog.event_501 ADD PRIMARY KEY (seq), ADD UNIQUE (log_device, "
                   "epoch, id); ALTER TABLE gatelog.person ALTER id ADD GENERATED ALWAYS AS "
-                  "IDENTITY; UPDATE gatelog.meta SET value = 1 WHERE key = 'schema_version'");
+                  "IDENTITY; ALTER TABLE gatelog.image DROP COLUMN seq, DROP COLUMN arrival_ms; "
+                  "DROP INDEX gatelog.image_person, gatelog.count_hour_segment; DROP TABLE "
+                  "gatelog.pruned, gatelog.pruned_record; DELETE FROM gatelog.meta WHERE key IN "
+                  "('first_seq', 'people_seq', 'people_sweep'); UPDATE gatelog.meta SET value = 1 "
+                  "WHERE key = 'schema_version'");
   store = Open({.segment_events = 500});
   EXPECT_EQ(Number("SELECT value FROM gatelog.meta WHERE key = 'schema_version'"), kSchemaVersion);
   EXPECT_EQ(Number("SELECT count(*) FROM pg_indexes WHERE tablename = 'event_501'"), 0);

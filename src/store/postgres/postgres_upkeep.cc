@@ -22,6 +22,8 @@ absl::StatusOr<ports::StoreReport> PostgresUpkeep::Check(const ports::CheckProgr
   GATELOG_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection, OpenReaderSession(url_));
   Transaction snapshot(*connection);
   GATELOG_RETURN_IF_ERROR(snapshot.Begin("ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+  // Before the snapshot is taken: from here on no partition is dropped.
+  GATELOG_RETURN_IF_ERROR(connection->Execute("LOCK TABLE gatelog.event IN ACCESS SHARE MODE"));
   return CheckStore(*connection, progress, stop);
 }
 

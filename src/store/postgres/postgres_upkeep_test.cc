@@ -14,6 +14,7 @@
 #include "store/postgres/store_check.h"
 #include "tests/support/postgres_server.h"
 #include "tests/support/records.h"
+#include "tests/support/store_batches.h"
 
 namespace gatelog::postgres {
 namespace {
@@ -40,23 +41,12 @@ class PostgresUpkeepTest : public ::testing::Test {
   }
 
   ports::LogState State(model::DeviceId log_device) {
-    const auto states = store_->LoadLogStates();
-    EXPECT_TRUE(states.ok()) << states.status();
-    for (const ports::LogState& state : *states) {
-      if (state.log_device == log_device) return state;
-    }
-    return {.log_device = log_device};
+    return testing::StateOf(*store_, log_device);
   }
   testing::BatchMaker Next(model::DeviceId log_device) {
-    testing::BatchMaker maker(State(log_device));
-    if (State(log_device).epoch == 0) maker.OpenEpoch(1, 1);
-    return maker;
+    return testing::NextBatch(*store_, log_device);
   }
-  void Commit(const ports::Batch& batch) {
-    const auto results = store_->Commit(std::span(&batch, 1));
-    ASSERT_TRUE(results.ok()) << results.status();
-    ASSERT_TRUE(results->at(0).ok()) << results->at(0);
-  }
+  void Commit(const ports::Batch& batch) { testing::CommitAll(*store_, std::span(&batch, 1)); }
   void CommitImages(model::DeviceId log_device, model::EventId through) {
     ports::ImageBatch batch{.log_device = log_device,
                             .epoch = State(log_device).epoch,

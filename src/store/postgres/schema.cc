@@ -180,6 +180,66 @@ CREATE VIEW gatelog.image_absences AS
      WHERE i.log_device = e.log_device AND i.epoch = e.epoch AND i.id = e.id::bigint);
 )sql";
 
+// What retention needs: which image was stored when and among which events, where it stands, and
+// what is left of pruned events. Views do not show what is hidden and not deleted yet.
+constexpr char kRetention[] = R"sql(
+ALTER TABLE gatelog.image ADD COLUMN seq bigint NOT NULL DEFAULT 0,
+  ADD COLUMN arrival_ms bigint NOT NULL DEFAULT 0;
+UPDATE gatelog.image AS i SET seq = e.seq, arrival_ms = e.arrival_ms FROM gatelog.event AS e
+  WHERE e.log_device = i.log_device AND e.epoch = i.epoch AND e.id = i.id::oid;
+CREATE INDEX image_seq ON gatelog.image (seq);
+CREATE INDEX image_arrival ON gatelog.image (arrival_ms);
+CREATE INDEX image_person ON gatelog.image (person) WHERE person IS NOT NULL;
+CREATE INDEX count_hour_segment ON gatelog.count_hour (segment);
+
+INSERT INTO gatelog.meta VALUES ('first_seq', 1), ('people_seq', 1), ('people_sweep', 0);
+
+CREATE TABLE gatelog.pruned (
+  log_device oid NOT NULL,
+  epoch integer NOT NULL,
+  below bigint NOT NULL DEFAULT 0,
+  events bigint NOT NULL DEFAULT 0,
+  images_wanted bigint NOT NULL DEFAULT 0,
+  images bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (log_device, epoch)
+);
+
+CREATE TABLE gatelog.pruned_record (
+  log_device oid NOT NULL,
+  epoch integer NOT NULL,
+  first bigint NOT NULL,
+  last bigint NOT NULL,
+  records bytea NOT NULL,
+  PRIMARY KEY (log_device, epoch, first)
+);
+
+CREATE OR REPLACE VIEW gatelog.events AS
+  SELECT e.seq, e.log_device, e.epoch, e.id, to_timestamp(e.timestamp) AS time, e.timestamp,
+         e.device, e.code, e.sub_code,
+         CASE WHEN position('\x00'::bytea in p.user_id) > 0 THEN encode(p.user_id, 'escape')
+              ELSE convert_from(p.user_id, 'UTF8') END AS user_id,
+         e.entity, e.tna_key, e.flags & 1 <> 0 AS has_image, e.flags & 2 <> 0 AS changed_on_device,
+         e.temperature::bigint / 100.0 AS temperature,
+         to_timestamp(e.arrival_ms / 1000.0) AS arrival, e.arrival_ms,
+         CASE e.phase WHEN 1 THEN 'live' ELSE 'backlog' END AS phase, e.card, e.payload,
+         e.flags & 4 <> 0 AS erased
+  FROM gatelog.event AS e LEFT JOIN gatelog.person AS p ON p.id = e.person
+  WHERE e.seq >= (SELECT value FROM gatelog.meta WHERE key = 'first_seq');
+
+CREATE OR REPLACE VIEW gatelog.image_absences AS
+  SELECT e.log_device, e.epoch, e.id,
+         CASE a.reason WHEN 1 THEN 'absent' WHEN 2 THEN 'mismatched' WHEN 3 THEN 'unreadable'
+                       ELSE 'epoch_over' END AS reason,
+         a.found_ms
+  FROM gatelog.event AS e JOIN gatelog.log_state AS s ON s.log_device = e.log_device
+    LEFT JOIN gatelog.image_absence AS a
+      ON a.log_device = e.log_device AND a.epoch = e.epoch AND a.id = e.id::bigint
+  WHERE e.flags & 1 <> 0 AND (a.id IS NOT NULL OR e.epoch < s.epoch)
+    AND e.seq >= (SELECT value FROM gatelog.meta WHERE key = 'first_seq') AND NOT EXISTS
+    (SELECT 1 FROM gatelog.image AS i
+     WHERE i.log_device = e.log_device AND i.epoch = e.epoch AND i.id = e.id::bigint);
+)sql";
+
 constexpr char kGrants[] =
     "GRANT USAGE ON SCHEMA gatelog TO gatelog_reader; GRANT SELECT ON gatelog.events, "
     "gatelog.gaps, gatelog.epochs, gatelog.logs, gatelog.image_absences TO gatelog_reader";
@@ -215,9 +275,28 @@ absl::Status CreateVersion2(Connection& connection, const Clock&) {
   return absl::OkStatus();
 }
 
+// Devices that call in: who may, and what they prove themselves by. Device 0 in `accepted` stands
+// for every device.
+absl::Status AddCallers(Connection& connection, const Clock&) {
+  return connection.Execute(R"sql(
+ALTER TABLE gatelog.device ADD tls boolean NOT NULL DEFAULT false;
+ALTER TABLE gatelog.device ADD calls_in boolean NOT NULL DEFAULT false;
+CREATE TABLE gatelog.accepted (device oid PRIMARY KEY);
+CREATE TABLE gatelog.device_trust (
+  device oid PRIMARY KEY,
+  key bytea NOT NULL,
+  certificate bytea NOT NULL
+);
+)sql");
+}
+
+absl::Status AddRetention(Connection& connection, const Clock&) {
+  return connection.Execute(kRetention);
+}
+
 // kMigrations[n] leads from version n to n + 1.
 using Migration = absl::Status (*)(Connection&, const Clock&);
-constexpr Migration kMigrations[] = {CreateVersion1, CreateVersion2};
+constexpr Migration kMigrations[] = {CreateVersion1, CreateVersion2, AddRetention, AddCallers};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 absl::StatusOr<bool> Holds(Connection& connection, const std::string& condition) {
@@ -234,7 +313,7 @@ absl::Status MakeSchema(Connection& connection) {
     if (!absl::IsPermissionDenied(made)) return made;
     return absl::PermissionDeniedError(absl::StrCat(
         "The gateway's role may not make the schema gatelog in the ", connection.name(),
-        "; an administrator runs: CREATE SCHEMA gatelog AUTHORIZATION the role."));
+        "; an administrator runs CREATE SCHEMA gatelog AUTHORIZATION with the name of that role."));
   }
   GATELOG_ASSIGN_OR_RETURN(
       const bool empty,
@@ -258,21 +337,21 @@ absl::StatusOr<std::int64_t> ReadVersion(Connection& connection) {
 
 }  // namespace
 
-absl::Status MigrateSchema(Connection& connection, const Clock& clock) {
+absl::Status MigrateSchema(Connection& connection, const Clock& clock, std::int64_t version) {
   Transaction transaction(connection);
   GATELOG_RETURN_IF_ERROR(transaction.Begin());
-  GATELOG_ASSIGN_OR_RETURN(const std::int64_t version, ReadVersion(connection));
-  if (version > kSchemaVersion) {
+  GATELOG_ASSIGN_OR_RETURN(const std::int64_t found, ReadVersion(connection));
+  if (found > version) {
     return absl::FailedPreconditionError(absl::StrCat(
         "The store in the ", connection.name(), " was written by a newer gatelog (its version is ",
-        version, ", this program knows ", kSchemaVersion, "); install that one again."));
+        found, ", this program knows ", version, "); install that one again."));
   }
-  if (version == kSchemaVersion) return absl::OkStatus();
-  for (std::int64_t step = version; step < kSchemaVersion; ++step) {
+  if (found == version) return absl::OkStatus();
+  for (std::int64_t step = found; step < version; ++step) {
     GATELOG_RETURN_IF_ERROR(kMigrations[step](connection, clock));
   }
-  GATELOG_RETURN_IF_ERROR(connection.Execute(absl::StrCat(
-      "UPDATE gatelog.meta SET value = ", kSchemaVersion, " WHERE key = 'schema_version'")));
+  GATELOG_RETURN_IF_ERROR(connection.Execute(
+      absl::StrCat("UPDATE gatelog.meta SET value = ", version, " WHERE key = 'schema_version'")));
   return transaction.Commit();
 }
 

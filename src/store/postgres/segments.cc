@@ -145,6 +145,16 @@ void Segments::SetIndexed(const Segment& segment) {
   }
 }
 
+void Segments::Close(std::uint64_t end) {
+  MutexLock lock(mutex_);
+  if (!segments_.empty()) segments_.back().end = end;
+}
+
+void Segments::Remove(const Segment& segment) {
+  MutexLock lock(mutex_);
+  std::erase_if(segments_, [&](const Segment& known) { return known.first == segment.first; });
+}
+
 absl::StatusOr<std::vector<Segment>> ReadSegments(Connection& connection) {
   GATELOG_ASSIGN_OR_RETURN(
       const Result rows,
@@ -215,6 +225,47 @@ absl::Status CreateSegment(Connection& connection, const Segment& segment) {
       "ALTER TABLE gatelog.event ATTACH PARTITION ", table, " FOR VALUES FROM (", segment.first,
       ") TO (", segment.end, "); INSERT INTO gatelog.segment (first_seq, end_seq) VALUES (",
       segment.first, ", ", segment.end, ")"));
+}
+
+namespace {
+
+absl::StatusOr<bool> ChangeTable(Connection& connection, const std::string& sql) {
+  constexpr char kLockTimeout[] = "55P03";
+  const absl::Status changed =
+      connection.Execute(absl::StrCat("SET LOCAL lock_timeout = ", kTableWait_ms, "; ", sql));
+  if (changed.ok()) return true;
+  if (connection.alive() && connection.last_error() == kLockTimeout) return false;
+  return changed;
+}
+
+}  // namespace
+
+absl::StatusOr<bool> CloseSegment(Connection& connection, const Segment& segment,
+                                  std::uint64_t end) {
+  const std::string table = PartitionOf(segment);
+  return ChangeTable(connection, absl::StrCat("ALTER TABLE gatelog.event DETACH PARTITION ", table,
+                                              "; ALTER TABLE gatelog.event ATTACH PARTITION ",
+                                              table, " FOR VALUES FROM (", segment.first, ") TO (",
+                                              end, "); UPDATE gatelog.segment SET end_seq = ", end,
+                                              " WHERE first_seq = ", segment.first));
+}
+
+absl::StatusOr<bool> DropSegment(Connection& connection, const Segment& segment) {
+  return ChangeTable(
+      connection, absl::StrCat("DROP TABLE IF EXISTS ", PartitionOf(segment),
+                               "; DELETE FROM gatelog.segment WHERE first_seq = ", segment.first));
+}
+
+absl::StatusOr<std::uint64_t> BytesOf(Connection& connection, const Segment& segment) {
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::int64_t bytes,
+      connection.QueryInteger(absl::StrCat(
+          "SELECT coalesce(sum(pg_relation_size(oid)), 0)::bigint FROM (SELECT to_regclass('",
+          PartitionOf(segment),
+          "')::oid AS oid UNION ALL SELECT indexrelid FROM pg_index WHERE indrelid = "
+          "to_regclass('",
+          PartitionOf(segment), "')) AS relation")));
+  return static_cast<std::uint64_t>(bytes);
 }
 
 absl::StatusOr<Segment> IndexSegment(Connection& connection, const Segment& segment,

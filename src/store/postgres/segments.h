@@ -18,8 +18,8 @@
 namespace gatelog::postgres {
 
 // A stretch of events by seq that is one partition of the table event. The newest one is open:
-// events go into it, and it has no indexes. Once it is full they are built, and its counts by the
-// hour written.
+// events go into it, and it has no indexes. Once it is closed, being full or old, they are built,
+// and its counts by the hour written.
 struct Segment {
   std::uint64_t first = 1;
   std::uint64_t end = 1;  // exclusive
@@ -50,18 +50,22 @@ struct TailedSegments {
 // What the reads know of the segments. Any thread.
 class Segments {
  public:
-  // Oldest first; they follow one another without a hole.
+  // Oldest first; they follow one another without a hole. The first ones may be hidden: before the
+  // first event that is shown.
   std::vector<Segment> All() const GATELOG_EXCLUDES(mutex_);
   // Those with an event in [first, last].
   std::vector<Segment> Between(std::uint64_t first, std::uint64_t last) const
       GATELOG_EXCLUDES(mutex_);
   TailedSegments Tailed() const GATELOG_EXCLUDES(mutex_);
-  // The oldest full one without indexes; nothing: there is none.
+  // The oldest closed one without indexes; nothing: there is none.
   std::optional<Segment> NextToIndex(std::uint64_t last_seq) const GATELOG_EXCLUDES(mutex_);
 
   void Reset(std::vector<Segment> segments) GATELOG_EXCLUDES(mutex_);
   void Add(Segment segment) GATELOG_EXCLUDES(mutex_);
   void SetIndexed(const Segment& segment) GATELOG_EXCLUDES(mutex_);
+  // The newest one ends before the event `end`.
+  void Close(std::uint64_t end) GATELOG_EXCLUDES(mutex_);
+  void Remove(const Segment& segment) GATELOG_EXCLUDES(mutex_);
 
  private:
   mutable Mutex mutex_;
@@ -77,7 +81,22 @@ absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection, con
 // Makes the partition in the transaction that is open.
 absl::Status CreateSegment(Connection& connection, const Segment& segment);
 
-// Builds the indexes of a full segment and writes what is counted of it, on a connection that is
+// Lets the partition end before the event `end`, in the transaction that is open. Needs the table
+// event for itself for a moment: false if somebody else had it for too long; then the transaction
+// is to be dropped.
+absl::StatusOr<bool> CloseSegment(Connection& connection, const Segment& segment,
+                                  std::uint64_t end);
+
+// Takes the partition and its row of the table segment away; as above.
+absl::StatusOr<bool> DropSegment(Connection& connection, const Segment& segment);
+
+// What it and its indexes take, without what the server keeps beside them.
+absl::StatusOr<std::uint64_t> BytesOf(Connection& connection, const Segment& segment);
+
+// How long such a transaction waits for others at most, and new readers of the table behind it.
+inline constexpr int kTableWait_ms = 100;
+
+// Builds the indexes of a closed segment and writes what is counted of it, on a connection that is
 // not the writer's. After it was cut short it goes on with what is missing. Returns the segment as
 // it is then.
 absl::StatusOr<Segment> IndexSegment(Connection& connection, const Segment& segment,

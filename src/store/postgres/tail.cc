@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kBlock = 64;
 constexpr std::uint8_t kHasImage = 1;
 constexpr std::uint8_t kChangedOnDevice = 2;
+constexpr std::uint8_t kErased = 4;
 constexpr std::size_t kChunkBytes = 1024 * 1024;
 
 template <typename T>
@@ -143,6 +144,13 @@ TailEvent Tail::At(std::size_t place) const {
   return event;
 }
 
+void Tail::MarkPeople(std::vector<bool>& people) const {
+  const std::size_t size = size_.load(std::memory_order_acquire);
+  for (std::size_t place = 0; place < size; ++place) {
+    if (person_[place] < people.size()) people[person_[place]] = true;
+  }
+}
+
 HourCounts Tail::hours() const {
   MutexLock lock(mutex_);
   return hours_;
@@ -160,7 +168,8 @@ bool Tail::Matches(const TailFilter& filter, std::size_t place) const {
   const bool measured = wanted.temperature_from != 0 || wanted.temperature_to != 0;
   const std::uint32_t temperature = temperature_[place];
   return (wanted.users.empty() ||
-          IsAnyOf(filter.people, static_cast<std::int32_t>(person_[place]))) &&
+          (IsAnyOf(filter.people, static_cast<std::int32_t>(person_[place])) &&
+           (person_[place] != 0 || (flags_[place] & kErased) == 0))) &&
          CodeFits(wanted.codes, code_[place], sub_code_[place]) &&
          InRange(timestamp_[place], wanted.from_s, wanted.to_s) &&
          IsAnyOf(wanted.log_devices, log_device_[place]) &&

@@ -91,6 +91,10 @@ class Tail {
   // Whether it has every payload, so that it can tell of cards.
   bool has_payloads() const { return has_payloads_.load(std::memory_order_acquire); }
 
+  // Sets those of the people's numbers of whom an event tells; higher ones than there are places
+  // for are left out.
+  void MarkPeople(std::vector<bool>& people) const;
+
   // Of a place below its size.
   TailEvent At(std::size_t place) const;
 

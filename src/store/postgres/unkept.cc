@@ -1,14 +1,6 @@
 #include "store/postgres/unkept.h"
 
 namespace gatelog::postgres {
-namespace {
-
-absl::Status NoRetention() {
-  return absl::UnimplementedError(
-      "A store in PostgreSQL keeps events for ever: the gateway does not prune it yet.");
-}
-
-}  // namespace
 
 absl::StatusOr<std::optional<evidence::Seal>> Unkept::AppendSeal(const evidence::SealKey&) {
   return std::nullopt;
@@ -24,16 +16,6 @@ absl::StatusOr<ports::Erased> Unkept::Forget(const std::string&, const std::stri
 
 absl::Status Unkept::RecordCleared(model::DeviceId, model::EventId, const std::string&) {
   return absl::OkStatus();
-}
-
-absl::StatusOr<ports::Pruned> Unkept::PreviewPrune(const ports::PruneLimits&) {
-  return NoRetention();
-}
-
-absl::StatusOr<ports::RetentionStore::Step> Unkept::PruneSome(const ports::PruneLimits& limits,
-                                                              const std::string&) {
-  if (limits.events_before || limits.images_before || limits.people_before) return NoRetention();
-  return Step{};
 }
 
 }  // namespace gatelog::postgres

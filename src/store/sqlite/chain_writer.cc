@@ -1,6 +1,7 @@
 #include "store/sqlite/chain_writer.h"
 
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
@@ -24,6 +25,21 @@ std::pair<model::DeviceId, model::Epoch> EpochOf(const evidence::Entry& entry) {
         }
       },
       entry);
+}
+
+// Whether more than kUnsealedLookedAtMax events, or entries, are in blocks after this one. Without
+// looking at each.
+absl::StatusOr<bool> ManyAfter(Database& database, std::int64_t block) {
+  GATELOG_ASSIGN_OR_RETURN(
+      Statement select,
+      database.Prepare(
+          "SELECT (SELECT first_seq + events FROM block ORDER BY number DESC LIMIT 1) - "
+          "(SELECT first_seq FROM block WHERE number > ?1 ORDER BY number LIMIT 1) > ?2 OR "
+          "EXISTS (SELECT 1 FROM entry WHERE block > ?1 LIMIT 1 OFFSET ?2)"));
+  select.Bind(1, block);
+  select.Bind(2, kUnsealedLookedAtMax);
+  GATELOG_RETURN_IF_ERROR(select.Step().status());
+  return select.Integer(0) != 0;
 }
 
 }  // namespace
@@ -60,19 +76,34 @@ absl::Status ChainWriter::Load() {
 }
 
 absl::Status ChainWriter::LoadUnsealed() {
-  GATELOG_ASSIGN_OR_RETURN(const std::int64_t sealed,
-                           database_.QueryInteger("SELECT max(block) FROM seal"));
+  GATELOG_ASSIGN_OR_RETURN(
+      const std::int64_t sealed,
+      database_.QueryInteger("SELECT block FROM seal ORDER BY number DESC LIMIT 1"));
+  GATELOG_ASSIGN_OR_RETURN(const bool many, ManyAfter(database_, sealed));
+  if (many) {
+    GATELOG_ASSIGN_OR_RETURN(Statement epochs,
+                             database_.Prepare("SELECT log_device, epoch FROM epoch"));
+    return LoadUnsealedEpochs(std::move(epochs));
+  }
   GATELOG_ASSIGN_OR_RETURN(
       Statement events,
       database_.Prepare("SELECT DISTINCT log_device, epoch FROM event NOT INDEXED WHERE seq >= "
                         "(SELECT first_seq FROM block WHERE number > ?1 ORDER BY number LIMIT 1)"));
   events.Bind(1, sealed);
+  GATELOG_RETURN_IF_ERROR(LoadUnsealedEpochs(std::move(events)));
+  return LoadUnsealedEntries(sealed);
+}
+
+absl::Status ChainWriter::LoadUnsealedEpochs(Statement rows) {
   while (true) {
-    GATELOG_ASSIGN_OR_RETURN(const bool row, events.Step());
-    if (!row) break;
-    unsealed_.emplace(static_cast<model::DeviceId>(events.Integer(0)),
-                      static_cast<model::Epoch>(events.Integer(1)));
+    GATELOG_ASSIGN_OR_RETURN(const bool row, rows.Step());
+    if (!row) return absl::OkStatus();
+    unsealed_.emplace(static_cast<model::DeviceId>(rows.Integer(0)),
+                      static_cast<model::Epoch>(rows.Integer(1)));
   }
+}
+
+absl::Status ChainWriter::LoadUnsealedEntries(std::int64_t sealed) {
   GATELOG_ASSIGN_OR_RETURN(Statement entries,
                            database_.Prepare("SELECT kind, body FROM entry WHERE block > ?1"));
   entries.Bind(1, sealed);

@@ -21,6 +21,10 @@ absl::StatusOr<evidence::ChainHead> ReadChainHead(Database& database);
 // The salt of what tells of nobody.
 absl::StatusOr<std::string> ReadStoreSalt(Database& database);
 
+// Events, and entries, that a start looks through for the epochs that have changed since the last
+// seal. Where more are not sealed, every epoch counts as changed.
+inline constexpr std::int64_t kUnsealedLookedAtMax = 16'384;
+
 // Adds one block to the chain in each transaction of a connection: Begin, everything that is
 // written, Finish, and after the commit OnCommitted. One thread at a time; does not outlive the
 // database.
@@ -28,8 +32,8 @@ class ChainWriter {
  public:
   ChainWriter(Database& database, const Clock& clock) : database_(database), clock_(clock) {}
 
-  // Reads where the chain stands, and which epochs have changed since the last seal. Once, before
-  // anything else.
+  // Reads where the chain stands, and which epochs may have changed since the last seal. Once,
+  // before anything else.
   absl::Status Load();
 
   void Begin(std::uint64_t first_seq);
@@ -59,6 +63,8 @@ class ChainWriter {
 
  private:
   absl::Status LoadUnsealed();
+  absl::Status LoadUnsealedEpochs(Statement rows);
+  absl::Status LoadUnsealedEntries(std::int64_t sealed);
 
   Database& database_;
   const Clock& clock_;

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/file.h"
 #include "base/status_macros.h"
 
 namespace gatelog::store {
@@ -18,6 +19,12 @@ namespace {
 
 constexpr mode_t kDirectoryMode = 0750;  // who may read people's movements is for the site to widen
 constexpr mode_t kLockFileMode = 0640;
+constexpr mode_t kNoteMode = 0640;
+constexpr char kNote[] =
+    "The gateway of this directory keeps its store in PostgreSQL. It does not read a gatelog.db "
+    "here.\n";
+
+std::string NoteIn(const std::string& directory) { return directory + "/store-elsewhere"; }
 
 absl::Status Failed(const std::string& sentence, int error) {
   const std::string message = absl::StrCat(sentence, ": ", std::strerror(error), ".");
@@ -94,6 +101,29 @@ absl::Status InUse(const std::string& directory, int lock) {
 }
 
 }  // namespace
+
+absl::Status NoteStoreElsewhere(const std::string& directory) {
+  const std::string path = NoteIn(directory);
+  if (access(path.c_str(), F_OK) == 0) return absl::OkStatus();
+  return WriteFileAtomically(path, kNote, kNoteMode);
+}
+
+absl::Status NoteStoreHere(const std::string& directory) {
+  const std::string path = NoteIn(directory);
+  if (unlink(path.c_str()) == 0) return SyncDirectory(directory);
+  if (errno == ENOENT) return absl::OkStatus();
+  return Failed(absl::StrCat(path, " cannot be removed"), errno);
+}
+
+absl::Status CheckStoreIsHere(const std::string& directory) {
+  const std::string path = NoteIn(directory);
+  if (access(path.c_str(), F_OK) != 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "The gateway of ", directory,
+      " keeps its store in PostgreSQL and would not read one that is restored there. Restore that "
+      "database with PostgreSQL's own means; to go back to SQLite, remove ",
+      path, " first."));
+}
 
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Lock(const std::string& directory) {
   GATELOG_RETURN_IF_ERROR(MakeDirectory(directory));

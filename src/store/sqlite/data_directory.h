@@ -9,6 +9,14 @@
 
 namespace gatelog::store {
 
+// A gateway whose store is in another database leaves a note of that in its data directory, so that
+// nobody restores a store there that it would not read. Idempotent; durable. Blocking.
+absl::Status NoteStoreElsewhere(const std::string& directory);
+absl::Status NoteStoreHere(const std::string& directory);
+
+// OK, or kFailedPrecondition where the note is: a sentence for whoever wants to restore.
+absl::Status CheckStoreIsHere(const std::string& directory);
+
 // The directory that holds a store, locked against other processes (and against a second opening in
 // this one) for as long as the object lives. The lock file also tells whether whoever used the
 // store last closed it; otherwise a write-ahead log must be there.

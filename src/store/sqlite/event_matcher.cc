@@ -118,7 +118,7 @@ EventColumns EventMatcher::ColumnsOfFilter() const {
          if_set(filter_.arrival_from != none.arrival_from || filter_.arrival_to != none.arrival_to,
                 kArrivalColumn) |
          if_set(filter_.temperature_from != 0 || filter_.temperature_to != 0, kTemperatureColumn) |
-         if_set(filter_.has_image || filter_.changed_on_device, kFlagsColumn);
+         if_set(nobody_ || filter_.has_image || filter_.changed_on_device, kFlagsColumn);
 }
 
 bool EventMatcher::CodeMatches(std::int64_t code, std::int64_t sub_code) const {
@@ -131,7 +131,9 @@ bool EventMatcher::CodeMatches(std::int64_t code, std::int64_t sub_code) const {
 
 bool EventMatcher::PersonMatches(const Statement& row) const {
   if (filter_.users.empty()) return true;
-  if (row.IsNull(kPersonColumn)) return nobody_;
+  if (row.IsNull(kPersonColumn)) {
+    return nobody_ && (row.Integer(kFlagsColumn) & kFlagErased) == 0;
+  }
   return people_.contains(row.Integer(kPersonColumn));
 }
 

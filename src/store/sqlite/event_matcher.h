@@ -51,7 +51,7 @@ class EventMatcher {
   ports::EventFilter filter_;
   EventColumns columns_ = 0;
   bool possible_ = true;
-  bool nobody_ = false;                 // events of nobody known match
+  bool nobody_ = false;                 // events of nobody known match, not the erased ones
   std::set<std::int64_t> people_ = {};  // several of one user, it may be
   std::vector<Choice> choices_ = {};
 };

@@ -150,10 +150,25 @@ absl::Status CreateVersion1(Database& database, const Clock& clock) {
                                        RandomIncarnation(), "), ('created_ms', ", now, ")"));
 }
 
+// Devices that call in: who may, and what they prove themselves by. Device 0 in `accepted` stands
+// for every device.
+absl::Status AddCallers(Database& database, const Clock& /*clock*/) {
+  return database.Execute(R"sql(
+ALTER TABLE device ADD COLUMN tls INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE device ADD COLUMN calls_in INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE accepted (device INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE device_trust (
+  device INTEGER PRIMARY KEY,
+  key BLOB NOT NULL,
+  certificate BLOB NOT NULL
+) STRICT;
+)sql");
+}
+
 // kMigrations[n] leads from version n to n + 1.
 using Migration = absl::Status (*)(Database&, const Clock&);
-constexpr Migration kMigrations[] = {CreateVersion1, AddImageAbsences, AddChain,
-                                     AddPeriods,     AddIndexTables,   AddPrunedRecords};
+constexpr Migration kMigrations[] = {CreateVersion1, AddImageAbsences, AddChain,  AddPeriods,
+                                     AddIndexTables, AddPrunedRecords, AddCallers};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 // A database of version 0 must be an empty one: nobody else's tables are touched.

@@ -12,7 +12,7 @@
 namespace gatelog::store {
 
 // The version of the tables that this program writes; docs/formats/store.md describes them.
-inline constexpr std::int64_t kSchemaVersion = 6;
+inline constexpr std::int64_t kSchemaVersion = 7;
 
 // Brings a new or older database to kSchemaVersion: its tables in one transaction, then the old
 // events under the chain and into lists in steps that a later start goes on with.

@@ -22,6 +22,10 @@ class SqliteRegistry final : public ports::DeviceRegistry {
   absl::StatusOr<std::vector<ports::Registration>> Load() override;
   absl::Status Save(const ports::Registration& registration) override;
   absl::Status Remove(model::DeviceId id) override;
+  absl::StatusOr<ports::AcceptFilter> LoadAcceptFilter() override;
+  absl::Status SaveAcceptFilter(const ports::AcceptFilter& filter) override;
+  absl::StatusOr<std::vector<ports::DeviceTrust>> LoadTrust() override;
+  absl::Status SaveTrust(const ports::DeviceTrust& trust) override;
 
  private:
   SqliteRegistry(std::unique_ptr<Database> database, DiskHealth& disk)
@@ -29,6 +33,8 @@ class SqliteRegistry final : public ports::DeviceRegistry {
 
   // Runs the statement, unless the disk has failed; if it fails now, the store learns of it.
   absl::Status Write(Statement& statement);
+  absl::Status Noted(absl::Status written);
+  absl::Status ReplaceFilter(const ports::AcceptFilter& filter);
 
   std::unique_ptr<Database> database_;
   DiskHealth& disk_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "store/sqlite/data_directory.h"
 #include "store/sqlite/sqlite_registry.h"
 #include "store/sqlite/store_check.h"
 #include "store/sqlite/store_restore.h"
@@ -235,6 +236,23 @@ TEST_F(SqliteUpkeepTest, AFailedRestoreChangesNothing) {
   for (const auto& entry : std::filesystem::directory_iterator(directory())) {
     EXPECT_THAT(entry.path().string(), ::testing::Not(HasSubstr("restoring")));
   }
+}
+
+// The gateway would go on with its database and leave the restored store unread.
+TEST_F(SqliteUpkeepTest, NothingIsRestoredWhereTheStoreIsElsewhere) {
+  Backup(*Open(directory()));
+  const std::string target = directory() + "/target";
+  std::filesystem::create_directory(target);
+  ASSERT_TRUE(NoteStoreElsewhere(target).ok());
+  ASSERT_TRUE(NoteStoreElsewhere(target).ok()) << "at each start";
+  const absl::Status refused = RestoreStore(backup(), target, true, nullptr).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("keeps its store in PostgreSQL"));
+  EXPECT_FALSE(std::filesystem::exists(target + "/gatelog.db"));
+  ASSERT_TRUE(NoteStoreHere(target).ok());
+  ASSERT_TRUE(NoteStoreHere(target).ok());
+  const auto restored = RestoreStore(backup(), target, true, nullptr);
+  EXPECT_TRUE(restored.ok()) << restored.status();
 }
 
 TEST_F(SqliteUpkeepTest, TheDevicesComeWithTheBackup) {

@@ -40,8 +40,7 @@ class Check {
 
  private:
   absl::Status Begin(std::string_view part, double done) {
-    if (progress_ == nullptr || progress_(part, done)) return absl::OkStatus();
-    return absl::CancelledError("The check was given up.");
+    return ports::BeginPart(progress_, part, done);
   }
   absl::Status Fault(const std::string& what) const {
     return absl::DataLossError(absl::StrCat(database_.path(), " is damaged: ", what,

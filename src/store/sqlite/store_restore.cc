@@ -143,6 +143,7 @@ absl::Status PutAside(const std::string& path, const std::string& place) {
 
 absl::StatusOr<Restored> RestoreStore(const std::string& backup, const std::string& directory,
                                       bool replace, const ports::CheckProgress& progress) {
+  GATELOG_RETURN_IF_ERROR(CheckStoreIsHere(directory));
   GATELOG_ASSIGN_OR_RETURN(const std::unique_ptr<DataDirectory> locked,
                            DataDirectory::Lock(directory));
   const std::string path = locked->database_path();

@@ -20,8 +20,9 @@ struct Restored {
 // leaves the old store, or the new one, or one whose opening says that it must be restored again.
 //
 // kAlreadyExists: there is a store and `replace` is false. kFailedPrecondition: a gateway uses the
-// directory, or the backup is of a newer version or another program. kDataLoss: the backup is
-// damaged. kNotFound: there is no backup. kCancelled: `progress` said no. Blocking.
+// directory, or keeps its store elsewhere, or the backup is of a newer version or another program.
+// kDataLoss: the backup is damaged. kNotFound: there is no backup. kCancelled: `progress` said no.
+// Blocking.
 absl::StatusOr<Restored> RestoreStore(const std::string& backup, const std::string& directory,
                                       bool replace, const ports::CheckProgress& progress);
 

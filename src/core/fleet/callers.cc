@@ -1,0 +1,288 @@
+#include "core/fleet/callers.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "core/fleet/fleet.h"
+#include "core/fleet/managed_device.h"
+#include "core/fleet/sure_reply.h"
+
+namespace gatelog::core {
+
+void Callers::Start(ports::AcceptFilter filter, const std::vector<ports::DeviceTrust>& trust) {
+  filter_ = std::move(filter);
+  for (const ports::DeviceTrust& one : trust) trust_[one.id] = one;
+}
+
+void Callers::Listen(ports::DeviceListener& listener) {
+  listeners_.push_back(&listener);
+  listener.Listen(*this);
+}
+
+Callers::Counts Callers::counts() const {
+  Counts counts = counts_;
+  for (const ports::DeviceListener* listener : listeners_) {
+    counts.failed += listener->counts().failed;
+    counts.refused += listener->counts().refused;
+  }
+  return counts;
+}
+
+absl::Status Callers::CheckFilter(const ports::AcceptFilter& filter) const {
+  if (filter.devices.contains(0)) {
+    return absl::InvalidArgumentError("a device ID of 0 was given");
+  }
+  if (filter.devices.size() > kDevicesMax) {
+    return absl::InvalidArgumentError(absl::StrCat("the filter names ", filter.devices.size(),
+                                                   " devices; a gateway can have ", kDevicesMax));
+  }
+  return absl::OkStatus();
+}
+
+void Callers::SetFilter(ports::AcceptFilter filter, ports::Reply<absl::Status> reply) {
+  if (absl::Status status = CheckFilter(filter); !status.ok()) {
+    reply(std::move(status));
+    return;
+  }
+  auto save = [filter](ports::DeviceRegistry& registry) {
+    return registry.SaveAcceptFilter(filter);
+  };
+  fleet_.Persist(std::move(save), [this, filter = std::move(filter),
+                                   reply = std::move(reply)](absl::Status status) mutable {
+    if (status.ok()) {
+      filter_ = std::move(filter);
+      DropThoseNotAccepted();
+    }
+    reply(std::move(status));
+  });
+}
+
+void Callers::DropThoseNotAccepted() {
+  std::vector<model::DeviceId> dropped;
+  for (const auto& [id, device] : fleet_.devices_) {
+    if (!filter_.Accepts(id) && (device->called() || device->registration().calls_in)) {
+      dropped.push_back(id);
+    }
+  }
+  std::vector<model::DeviceId> forgotten;
+  for (const model::DeviceId id : dropped) {
+    ManagedDevice& device = *fleet_.devices_.at(id);
+    if (device.registration().calls_in) forgotten.push_back(id);
+    device.set_calls_in(false);
+    if (device.called()) device.Disconnect(absl::OkStatus());
+    if (!device.connected() && !device.kept()) fleet_.Forget(id);
+  }
+  if (forgotten.empty()) return;
+  fleet_.Persist(
+      [forgotten = std::move(forgotten)](ports::DeviceRegistry& registry) {
+        for (const model::DeviceId id : forgotten) {
+          if (absl::Status status = registry.Remove(id); !status.ok()) return status;
+        }
+        return absl::OkStatus();
+      },
+      [](const absl::Status& status) {
+        // They are listed once more after a restart, and cannot call.
+        if (!status.ok()) LogWarn("Devices were not forgotten.", {{"error", status.message()}});
+      });
+}
+
+void Callers::SetTrust(ports::DeviceTrust trust, ports::Reply<absl::Status> reply) {
+  auto save = [trust](ports::DeviceRegistry& registry) { return registry.SaveTrust(trust); };
+  fleet_.Persist(std::move(save), [this, trust = std::move(trust),
+                                   reply = std::move(reply)](absl::Status status) mutable {
+    if (status.ok()) {
+      const model::DeviceId id = trust.id;
+      trust_.erase(id);
+      if (!trust.key.empty() || !trust.certificate.empty()) trust_[id] = std::move(trust);
+    }
+    reply(std::move(status));
+  });
+}
+
+ports::DeviceTrust Callers::FindTrust(model::DeviceId id) const {
+  ports::DeviceTrust trust{.id = id};
+  if (const auto known = trust_.find(id); known != trust_.end()) trust = known->second;
+  if (const auto device = fleet_.devices_.find(id);
+      trust.key.empty() && device != fleet_.devices_.end()) {
+    trust.key = device->second->registration().address.key;
+  }
+  return trust;
+}
+
+absl::Status Callers::CheckRelink(const DeviceSnapshot& device, ports::Relinking::To to) const {
+  using To = ports::Relinking::To;
+  const Place& place = fleet_.options_.calls;
+  const bool will_call =
+      to == To::kDeviceToServer || (to != To::kServerToDevice && device.calls_in);
+  const bool will_use_tls = to == To::kTls || (to != To::kPlain && device.address.tls);
+  if (to == To::kTls && place.ca_certificate.empty()) {
+    return absl::FailedPreconditionError("this gateway has no certificate for links over TLS");
+  }
+  if (will_call && (will_use_tls ? place.tls_port : place.port) == 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "device ", device.id, " would call the gateway", will_use_tls ? " over TLS" : "",
+        ", and nothing listens there: ", will_use_tls ? "device.listen_tls" : "device.listen",
+        " names no port"));
+  }
+  return absl::OkStatus();
+}
+
+void Callers::Relink(model::DeviceId id, ports::Relinking::To to,
+                     ports::Reply<absl::Status> reply) {
+  const absl::StatusOr<ports::DeviceLink*> link = fleet_.Link(id);
+  absl::Status status = link.status();
+  if (status.ok()) status = CheckRelink(*fleet_.Find(id), to);
+  if (!status.ok()) {
+    reply(std::move(status));
+    return;
+  }
+  const Place& place = fleet_.options_.calls;
+  const ports::Relinking how{.to = to,
+                             .port = place.port,
+                             .tls_port = place.tls_port,
+                             .ca_certificate = place.ca_certificate};
+  using Certificate = absl::StatusOr<std::string>;
+  ports::Reply<Certificate> done = [this, id, to,
+                                    reply = std::move(reply)](Certificate certificate) mutable {
+    if (certificate.ok()) {
+      OnRelinked(id, to, *std::move(certificate), std::move(reply));
+    } else {
+      reply(certificate.status());
+    }
+  };
+  (*link)->Relink(how, SureReply<Certificate>(fleet_.parts_.loop, std::move(done),
+                                              absl::UnavailableError(absl::StrCat(
+                                                  "the gateway ended the link to device ", id,
+                                                  " before the device had answered"))));
+}
+
+void Callers::OnRelinked(model::DeviceId id, ports::Relinking::To to, std::string certificate,
+                         ports::Reply<absl::Status> reply) {
+  using To = ports::Relinking::To;
+  const auto found = fleet_.devices_.find(id);
+  ManagedDevice* const device = found == fleet_.devices_.end() ? nullptr : found->second.get();
+  std::optional<ports::Registration> changed;
+  bool forgotten = false;
+  if (device != nullptr && (to == To::kTls || to == To::kPlain)) {
+    device->set_tls(to == To::kTls);
+    if (device->remembered()) changed = device->registration();
+  } else if (device != nullptr && to == To::kServerToDevice && !device->kept()) {
+    // It calls no more, so it need not be listed without a link.
+    forgotten = device->registration().calls_in;
+    device->set_calls_in(false);
+  }
+  std::optional<ports::DeviceTrust> trust;
+  if (to == To::kTls || to == To::kPlain) {
+    // At once, since the device may come back before it is written.
+    trust_[id].id = id;
+    trust_[id].certificate = std::move(certificate);
+    trust = trust_[id];
+  }
+  fleet_.Persist(
+      [id, trust, changed, forgotten](ports::DeviceRegistry& registry) {
+        absl::Status status = trust ? registry.SaveTrust(*trust) : absl::OkStatus();
+        if (status.ok() && changed) status = registry.Save(*changed);
+        if (status.ok() && forgotten) status = registry.Remove(id);
+        return status;
+      },
+      std::move(reply));
+}
+
+std::vector<PendingDevice> Callers::pending() const {
+  std::vector<PendingDevice> all;
+  for (const auto& [id, device] : pending_) all.push_back(device);
+  return all;
+}
+
+void Callers::AddPending(const ports::Caller& caller) {
+  const model::DeviceId id = caller.identity.id;
+  if (pending_.size() >= kPendingMax && !pending_.contains(id)) {
+    const auto oldest = std::min_element(
+        pending_.begin(), pending_.end(),
+        [](const auto& a, const auto& b) { return a.second.last_try < b.second.last_try; });
+    pending_.erase(oldest);
+    ++counts_.pending_forgotten;
+  }
+  const bool first = !pending_.contains(id);
+  pending_[id] = {id, caller.identity.type, caller.host, fleet_.parts_.clock.Now()};
+  if (!first) return;  // said once, not at every attempt
+  LogInfo("A device called that is not accepted.", {{"device", id}, {"host", caller.host}});
+}
+
+absl::StatusOr<ports::DeviceTrust> Callers::Check(const ports::Caller& caller) {
+  const model::DeviceId id = caller.identity.id;
+  if (!filter_.Accepts(id)) {
+    ++counts_.not_allowed;
+    AddPending(caller);
+    fleet_.parts_.status.Publish(
+        {id, LinkChange::kNotAllowed, fleet_.parts_.clock.Now(), caller.tls});
+    return absl::PermissionDeniedError(
+        absl::StrCat("the gateway does not accept calls of device ", id,
+                     "; an operator can let it in: gatelog device accept add ", id));
+  }
+  const auto device = fleet_.devices_.find(id);
+  if (device == fleet_.devices_.end() && fleet_.devices_.size() >= fleet_.options_.devices_max) {
+    ++counts_.not_allowed;
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the gateway has ", fleet_.options_.devices_max, " devices already"));
+  }
+  return FindTrust(id);
+}
+
+void Callers::OnCalled(const ports::Caller& caller, ports::TakeLink take) {
+  const model::DeviceId id = caller.identity.id;
+  pending_.erase(id);
+  // Since Check the filter may have changed, the device been dialled, or the last place been taken.
+  const auto known = fleet_.devices_.find(id);
+  const bool linked = known != fleet_.devices_.end() && known->second->connected();
+  if (linked || !filter_.Accepts(id) ||
+      (known == fleet_.devices_.end() && fleet_.devices_.size() >= fleet_.options_.devices_max)) {
+    ++counts_.superfluous;
+    LogWarn(
+        "A device called, and its call was ended: it is linked already, or was not to be "
+        "linked any more.",
+        {{"device", id}, {"host", caller.host}});
+    return;
+  }
+  ++counts_.links;
+  ports::DeviceAddress address;
+  address.host = caller.host;
+  address.port = 0;
+  address.tls = caller.tls;
+  ManagedDevice& device = fleet_.Obtain(id, address);
+  auto relay = std::make_unique<LinkRelay>();
+  std::unique_ptr<ports::DeviceLink> link = take(*relay);
+  const bool fresh = !device.kept() && device.set_calls_in(true, address);
+  device.Adopt(std::move(relay), std::move(link), address);
+  if (!fresh) return;
+  fleet_.Persist(
+      [registration = device.registration()](ports::DeviceRegistry& registry) {
+        return registry.Save(registration);
+      },
+      [id](const absl::Status& status) {
+        if (status.ok()) return;
+        LogWarn("A device that called is not remembered; it will be when it calls again.",
+                {{"device", id}, {"error", status.message()}});
+      });
+}
+
+void Callers::OnCallFailed(const ports::Caller& caller, const absl::Status& reason) {
+  const model::DeviceId id = caller.identity.id;
+  const auto known = fleet_.devices_.find(id);
+  if (known != fleet_.devices_.end()) {
+    // Somebody who calls by the name of a linked device changes nothing about it.
+    if (known->second->connected()) return;
+    known->second->CallFailed(reason);
+  } else {
+    LogWarn("A device called, and no link came of it.",
+            {{"device", id}, {"error", reason.message()}});
+  }
+  fleet_.parts_.status.Publish(
+      {id, LinkChange::kCannotConnect, fleet_.parts_.clock.Now(), caller.tls});
+}
+
+}  // namespace gatelog::core

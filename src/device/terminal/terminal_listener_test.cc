@@ -1,0 +1,280 @@
+#include "device/terminal/terminal_listener.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/loop.h"
+#include "device/terminal/call_limits.h"
+#include "device/terminal/fake_terminal.h"
+#include "device/terminal/link_test_client.h"
+
+namespace gatelog::terminal {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr char kKey[] = "sixteen bytes ok";
+
+// Takes whoever it is told to, and notes what it hears, on the loop's thread.
+class FakeGate final : public ports::CallGate {
+ public:
+  absl::StatusOr<ports::DeviceTrust> Check(const ports::Caller& caller) override {
+    Note(absl::StrCat("check ", caller.identity.id, " from ", caller.host));
+    if (!refusal.ok()) return refusal;
+    return trust;
+  }
+  void OnCalled(const ports::Caller& caller, ports::TakeLink take) override {
+    Note(absl::StrCat("called ", caller.identity.id));
+    if (takes) link = take(observer);
+  }
+  void OnCallFailed(const ports::Caller& caller, const absl::Status& reason) override {
+    Note(absl::StrCat("failed ", caller.identity.id, ": ", reason.message()));
+  }
+
+  std::vector<std::string> WaitForNotes(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(10), [&] { return notes_.size() >= count; });
+    return notes_;
+  }
+
+  absl::Status refusal;
+  ports::DeviceTrust trust;
+  bool takes = true;
+  RecordingObserver observer;
+  std::unique_ptr<ports::DeviceLink> link;
+
+ private:
+  void Note(std::string note) {
+    const std::lock_guard lock(mutex_);
+    notes_.push_back(std::move(note));
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> notes_;
+};
+
+class TerminalListenerTest : public ::testing::Test {
+ protected:
+  TerminalListenerTest() { loop_.Start(); }
+  ~TerminalListenerTest() override {
+    loop_.RunAndWait([this] {
+      listener_.reset();
+      gate_.link.reset();
+    });
+    loop_.Stop();
+  }
+
+  // Returns once terminals can call.
+  void Listen(TerminalOptions link = {}, const std::string& host = "127.0.0.1") {
+    loop_.RunAndWait([&] {
+      listener_ = std::make_unique<TerminalListener>(
+          loop_.context(),
+          TerminalListener::Options{.address = {host, 0}, .link = std::move(link)});
+      listener_->Listen(gate_);
+    });
+    ASSERT_TRUE(Eventually([&] {
+      port_ = listener_->port();
+      return port_ != 0;
+    }));
+  }
+
+  bool Eventually(const std::function<bool()>& condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (std::chrono::steady_clock::now() < end) {
+      bool holds = false;
+      loop_.RunAndWait([&] { holds = condition(); });
+      if (holds) return true;
+      std::this_thread::yield();
+    }
+    return false;
+  }
+
+  Loop loop_;
+  FakeGate gate_;
+  std::unique_ptr<TerminalListener> listener_;  // the loop's thread
+  std::uint16_t port_ = 0;
+};
+
+TEST_F(TerminalListenerTest, ACallBecomesALink) {
+  Listen();
+  FakeTerminal terminal;
+  terminal.Call(port_, "127.0.0.9");
+  terminal.FinishHandshake();
+  EXPECT_THAT(gate_.WaitForNotes(2),
+              ElementsAre("check 541000001 from 127.0.0.9", "called 541000001"));
+  Awaited<absl::StatusOr<model::LogStatus>> armed;
+  loop_.RunAndWait([&] { gate_.link->ArmPushes(armed.Reply()); });
+  const Frame request = terminal.ReceiveRequest();
+  ASSERT_TRUE(request.has_arm_pushes());
+  terminal.Send(StatusFrame(request.request_id(), 1, 3));
+  terminal.Send(PushFrame(4));
+  ASSERT_TRUE(gate_.observer.WaitForLines(1));
+  EXPECT_THAT(gate_.observer.lines(), ElementsAre(StartsWith("push 4")));
+  EXPECT_TRUE(Eventually([&] { return listener_->counts().links == 1; }));
+  terminal.Close();
+  EXPECT_TRUE(gate_.observer.WaitForLines(2));
+}
+
+TEST_F(TerminalListenerTest, WhoIsNotAcceptedIsToldWhy) {
+  gate_.refusal = absl::PermissionDeniedError("not in the filter");
+  Listen();
+  FakeTerminal terminal;
+  terminal.Call(port_);
+  terminal.ReceiveHello();
+  terminal.SendHelloReply();
+  const Frame last = terminal.Receive();
+  EXPECT_EQ(last.error().code(), v1::Error::NOT_ALLOWED);
+  EXPECT_EQ(last.error().text(), "not in the filter");
+  EXPECT_TRUE(terminal.SeesClose());
+  EXPECT_TRUE(Eventually([&] { return listener_->counts().not_allowed == 1; }));
+}
+
+TEST_F(TerminalListenerTest, ACallThatTheGateDropsIsClosed) {
+  gate_.takes = false;
+  Listen();
+  FakeTerminal terminal;
+  terminal.Call(port_);
+  terminal.FinishHandshake();
+  EXPECT_TRUE(terminal.SeesClose());
+}
+
+TEST_F(TerminalListenerTest, BothSidesProveTheKey) {
+  gate_.trust.key = kKey;
+  Listen();
+  FakeTerminal terminal(kKey);
+  terminal.Call(port_);
+  const v1::Hello hello = terminal.ReceiveHello();
+  terminal.SendHelloReply();
+  EXPECT_EQ(terminal.ReceiveAuthenticate().proof(),
+            KeyProof(kKey, Role::kGateway, hello.nonce(), terminal.hello_reply.nonce()));
+  terminal.SendAuthenticateReply();
+  EXPECT_EQ(gate_.WaitForNotes(2).back(), "called 541000001");
+}
+
+TEST_F(TerminalListenerTest, AnotherKeyIsAFailedCall) {
+  gate_.trust.key = kKey;
+  Listen();
+  FakeTerminal terminal("another key, too");
+  terminal.Call(port_);
+  terminal.FinishHandshake();
+  EXPECT_THAT(gate_.WaitForNotes(2).back(),
+              AllOf(StartsWith("failed 541000001"), HasSubstr("has another key")));
+  EXPECT_TRUE(terminal.SeesClose());
+}
+
+TEST_F(TerminalListenerTest, ATerminalThatWasToldToUseTlsIsNotTakenWithout) {
+  gate_.trust.certificate = "digest";
+  Listen();
+  FakeTerminal terminal;
+  terminal.Call(port_);
+  terminal.ReceiveHello();
+  terminal.SendHelloReply();
+  EXPECT_THAT(gate_.WaitForNotes(2).back(), HasSubstr("without TLS"));
+  EXPECT_EQ(terminal.Receive().error().code(), v1::Error::NOT_ALLOWED);
+}
+
+// An address of this machine that is not on loopback; empty if it has none.
+std::string OtherAddress() {
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return {};
+  std::string found;
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET) continue;
+    sockaddr_in address{};
+    std::memcpy(&address, one->ifa_addr, sizeof(address));
+    const asio::ip::address_v4 v4(ntohl(address.sin_addr.s_addr));
+    if (!v4.is_loopback()) found = v4.to_string();
+  }
+  freeifaddrs(all);
+  return found;
+}
+
+TEST_F(TerminalListenerTest, OffLoopbackATerminalMustProveItself) {
+  const std::string other = OtherAddress();
+  if (other.empty()) GTEST_SKIP() << "this machine has loopback addresses only";
+  Listen({}, "0.0.0.0");
+  FakeTerminal stranger;
+  stranger.Call(port_, other);
+  stranger.ReceiveHello();
+  stranger.SendHelloReply();
+  EXPECT_THAT(gate_.WaitForNotes(2).back(), HasSubstr("give it a key"));
+  EXPECT_TRUE(stranger.SeesClose());
+
+  loop_.RunAndWait([&] { gate_.trust.key = kKey; });
+  FakeTerminal known(kKey);
+  known.Call(port_, other);
+  known.FinishHandshake();
+  EXPECT_EQ(gate_.WaitForNotes(4).back(), "called 541000001");
+}
+
+TEST_F(TerminalListenerTest, WhoSaysNothingIsLeftAlone) {
+  Listen({.handshake_timeout = std::chrono::milliseconds(50)});
+  FakeTerminal terminal;
+  terminal.Call(port_);
+  terminal.ReceiveHello();
+  EXPECT_TRUE(terminal.SeesClose());
+  EXPECT_TRUE(Eventually([&] { return listener_->counts().failed == 1; }));
+}
+
+TEST_F(TerminalListenerTest, WhoSpeaksAnotherLanguageIsLeftAlone) {
+  Listen();
+  FakeTerminal terminal;
+  terminal.Call(port_);
+  terminal.SendBytes("GET / HTTP/1.1\r\n\r\n");
+  EXPECT_TRUE(terminal.SeesClose());
+}
+
+TEST_F(TerminalListenerTest, OnePeerCannotHoldAllPlaces) {
+  Listen();
+  std::vector<std::unique_ptr<FakeTerminal>> greedy;
+  for (std::size_t i = 0; i < kCallsPerPeerMax; ++i) {
+    greedy.push_back(std::make_unique<FakeTerminal>());
+    greedy.back()->Call(port_, "127.0.0.66");
+    greedy.back()->ReceiveHello();
+  }
+  FakeTerminal one_more;
+  one_more.Call(port_, "127.0.0.66");
+  EXPECT_TRUE(one_more.SeesClose());
+  EXPECT_TRUE(Eventually([&] { return listener_->counts().refused == 1; }));
+  FakeTerminal other;
+  other.Call(port_, "127.0.0.9");
+  other.FinishHandshake();
+  EXPECT_EQ(gate_.WaitForNotes(2).back(), "called 541000001");
+}
+
+TEST_F(TerminalListenerTest, GoesOnTryingWhileThePortIsTaken) {
+  Listen();
+  FakeGate other_gate;
+  std::unique_ptr<TerminalListener> other;
+  loop_.RunAndWait([&] {
+    other = std::make_unique<TerminalListener>(
+        loop_.context(), TerminalListener::Options{.address = {"127.0.0.1", port_}});
+    other->Listen(other_gate);
+  });
+  FakeTerminal terminal;
+  terminal.Call(port_);
+  terminal.FinishHandshake();
+  EXPECT_EQ(gate_.WaitForNotes(2).back(), "called 541000001");
+  EXPECT_TRUE(Eventually([&] { return other->port() == 0; }));
+  loop_.RunAndWait([&] { listener_.reset(); });
+  EXPECT_TRUE(Eventually([&] { return other->port() == port_; }));
+  loop_.RunAndWait([&] { other.reset(); });
+}
+
+}  // namespace
+}  // namespace gatelog::terminal
