@@ -75,10 +75,11 @@ absl::StatusOr<time::SetDSTConfigResponse> TimeService::SetDSTConfig(
   GATELOG_ASSIGN_OR_RETURN(const time::DSTConfig before,
                            Read<time::DSTConfig>(setting::kDaylightSaving));
   if (config.SerializeAsString() == before.SerializeAsString()) return time::SetDSTConfigResponse();
-  GATELOG_RETURN_IF_ERROR(terminal_.Change([&]() -> absl::Status {
+  const absl::Status changed = terminal_.Change([&]() -> absl::Status {
     GATELOG_RETURN_IF_ERROR(Write(SettingStore::Area::kConfig, setting::kDaylightSaving, config));
     return terminal_.StageCode(kDaylightSavingSet);
-  }));
+  });
+  if (!changed.ok()) return changed;
   return time::SetDSTConfigResponse();
 }
 

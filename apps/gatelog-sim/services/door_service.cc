@@ -200,7 +200,7 @@ absl::StatusOr<door::SetAlarmResponse> DoorService::SetAlarm(const door::SetAlar
   GATELOG_ASSIGN_OR_RETURN(Doors doors, ReadDoors());
   GATELOG_ASSIGN_OR_RETURN(const std::vector<door::DoorInfo*> named,
                            FindDoors(doors, request.doorids()));
-  GATELOG_RETURN_IF_ERROR(terminal_.Change([&]() -> absl::Status {
+  const absl::Status changed = terminal_.Change([&]() -> absl::Status {
     for (const door::DoorInfo* one : named) {
       const DoorStates::State* state = terminal_.door_states().Find(one->doorid());
       const std::uint32_t before = state == nullptr ? 0 : state->alarms;
@@ -211,7 +211,8 @@ absl::StatusOr<door::SetAlarmResponse> DoorService::SetAlarm(const door::SetAlar
       }
     }
     return absl::OkStatus();
-  }));
+  });
+  if (!changed.ok()) return changed;
   return door::SetAlarmResponse();
 }
 

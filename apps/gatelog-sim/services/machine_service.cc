@@ -57,10 +57,11 @@ absl::StatusOr<device::FactoryResetResponse> MachineService::FactoryReset(
 }
 
 absl::StatusOr<device::ClearDBResponse> MachineService::ClearDB(const device::ClearDBRequest&) {
-  GATELOG_RETURN_IF_ERROR(terminal_.Change([&]() -> absl::Status {
+  const absl::Status changed = terminal_.Change([&]() -> absl::Status {
     GATELOG_RETURN_IF_ERROR(terminal_.users().Clear());
     return terminal_.StageCode(kDatabaseReset);
-  }));
+  });
+  if (!changed.ok()) return changed;
   return device::ClearDBResponse();
 }
 
@@ -68,7 +69,7 @@ absl::StatusOr<device::ResetConfigResponse> MachineService::ResetConfig(
     const device::ResetConfigRequest& request) {
   SettingStore& store = terminal_.store();
   if (request.withnetwork()) terminal_.Disconnect("its network settings are reset");
-  GATELOG_RETURN_IF_ERROR(terminal_.Change([&]() -> absl::Status {
+  const absl::Status changed = terminal_.Change([&]() -> absl::Status {
     GATELOG_RETURN_IF_ERROR(store.Wipe(terminal_.id(), SettingStore::Area::kConfig));
     if (request.withnetwork()) {
       GATELOG_RETURN_IF_ERROR(store.Wipe(terminal_.id(), SettingStore::Area::kNetwork));
@@ -78,7 +79,8 @@ absl::StatusOr<device::ResetConfigResponse> MachineService::ResetConfig(
     }
     terminal_.ResetImageFilters();
     return terminal_.StageCode(request.withnetwork() ? kConfigReset : kConfigResetNetworkKept);
-  }));
+  });
+  if (!changed.ok()) return changed;
   return device::ResetConfigResponse();
 }
 
