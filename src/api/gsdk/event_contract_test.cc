@@ -50,9 +50,11 @@ TEST(EventContractTest, MessagesHaveTheirFields) {
        "ID=1 uint32, timestamp=2 uint32, deviceID=3 uint32, userID=4 string, eventCode=5 uint32, "
        "subCode=6 uint32, JPGImage=7 bytes"},
       {"ImageFilter", "eventCode=1 uint32, scheduleID=2 uint32"},
+      // From the sixth on they came with later versions.
       {"EventFilter",
        "userID=1 string, startTime=2 uint32, endTime=3 uint32, eventCode=4 uint32, "
-       "TNAKey=5 gsdk.tna.Key"},
+       "TNAKey=5 gsdk.tna.Key, onDevice=6 bool, floorIndex=7 uint32, alarmFlag=8 uint32, "
+       "licenseType=9 uint32"},
   };
   for (const auto& [message, fields] : messages) EXPECT_EQ(FieldsOf(message), fields) << message;
 }

@@ -286,7 +286,7 @@ class ConnectTest(SequenceTest):
         wait_for(lambda: not self.client.devices(), "the terminal leaves the list")
         self.assertEqual(CALLER, self.open(4))
         self.disconnect(CALLER)
-        wait_for(lambda: taken() == [*links, DOWN, UP, DOWN], "every link told of once")
+        wait_for(lambda: taken() == [*links, DOWN, UP, DOWN] and not self.client.devices(), "every link told of once")
         self.assertIsNone(self.reader.error)
 
 
