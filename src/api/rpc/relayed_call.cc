@@ -29,11 +29,13 @@ grpc::ServerGenericBidiReactor* RelayedCall::Start(grpc::GenericStub& stub, cons
   call->CopyMetadata();
   stub.PrepareBidiStreamingCall(&call->far_context_, path, grpc::StubOptions(), &call->far_);
   call->far_.AddHold();
+  call->Hand();
   // In process, a response that is not awaited when the status is sent is lost.
   call->far_.StartRead(&call->response_);
   call->near_.StartRead(&call->request_);
   // From here on the call may end, but not before gRPC has been given the reactor.
   grpc::ServerGenericBidiReactor* near_end = &call->near_;
+  call->Hand();
   call->far_.StartCall();
   return near_end;
 }
@@ -45,17 +47,25 @@ void RelayedCall::CopyMetadata() {
   }
 }
 
+void RelayedCall::Cancel() {
+  far_context_.TryCancel();
+  Hand();
+}
+
 void RelayedCall::OnRequest(bool ok) {
+  Hand();
   {
     MutexLock lock(mutex_);
     if (responses_ended_) return;  // nobody hears it any more
     ++uses_;
   }
+  Hand();
   ok ? far_.StartWrite(&request_) : far_.StartWritesDone();
 }
 
 void RelayedCall::OnRequestWritten(bool ok) {
   request_.Clear();
+  Hand();
   if (ok) near_.StartRead(&request_);
   Release();
 }
@@ -65,6 +75,7 @@ void RelayedCall::OnHeaders(bool ok) {
   for (const auto& [key, value] : far_context_.GetServerInitialMetadata()) {
     if (!IsOwnHeader(View(key))) near_context_.AddInitialMetadata(Text(key), Text(value));
   }
+  Hand();
   near_.StartSendInitialMetadata();  // a stream's headers say that it is in place
   bool waiting = false;
   {
@@ -72,6 +83,7 @@ void RelayedCall::OnHeaders(bool ok) {
     headers_passed_ = true;
     waiting = response_waits_;
   }
+  Hand();
   if (waiting) near_.StartWrite(&response_);
 }
 
@@ -80,6 +92,7 @@ void RelayedCall::OnResponse(bool ok) {
   {
     MutexLock lock(mutex_);
     response_waits_ = !headers_passed_;
+    Hand();
     if (response_waits_) return;
   }
   near_.StartWrite(&response_);
@@ -87,6 +100,7 @@ void RelayedCall::OnResponse(bool ok) {
 
 void RelayedCall::OnResponseWritten(bool ok) {
   response_.Clear();
+  Hand();
   if (ok) return far_.StartRead(&response_);
   far_context_.TryCancel();
   EndResponses();
@@ -103,8 +117,10 @@ void RelayedCall::EndResponses() {
 void RelayedCall::Release() {
   {
     MutexLock lock(mutex_);
+    Hand();
     if (--uses_ > 0) return;
   }
+  Hand();
   far_.RemoveHold();
 }
 
@@ -112,6 +128,7 @@ void RelayedCall::OnFarDone(const grpc::Status& status) {
   for (const auto& [key, value] : far_context_.GetServerTrailingMetadata()) {
     if (!IsOwnHeader(View(key))) near_context_.AddTrailingMetadata(Text(key), Text(value));
   }
+  Hand();
   near_.Finish(status);  // the last thing: the call may be gone when it returns
 }
 

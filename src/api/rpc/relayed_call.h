@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <string>
 
+#include "base/happens_before.h"
 #include "base/mutex.h"
 
 namespace gatelog::api {
@@ -29,12 +30,17 @@ class RelayedCall {
   class Near final : public grpc::ServerGenericBidiReactor {
    public:
     explicit Near(RelayedCall& call) : call_(call) {}
-    void OnReadDone(bool ok) override { call_.OnRequest(ok); }
-    void OnWriteDone(bool ok) override { call_.OnResponseWritten(ok); }
-    void OnCancel() override { call_.far_context_.TryCancel(); }
-    void OnDone() override { delete &call_; }
+    void OnReadDone(bool ok) override { Taken().OnRequest(ok); }
+    void OnWriteDone(bool ok) override { Taken().OnResponseWritten(ok); }
+    void OnCancel() override { Taken().Cancel(); }
+    void OnDone() override { delete &Taken(); }
 
    private:
+    // The call, with all that was done for it before.
+    RelayedCall& Taken() {
+      happens_before::Acquire(this);
+      return call_;
+    }
     RelayedCall& call_;
   };
 
@@ -42,19 +48,31 @@ class RelayedCall {
   class Far final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
    public:
     explicit Far(RelayedCall& call) : call_(call) {}
-    void OnReadInitialMetadataDone(bool ok) override { call_.OnHeaders(ok); }
-    void OnReadDone(bool ok) override { call_.OnResponse(ok); }
-    void OnWriteDone(bool ok) override { call_.OnRequestWritten(ok); }
-    void OnWritesDoneDone(bool /*ok*/) override { call_.Release(); }
-    void OnDone(const grpc::Status& status) override { call_.OnFarDone(status); }
+    void OnReadInitialMetadataDone(bool ok) override { Taken().OnHeaders(ok); }
+    void OnReadDone(bool ok) override { Taken().OnResponse(ok); }
+    void OnWriteDone(bool ok) override { Taken().OnRequestWritten(ok); }
+    void OnWritesDoneDone(bool /*ok*/) override { Taken().Release(); }
+    void OnDone(const grpc::Status& status) override { Taken().OnFarDone(status); }
 
    private:
+    // The call, with all that was done for it before.
+    RelayedCall& Taken() {
+      happens_before::Acquire(this);
+      return call_;
+    }
     RelayedCall& call_;
   };
 
   explicit RelayedCall(grpc::GenericCallbackServerContext& context) : near_context_(context) {}
 
+  // Before something is handed to gRPC, and at the end of a reaction.
+  void Hand() {
+    happens_before::Release(&near_);
+    happens_before::Release(&far_);
+  }
+
   void CopyMetadata();
+  void Cancel();
   void OnRequest(bool ok) GATELOG_EXCLUDES(mutex_);
   void OnRequestWritten(bool ok);
   void OnHeaders(bool ok) GATELOG_EXCLUDES(mutex_);
