@@ -345,8 +345,7 @@ void Fleet::SetMonitoring(model::DeviceId id, bool enabled, ports::Reply<absl::S
   const bool changed = (*device)->registration().monitored != enabled;
   (*device)->set_monitored(enabled);
   if (!changed || !(*device)->remembered()) {
-    reply(absl::OkStatus());
-    return;
+    return enabled ? (*device)->WhenArmed(std::move(reply)) : reply(absl::OkStatus());
   }
   Persist([registration = (*device)->registration()](
               ports::DeviceRegistry& registry) { return registry.Save(registration); },
@@ -354,7 +353,9 @@ void Fleet::SetMonitoring(model::DeviceId id, bool enabled, ports::Reply<absl::S
             // As it was, so that asking again saves it again.
             const auto found = devices_.find(id);
             if (!status.ok() && found != devices_.end()) found->second->set_monitored(!enabled);
-            reply(std::move(status));
+            if (!status.ok() || !enabled) return reply(std::move(status));
+            found == devices_.end() ? reply(Link(id).status())
+                                    : found->second->WhenArmed(std::move(reply));
           });
 }
 

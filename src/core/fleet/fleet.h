@@ -146,7 +146,8 @@ class Fleet {
   absl::StatusOr<DeviceSnapshot> Find(model::DeviceId id) const;
 
   // Whether the device's events go to live subscribers. Remembered for kept devices, also over a
-  // reconnect; doing it twice is fine.
+  // reconnect; doing it twice is fine. Whatever a device records after the reply that enables it is
+  // shown.
   void SetMonitoring(model::DeviceId id, bool enabled, ports::Reply<absl::Status> reply);
 
   // The device's link, valid until control returns to the loop.

@@ -283,6 +283,20 @@ TEST_F(FleetTest, LiveShowsWhatIsPushedOnceAndNoBacklog) {
   EXPECT_THAT(Stored(), ElementsAre(1, 2, 3, 4, 5, 6, 7));
 }
 
+TEST_F(FleetTest, WhatIsRecordedAfterTheReplyThatEnablesMonitoringIsShown) {
+  absl::Status result = absl::UnknownError("no reply");
+  fleet_.Connect(FakeTerminals::AddressOf(kDevice), [&](absl::StatusOr<model::DeviceId> id) {
+    ASSERT_TRUE(id.ok()) << id.status();
+    fleet_.SetMonitoring(kDevice, true, [&](absl::Status status) {
+      result = std::move(status);
+      Record(1);
+    });
+  });
+  Pass(seconds(1));
+  EXPECT_TRUE(result.ok()) << result;
+  EXPECT_THAT(TakeLive(), ElementsAre(1));
+}
+
 TEST_F(FleetTest, APushThatIsRepeatedIsShownOnce) {
   ASSERT_TRUE(Keep().ok());
   ASSERT_TRUE(SetMonitoring(true).ok());

@@ -151,6 +151,13 @@ void ManagedDevice::OnArmed(const absl::StatusOr<model::LogStatus>& status) {
   last_live_ = status->last;
   recent_.clear();
   if (registration_.collected) collection_.Attach(*link_, *status);
+  for (auto& reply : std::exchange(awaiting_armed_, {})) reply(absl::OkStatus());
+}
+
+void ManagedDevice::WhenArmed(ports::Reply<absl::Status> reply) {
+  if (armed_) return reply(absl::OkStatus());
+  if (link_ == nullptr) return reply(fleet_.Link(registration_.id).status());
+  awaiting_armed_.push_back(std::move(reply));
 }
 
 void ManagedDevice::OnPush(model::EventId id, std::string_view payload) {
@@ -236,6 +243,10 @@ void ManagedDevice::ReleaseLink() {
   attempt_.reset();
   link_.reset();
   relay_.reset();
+  for (auto& reply : std::exchange(awaiting_armed_, {})) {
+    reply(absl::UnavailableError(
+        absl::StrCat("device ", registration_.id, " is not connected: the link ended")));
+  }
 }
 
 void ManagedDevice::DialFailed(const absl::Status& reason) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "base/backoff.h"
@@ -70,6 +71,8 @@ class ManagedDevice {
   ports::DeviceLink* link() { return link_.get(); }
   // Why there is no link, in words; empty if that was asked for.
   const std::string& link_error() const { return link_error_; }
+  // Replies when the link that is there pushes what happens; kUnavailable if it ends before that.
+  void WhenArmed(ports::Reply<absl::Status> reply);
   void set_monitored(bool monitored) { registration_.monitored = monitored; }
   // Begins or ends the collection of the log, also on the link that is there.
   void SetCollected(bool collected);
@@ -99,6 +102,7 @@ class ManagedDevice {
   std::unique_ptr<ports::DeviceLink> link_;
   ports::DeviceAddress linked_at_;  // of link_; port 0: the device called from there
   bool armed_ = false;
+  std::vector<ports::Reply<absl::Status>> awaiting_armed_;
   std::optional<TimerId> redial_;
   std::optional<Timestamp> connected_since_;
   std::optional<model::DeviceIdentity> identity_;
