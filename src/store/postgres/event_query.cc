@@ -209,7 +209,7 @@ class Reading {
 
   absl::Status TakeRows(const Result& rows, ports::EventPage& page) {
     const std::size_t room = query_.limit - page.events.size();
-    const int taken = static_cast<int>(std::min<std::size_t>(room, rows.rows()));
+    const int taken = static_cast<int>(std::min(room, static_cast<std::size_t>(rows.rows())));
     page.events.reserve(page.events.size() + static_cast<std::size_t>(taken));
     for (int row = 0; row < taken; ++row) {
       GATELOG_ASSIGN_OR_RETURN(ports::StoredEvent event,
