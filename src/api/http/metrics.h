@@ -26,8 +26,8 @@ struct MetricsSample {
   // Calls of gatelog.v1.Events refused because too many of their kind waited for the store.
   std::uint64_t reads_refused = 0;
   std::uint64_t counts_refused = 0;
-  core::DeviceCalls::Counts device_calls;
-  core::Callers::Counts call_ins;  // of links, by devices
+  core::DeviceCalls::Counts device_calls = {};
+  core::Callers::Counts call_ins = {};  // of links, by devices
   std::uint64_t devices_pending = 0;
   std::vector<core::DeviceSnapshot> devices;
   // With more of them, none has series of its own: 10,000 devices would make a scrape of megabytes.
