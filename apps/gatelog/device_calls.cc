@@ -213,8 +213,11 @@ void AddDeviceCallVerbs(CLI::App& noun, Session& session) {
   CLI::App* search = AddVerb(noun, "search", "Look for devices on this machine and its networks",
                              "  gatelog device search\n"
                              "  gatelog device search --seconds 20\n");
-  search->add_option("--seconds", *seconds, "how long to wait for answers")
-      ->check(CLI::Range(1, kSearchMax_s))
+  search
+      ->add_option("--seconds", *seconds,
+                   absl::StrCat("how long to wait for answers, 1 to ", kSearchMax_s))
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1, kSearchMax_s).description(""))
       ->capture_default_str();
   search->callback([&session, seconds] {
     session.run = [&session, seconds] { return Search(session, *seconds); };

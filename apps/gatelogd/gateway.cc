@@ -276,7 +276,6 @@ absl::Status Gateway::Parts::MakeCore() {
   loop.Start();
   loop.RunAndWait([&] {
     fleet->Start(std::move(registrations), std::move(states), std::move(totals));
-    for (const auto& listener : listeners) fleet->callers().Listen(*listener);
     sealing->Start();
     retention->Start();
     Tick();
@@ -316,7 +315,12 @@ void Gateway::Parts::Tick() {
 
 absl::Status Gateway::Parts::Serve() {
   GATELOG_RETURN_IF_ERROR(ServeGrpc());
-  return ServeHttp();
+  GATELOG_RETURN_IF_ERROR(ServeHttp());
+  // Last: a gateway that cannot start takes no calls.
+  loop.RunAndWait([this] {
+    for (const auto& listener : listeners) fleet->callers().Listen(*listener);
+  });
+  return absl::OkStatus();
 }
 
 absl::Status Gateway::Parts::ServeGrpc() {
