@@ -6,12 +6,21 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/listen_address.h"
 #include "base/log.h"
 #include "core/fleet/fleet.h"
 #include "core/fleet/managed_device.h"
 #include "core/fleet/sure_reply.h"
 
 namespace gatelog::core {
+namespace {
+
+// As far as the address tells: a name is not looked up.
+bool IsOnThisMachine(const ports::DeviceAddress& address) {
+  return IsLoopback(ListenAddress{address.host, 0});
+}
+
+}  // namespace
 
 void Callers::Start(ports::AcceptFilter filter, const std::vector<ports::DeviceTrust>& trust) {
   filter_ = std::move(filter);
@@ -113,22 +122,44 @@ ports::DeviceTrust Callers::FindTrust(model::DeviceId id) const {
   return trust;
 }
 
+std::optional<ports::DeviceListener::Place> Callers::PlaceOf(bool tls) const {
+  for (const ports::DeviceListener* listener : listeners_) {
+    if (const ports::DeviceListener::Place place = listener->place(); place.tls == tls) {
+      return place;
+    }
+  }
+  return std::nullopt;
+}
+
+absl::Status Callers::CheckCanCall(const DeviceSnapshot& device, bool tls) const {
+  const absl::string_view option = tls ? "device.listen_tls" : "device.listen";
+  const std::optional<ports::DeviceListener::Place> place = PlaceOf(tls);
+  std::string why;
+  if (!place) {
+    why = absl::StrCat("nothing listens there: ", option, " names no port");
+  } else if (place->port == 0) {
+    why = absl::StrCat("nothing of this gateway listens at the port of ", option,
+                       "; the port may be 0, or another program's");
+  } else if (place->loopback_only && !IsOnThisMachine(device.address)) {
+    why = absl::StrCat("only this machine can reach ", option,
+                       "; let the gateway listen where the device can reach it, such as ", option,
+                       " = \"0.0.0.0:", place->port, "\"");
+  } else {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat("device ", device.id, " would call the gateway",
+                                                    tls ? " over TLS" : "", ", and ", why));
+}
+
 absl::Status Callers::CheckRelink(const DeviceSnapshot& device, ports::Relinking::To to) const {
   using To = ports::Relinking::To;
-  const Place& place = fleet_.options_.calls;
   const bool will_call =
       to == To::kDeviceToServer || (to != To::kServerToDevice && device.calls_in);
   const bool will_use_tls = to == To::kTls || (to != To::kPlain && device.address.tls);
-  if (to == To::kTls && place.ca_certificate.empty()) {
+  if (to == To::kTls && fleet_.options_.ca_certificate.empty()) {
     return absl::FailedPreconditionError("this gateway has no certificate for links over TLS");
   }
-  if (will_call && (will_use_tls ? place.tls_port : place.port) == 0) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "device ", device.id, " would call the gateway", will_use_tls ? " over TLS" : "",
-        ", and nothing listens there: ", will_use_tls ? "device.listen_tls" : "device.listen",
-        " names no port"));
-  }
-  return absl::OkStatus();
+  return will_call ? CheckCanCall(device, will_use_tls) : absl::OkStatus();
 }
 
 void Callers::Relink(model::DeviceId id, ports::Relinking::To to,
@@ -140,11 +171,11 @@ void Callers::Relink(model::DeviceId id, ports::Relinking::To to,
     reply(std::move(status));
     return;
   }
-  const Place& place = fleet_.options_.calls;
+  using Place = ports::DeviceListener::Place;
   const ports::Relinking how{.to = to,
-                             .port = place.port,
-                             .tls_port = place.tls_port,
-                             .ca_certificate = place.ca_certificate};
+                             .port = PlaceOf(false).value_or(Place{}).port,
+                             .tls_port = PlaceOf(true).value_or(Place{}).port,
+                             .ca_certificate = fleet_.options_.ca_certificate};
   using Certificate = absl::StatusOr<std::string>;
   ports::Reply<Certificate> done = [this, id, to,
                                     reply = std::move(reply)](Certificate certificate) mutable {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,13 +35,6 @@ struct PendingDevice {
 // Threads: the loop's, replies too.
 class Callers final : public ports::CallGate {
  public:
-  // What devices are told that are to call.
-  struct Place {
-    std::uint16_t port = 0;  // 0: nowhere, as tls_port
-    std::uint16_t tls_port = 0;
-    std::string ca_certificate;  // DER; empty: links have no TLS
-  };
-
   explicit Callers(Fleet& fleet) : fleet_(fleet) {}
 
   // What the registry has. Once, before anything else.
@@ -59,7 +53,8 @@ class Callers final : public ports::CallGate {
 
   // Tells a linked device how it is to be linked from now on; it then ends its link, if that
   // changes anything, and comes back the other way. What is needed for that is kept here.
-  // kFailedPrecondition: the device could not come back, because nobody would take its call.
+  // kFailedPrecondition: the device could not come back, because its call would reach nobody; or
+  // there would be nothing left that it proves itself by.
   void Relink(model::DeviceId id, ports::Relinking::To to, ports::Reply<absl::Status> reply);
 
   // By ID.
@@ -85,6 +80,10 @@ class Callers final : public ports::CallGate {
 
  private:
   absl::Status CheckRelink(const DeviceSnapshot& device, ports::Relinking::To to) const;
+  // Whether a call of the device would come here.
+  absl::Status CheckCanCall(const DeviceSnapshot& device, bool tls) const;
+  // Of the listener for such calls; nullopt: there is none.
+  std::optional<ports::DeviceListener::Place> PlaceOf(bool tls) const;
   // What the device answered to it: to be remembered.
   void OnRelinked(model::DeviceId id, ports::Relinking::To to, std::string certificate,
                   ports::Reply<absl::Status> reply);

@@ -21,12 +21,28 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 using testing::FakeTerminals;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr model::DeviceId kDoor = 541'000'001;
 constexpr model::DeviceId kGate = 541'000'002;
 constexpr std::uint64_t kStepsMax = 100'000;
+
+// Says where devices can call; nobody calls there.
+class FakeListener final : public ports::DeviceListener {
+ public:
+  explicit FakeListener(Place at) : at_(at) {}
+
+  void Listen(ports::CallGate&) override {}
+  Place place() const override { return at_; }
+  Counts counts() const override { return {}; }
+
+  void set_place(Place at) { at_ = at; }
+
+ private:
+  Place at_;
+};
 
 // Terminals in memory that call a fleet, on time that passes when told to.
 class CallersTest : public ::testing::Test {
@@ -40,15 +56,17 @@ class CallersTest : public ::testing::Test {
   static Fleet::Options QuickOptions() {
     Fleet::Options options;
     options.devices_max = 2;
-    options.calls = {.port = 51212, .tls_port = 51213, .ca_certificate = "ca"};
+    options.ca_certificate = "ca";
     options.reconnect = {.delay_min = milliseconds(10), .delay_max = milliseconds(50)};
     return options;
   }
   std::unique_ptr<Fleet> MakeFleet() {
-    return std::make_unique<Fleet>(
+    auto fleet = std::make_unique<Fleet>(
         Fleet::Parts{
             loop_, worker_, time_, {{"terminal", &terminals_}}, store_, ingest_, live_, status_},
         QuickOptions());
+    for (FakeListener* listener : {&plain_, &tls_}) fleet->callers().Listen(*listener);
+    return fleet;
   }
 
   Callers& callers() { return fleet_->callers(); }
@@ -122,6 +140,8 @@ class CallersTest : public ::testing::Test {
   StatusHub status_;
   std::shared_ptr<StatusSubscription> watcher_ = status_.Subscribe(0, [] {});
   Ingest ingest_{store_, writer_, loop_, {}};
+  FakeListener plain_{{.port = 51212}};
+  FakeListener tls_{{.port = 51213, .tls = true}};
   std::unique_ptr<Fleet> fleet_ = MakeFleet();
 };
 
@@ -351,6 +371,36 @@ TEST_F(CallersTest, ADeviceThatIsToBeCalledAgainIsNotListedAsOneThatCalls) {
   EXPECT_THAT(fleet_->List(), IsEmpty());
   Restart();
   EXPECT_THAT(fleet_->List(), IsEmpty());
+}
+
+TEST_F(CallersTest, NoDeviceIsSentWhereItsCallReachesNobody) {
+  using To = ports::Relinking::To;
+  ASSERT_TRUE(KeepDialling().ok());
+  for (const ports::DeviceListener::Place& nowhere :
+       {ports::DeviceListener::Place{.port = 0},
+        ports::DeviceListener::Place{.port = 51212, .loopback_only = true},
+        ports::DeviceListener::Place{.port = 51212, .tls = true}}) {
+    plain_.set_place(nowhere);
+    EXPECT_EQ(Relink(To::kDeviceToServer).code(), absl::StatusCode::kFailedPrecondition);
+  }
+  EXPECT_THAT(terminals_.at(kDoor).relinked, IsEmpty());
+  EXPECT_TRUE(Relink(To::kServerToDevice).ok()) << "it calls nobody then";
+  plain_.set_place({.port = 51212});
+  EXPECT_TRUE(Relink(To::kDeviceToServer).ok());
+}
+
+TEST_F(CallersTest, ADeviceThatCallsIsToldToUseTlsOnlyWhereItCanCallSo) {
+  using To = ports::Relinking::To;
+  ASSERT_TRUE(AcceptDoor().ok());
+  ASSERT_TRUE(Call(kDoor, "10.0.0.7").ok());
+  tls_.set_place({.port = 51213, .tls = true, .loopback_only = true});
+  const absl::Status refused = Relink(To::kTls);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("device.listen_tls = \"0.0.0.0:51213\""));
+  EXPECT_THAT(terminals_.at(kDoor).relinked, IsEmpty());
+  ASSERT_TRUE(fleet_->Disconnect({kDoor}).ok());
+  ASSERT_TRUE(Call(kDoor, "127.0.0.1").ok());
+  EXPECT_TRUE(Relink(To::kTls).ok()) << "from this machine it can";
 }
 
 TEST_F(CallersTest, WhoWaitsForARelinkedDeviceHearsThatItsLinkIsGone) {

@@ -96,7 +96,7 @@ class Fleet {
     std::size_t image_reads = 64;  // devices that give images at a time
     std::size_t devices_max = kDevicesMax;
     std::chrono::milliseconds clock_drift_limit{60'000};  // beyond it a warning; 0: never
-    Callers::Place calls;
+    std::string ca_certificate;    // of links over TLS, DER; empty: there are none
     bool report_attempts = false;  // to link a kept device, as LinkChange::kConnecting
   };
 

@@ -46,6 +46,12 @@ class TerminalListener::Accepting final : public std::enable_shared_from_this<Ac
 
   const Counts& counts() const { return counts_; }
   std::uint16_t port() const { return port_; }
+  Place place() const {
+    const bool lasts = options_.address.port != 0;  // terminals keep what they are told
+    return {.port = lasts ? port_ : std::uint16_t{0},
+            .tls = options_.tls != nullptr,
+            .loopback_only = gatelog::IsLoopback(options_.address)};
+  }
 
  private:
   using Self = std::shared_ptr<Accepting>;
@@ -277,6 +283,8 @@ TerminalListener::~TerminalListener() { accepting_->Close(); }
 void TerminalListener::Listen(ports::CallGate& gate) { accepting_->Start(gate); }
 
 ports::DeviceListener::Counts TerminalListener::counts() const { return accepting_->counts(); }
+
+ports::DeviceListener::Place TerminalListener::place() const { return accepting_->place(); }
 
 std::uint16_t TerminalListener::port() const { return accepting_->port(); }
 

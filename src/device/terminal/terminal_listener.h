@@ -29,6 +29,7 @@ class TerminalListener final : public ports::DeviceListener {
   ~TerminalListener() override;
 
   void Listen(ports::CallGate& gate) override;
+  Place place() const override;
   Counts counts() const override;
   // 0 while it does not listen yet.
   std::uint16_t port() const;

@@ -271,8 +271,13 @@ TEST_F(TerminalListenerTest, GoesOnTryingWhileThePortIsTaken) {
   terminal.FinishHandshake();
   EXPECT_EQ(gate_.WaitForNotes(2).back(), "called 541000001");
   EXPECT_TRUE(Eventually([&] { return other->port() == 0; }));
-  loop_.RunAndWait([&] { listener_.reset(); });
-  EXPECT_TRUE(Eventually([&] { return other->port() == port_; }));
+  loop_.RunAndWait([&] {
+    EXPECT_EQ(other->place().port, 0);
+    EXPECT_EQ(listener_->place().port, 0) << "it would be another at the next start";
+    EXPECT_TRUE(listener_->place().loopback_only);
+    listener_.reset();
+  });
+  EXPECT_TRUE(Eventually([&] { return other->place().port == port_; }));
   loop_.RunAndWait([&] { other.reset(); });
 }
 
