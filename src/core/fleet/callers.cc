@@ -22,9 +22,14 @@ bool IsOnThisMachine(const ports::DeviceAddress& address) {
 
 }  // namespace
 
+Callers::Callers(Fleet& fleet)
+    : fleet_(fleet),
+      acceptance_([&fleet](Acceptance::Write write, ports::Reply<absl::Status> reply) {
+        fleet.Persist(std::move(write), std::move(reply));
+      }) {}
+
 void Callers::Start(ports::AcceptFilter filter, const std::vector<ports::DeviceTrust>& trust) {
-  filter_ = std::move(filter);
-  for (const ports::DeviceTrust& one : trust) trust_[one.id] = one;
+  acceptance_.Start(std::move(filter), trust);
 }
 
 void Callers::Listen(ports::DeviceListener& listener) {
@@ -41,39 +46,22 @@ Callers::Counts Callers::counts() const {
   return counts;
 }
 
-absl::Status Callers::CheckFilter(const ports::AcceptFilter& filter) const {
-  if (filter.devices.contains(0)) {
-    return absl::InvalidArgumentError("a device ID of 0 was given");
-  }
-  if (filter.devices.size() > kDevicesMax) {
-    return absl::InvalidArgumentError(absl::StrCat("the filter names ", filter.devices.size(),
-                                                   " devices; a gateway can have ", kDevicesMax));
-  }
-  return absl::OkStatus();
+void Callers::SetFilter(ports::AcceptFilter filter, ports::Reply<absl::Status> reply) {
+  Change({.all = filter.all, .devices = std::move(filter.devices)}, std::move(reply));
 }
 
-void Callers::SetFilter(ports::AcceptFilter filter, ports::Reply<absl::Status> reply) {
-  if (absl::Status status = CheckFilter(filter); !status.ok()) {
-    reply(std::move(status));
-    return;
-  }
-  auto save = [filter](ports::DeviceRegistry& registry) {
-    return registry.SaveAcceptFilter(filter);
-  };
-  fleet_.Persist(std::move(save), [this, filter = std::move(filter),
-                                   reply = std::move(reply)](absl::Status status) mutable {
-    if (status.ok()) {
-      filter_ = std::move(filter);
-      DropThoseNotAccepted();
-    }
-    reply(std::move(status));
-  });
+void Callers::Change(AcceptanceChange change, ports::Reply<absl::Status> reply) {
+  acceptance_.Change(std::move(change),
+                     [this, reply = std::move(reply)](absl::Status status) mutable {
+                       if (status.ok()) DropThoseNotAccepted();
+                       reply(std::move(status));
+                     });
 }
 
 void Callers::DropThoseNotAccepted() {
   std::vector<model::DeviceId> dropped;
   for (const auto& [id, device] : fleet_.devices_) {
-    if (!filter_.Accepts(id) && (device->called() || device->registration().calls_in)) {
+    if (!filter().Accepts(id) && (device->called() || device->registration().calls_in)) {
       dropped.push_back(id);
     }
   }
@@ -99,22 +87,8 @@ void Callers::DropThoseNotAccepted() {
       });
 }
 
-void Callers::SetTrust(ports::DeviceTrust trust, ports::Reply<absl::Status> reply) {
-  auto save = [trust](ports::DeviceRegistry& registry) { return registry.SaveTrust(trust); };
-  fleet_.Persist(std::move(save), [this, trust = std::move(trust),
-                                   reply = std::move(reply)](absl::Status status) mutable {
-    if (status.ok()) {
-      const model::DeviceId id = trust.id;
-      trust_.erase(id);
-      if (!trust.key.empty() || !trust.certificate.empty()) trust_[id] = std::move(trust);
-    }
-    reply(std::move(status));
-  });
-}
-
 ports::DeviceTrust Callers::FindTrust(model::DeviceId id) const {
-  ports::DeviceTrust trust{.id = id};
-  if (const auto known = trust_.find(id); known != trust_.end()) trust = known->second;
+  ports::DeviceTrust trust = acceptance_.FindTrust(id);
   if (const auto device = fleet_.devices_.find(id);
       trust.key.empty() && device != fleet_.devices_.end()) {
     trust.key = device->second->registration().address.key;
@@ -196,31 +170,17 @@ void Callers::OnRelinked(model::DeviceId id, ports::Relinking::To to, std::strin
   using To = ports::Relinking::To;
   const auto found = fleet_.devices_.find(id);
   ManagedDevice* const device = found == fleet_.devices_.end() ? nullptr : found->second.get();
-  std::optional<ports::Registration> changed;
-  bool forgotten = false;
+  AcceptanceChange change;
   if (device != nullptr && (to == To::kTls || to == To::kPlain)) {
     device->set_tls(to == To::kTls);
-    if (device->remembered()) changed = device->registration();
+    if (device->remembered()) change.registration = device->registration();
   } else if (device != nullptr && to == To::kServerToDevice && !device->kept()) {
     // It calls no more, so it need not be listed without a link.
-    forgotten = device->registration().calls_in;
+    if (device->registration().calls_in) change.unregistered = id;
     device->set_calls_in(false);
   }
-  std::optional<ports::DeviceTrust> trust;
-  if (to == To::kTls || to == To::kPlain) {
-    // At once, since the device may come back before it is written.
-    trust_[id].id = id;
-    trust_[id].certificate = std::move(certificate);
-    trust = trust_[id];
-  }
-  fleet_.Persist(
-      [id, trust, changed, forgotten](ports::DeviceRegistry& registry) {
-        absl::Status status = trust ? registry.SaveTrust(*trust) : absl::OkStatus();
-        if (status.ok() && changed) status = registry.Save(*changed);
-        if (status.ok() && forgotten) status = registry.Remove(id);
-        return status;
-      },
-      std::move(reply));
+  if (to == To::kTls || to == To::kPlain) change.certificates[id] = std::move(certificate);
+  acceptance_.Note(std::move(change), std::move(reply));
 }
 
 std::vector<PendingDevice> Callers::pending() const {
@@ -246,7 +206,7 @@ void Callers::AddPending(const ports::Caller& caller) {
 
 absl::StatusOr<ports::DeviceTrust> Callers::Check(const ports::Caller& caller) {
   const model::DeviceId id = caller.identity.id;
-  if (!filter_.Accepts(id)) {
+  if (!filter().Accepts(id)) {
     ++counts_.not_allowed;
     AddPending(caller);
     fleet_.parts_.status.Publish(
@@ -270,7 +230,7 @@ void Callers::OnCalled(const ports::Caller& caller, ports::TakeLink take) {
   // Since Check the filter may have changed, the device been dialled, or the last place been taken.
   const auto known = fleet_.devices_.find(id);
   const bool linked = known != fleet_.devices_.end() && known->second->connected();
-  if (linked || !filter_.Accepts(id) ||
+  if (linked || !filter().Accepts(id) ||
       (known == fleet_.devices_.end() && fleet_.devices_.size() >= fleet_.options_.devices_max)) {
     ++counts_.superfluous;
     LogWarn(

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "core/fleet/acceptance.h"
 #include "model/identity.h"
 #include "ports/device_listener.h"
 #include "ports/device_registry.h"
@@ -35,7 +36,7 @@ struct PendingDevice {
 // Threads: the loop's, replies too.
 class Callers final : public ports::CallGate {
  public:
-  explicit Callers(Fleet& fleet) : fleet_(fleet) {}
+  explicit Callers(Fleet& fleet);
 
   // What the registry has. Once, before anything else.
   void Start(ports::AcceptFilter filter, const std::vector<ports::DeviceTrust>& trust);
@@ -43,11 +44,10 @@ class Callers final : public ports::CallGate {
   // Is in force, and survives a restart, when the reply says OK. Links that devices opened which it
   // does not accept are ended. kInvalidArgument: device 0, or more devices than a gateway can have.
   void SetFilter(ports::AcceptFilter filter, ports::Reply<absl::Status> reply);
-  const ports::AcceptFilter& filter() const { return filter_; }
+  // As SetFilter, of a part; as Acceptance::Change. Other keys and certificates end no link.
+  void Change(AcceptanceChange change, ports::Reply<absl::Status> reply);
+  const ports::AcceptFilter& filter() const { return acceptance_.filter(); }
 
-  // As SetFilter. With neither key nor certificate the device is forgotten here. Links that are
-  // there stay.
-  void SetTrust(ports::DeviceTrust trust, ports::Reply<absl::Status> reply);
   // Of a device that is kept with a key in its address it is that, unless another is known here.
   ports::DeviceTrust FindTrust(model::DeviceId id) const;
 
@@ -87,13 +87,11 @@ class Callers final : public ports::CallGate {
   // What the device answered to it: to be remembered.
   void OnRelinked(model::DeviceId id, ports::Relinking::To to, std::string certificate,
                   ports::Reply<absl::Status> reply);
-  absl::Status CheckFilter(const ports::AcceptFilter& filter) const;
   void AddPending(const ports::Caller& caller);
   void DropThoseNotAccepted();
 
   Fleet& fleet_;
-  ports::AcceptFilter filter_;
-  std::map<model::DeviceId, ports::DeviceTrust> trust_;
+  Acceptance acceptance_;
   std::map<model::DeviceId, PendingDevice> pending_;
   std::vector<ports::DeviceListener*> listeners_;
   Counts counts_;

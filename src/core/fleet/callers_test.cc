@@ -331,8 +331,42 @@ TEST_F(CallersTest, WhatDevicesProveThemselvesByIsKept) {
   EXPECT_EQ(callers().FindTrust(kDoor).key, "sixteen bytes ok") << "of the address it is kept with";
 
   const ports::DeviceTrust trust{.id = kDoor, .key = "another key, too", .certificate = "digest"};
-  callers().SetTrust(trust, [](absl::Status status) { EXPECT_TRUE(status.ok()); });
+  callers().Change({.keys = {{kDoor, trust.key}}, .certificates = {{kDoor, trust.certificate}}},
+                   [](absl::Status status) { EXPECT_TRUE(status.ok()); });
   Pass(seconds(1));
+  EXPECT_EQ(callers().FindTrust(kDoor), trust);
+  Restart();
+  EXPECT_EQ(callers().FindTrust(kDoor), trust);
+}
+
+TEST_F(CallersTest, ChangesThatAreAskedForAtATimeDoNotUndoEachOther) {
+  int answered = 0;
+  const auto ok = [&answered](absl::Status status) {
+    EXPECT_TRUE(status.ok()) << status;
+    ++answered;
+  };
+  callers().Change({.add = {kDoor}, .keys = {{kDoor, "the key of a door"}}}, ok);
+  callers().Change({.add = {kGate}}, ok);
+  callers().Change({.certificates = {{kDoor, "digest"}}}, ok);
+  Pass(seconds(1));
+  EXPECT_EQ(answered, 3);
+  const ports::AcceptFilter both{.devices = {kDoor, kGate}};
+  const ports::DeviceTrust trust{kDoor, "the key of a door", "digest"};
+  EXPECT_EQ(callers().filter(), both);
+  EXPECT_EQ(callers().FindTrust(kDoor), trust);
+  Restart();
+  EXPECT_EQ(callers().filter(), both);
+  EXPECT_EQ(callers().FindTrust(kDoor), trust);
+}
+
+TEST_F(CallersTest, AKeyAndACertificateThatComeAtATimeAreBothKept) {
+  ASSERT_TRUE(KeepDialling().ok());
+  callers().Relink(kDoor, ports::Relinking::To::kTls,
+                   [](absl::Status status) { EXPECT_TRUE(status.ok()); });
+  callers().Change({.keys = {{kDoor, "the key of a door"}}},
+                   [](absl::Status status) { EXPECT_TRUE(status.ok()); });
+  Pass(seconds(1));
+  const ports::DeviceTrust trust{kDoor, "the key of a door", "certificate"};
   EXPECT_EQ(callers().FindTrust(kDoor), trust);
   Restart();
   EXPECT_EQ(callers().FindTrust(kDoor), trust);
