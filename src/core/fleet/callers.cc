@@ -133,6 +133,14 @@ absl::Status Callers::CheckRelink(const DeviceSnapshot& device, ports::Relinking
   if (to == To::kTls && fleet_.options_.ca_certificate.empty()) {
     return absl::FailedPreconditionError("this gateway has no certificate for links over TLS");
   }
+  if (to == To::kPlain && device.address.tls && FindTrust(device.id).key.empty() &&
+      !IsOnThisMachine(device.address)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "device ", device.id,
+        " is known by its certificate alone, and could not be linked without TLS; give it a key "
+        "first, the same as on the terminal: gatelog device accept add ",
+        device.id, " --key HEX"));
+  }
   return will_call ? CheckCanCall(device, will_use_tls) : absl::OkStatus();
 }
 

@@ -388,11 +388,19 @@ TEST_F(CallersTest, ADeviceThatIsToUseTlsIsKnownByItsCertificateFromThenOn) {
   EXPECT_TRUE(fleet_->Find(kDoor)->address.tls);
   EXPECT_EQ(callers().FindTrust(kDoor).certificate, "certificate");
 
+  EXPECT_EQ(Relink(To::kPlain).code(), absl::StatusCode::kFailedPrecondition)
+      << "there would be nothing left to know it by";
+  EXPECT_EQ(callers().FindTrust(kDoor).certificate, "certificate");
+  EXPECT_THAT(terminals_.at(kDoor).relinked, SizeIs(1));
+  callers().Change({.keys = {{kDoor, "sixteen bytes ok"}}},
+                   [](absl::Status status) { EXPECT_TRUE(status.ok()); });
+  Pass(seconds(1));
   ASSERT_TRUE(Relink(To::kPlain).ok());
-  EXPECT_EQ(callers().FindTrust(kDoor), ports::DeviceTrust({.id = kDoor}));
+  const ports::DeviceTrust plain{.id = kDoor, .key = "sixteen bytes ok"};
+  EXPECT_EQ(callers().FindTrust(kDoor), plain);
   Restart();
   EXPECT_FALSE(fleet_->Find(kDoor)->address.tls);
-  EXPECT_EQ(callers().FindTrust(kDoor), ports::DeviceTrust({.id = kDoor}));
+  EXPECT_EQ(callers().FindTrust(kDoor), plain);
 }
 
 TEST_F(CallersTest, ADeviceThatIsToBeCalledAgainIsNotListedAsOneThatCalls) {
