@@ -46,9 +46,9 @@ absl::StatusOr<std::optional<Frame>> FrameReader::Next() {
   const std::size_t available = buffer_.size() - start_;
   if (available < kLengthSize) return std::nullopt;
   const std::uint32_t length = ReadLength(buffer_.data() + start_);
-  if (length == 0 || length > kFrameSizeMax) {
+  if (length == 0 || length > frame_size_max_) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "a frame of ", length, " bytes was announced; 1 to ", kFrameSizeMax, " are allowed"));
+        "a frame of ", length, " bytes was announced; 1 to ", frame_size_max_, " are allowed"));
   }
   if (available < kLengthSize + length) return std::nullopt;
   Frame frame;

@@ -127,6 +127,19 @@ TEST(FrameCodec, WritesNothingOfAFrameThatIsTooLarge) {
   EXPECT_TRUE(AppendFrame(largest, out).ok());
 }
 
+TEST(FrameReader, TakesNoMoreThanItIsToldTo) {
+  std::string bytes;
+  ASSERT_TRUE(AppendFrame(MakePush(1, std::string(1'000, 'x')), bytes).ok());
+  FrameReader strict(100);
+  strict.Append(bytes.substr(0, kLengthSize));
+  EXPECT_EQ(strict.Next().status().code(), absl::StatusCode::kInvalidArgument);
+  strict.set_frame_size_max(kFrameSizeMax);
+  strict.Append(bytes.substr(kLengthSize));
+  const auto frame = strict.Next();
+  ASSERT_TRUE(frame.ok());
+  EXPECT_TRUE(frame->has_value());
+}
+
 // The vector of docs/formats/terminal-link.md, computed with Python's hmac.
 TEST(KeyProof, IsAsSpecified) {
   const std::string key = absl::HexStringToBytes("000102030405060708090a0b0c0d0e0f");

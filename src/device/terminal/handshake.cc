@@ -99,6 +99,11 @@ asio::awaitable<void> Handshake::Refuse(const absl::Status& reason) {
   if (AppendFrame(frame, bytes).ok()) co_await stream_.Write(bytes);
 }
 
+FrameReader Handshake::TakeReader() {
+  reader_.set_frame_size_max(kFrameSizeMax);
+  return std::move(reader_);
+}
+
 absl::StatusOr<v1::HelloReply> Handshake::CheckHelloReply(const Frame& frame) const {
   if (frame.has_error()) return Refusal(frame.error());
   if (!frame.has_hello_reply()) {

@@ -32,8 +32,8 @@ class Handshake {
   // Says why the terminal is turned away, as the last word.
   asio::awaitable<void> Refuse(const absl::Status& reason);
 
-  // What arrived after the handshake.
-  FrameReader TakeReader() { return std::move(reader_); }
+  // What arrived after the handshake; takes frames of any allowed size.
+  FrameReader TakeReader();
 
  private:
   asio::awaitable<absl::StatusOr<Frame>> Exchange(const Frame& question);
@@ -45,7 +45,7 @@ class Handshake {
   LinkStream& stream_;
   const std::string peer_;
   const TerminalOptions& options_;
-  FrameReader reader_;
+  FrameReader reader_{kHandshakeFrameSizeMax};
   std::string nonce_;
   std::string terminal_nonce_;
   bool key_required_ = false;

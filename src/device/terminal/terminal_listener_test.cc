@@ -17,6 +17,7 @@
 #include "device/terminal/call_limits.h"
 #include "device/terminal/fake_terminal.h"
 #include "device/terminal/link_test_client.h"
+#include "gsdk/device.pb.h"
 
 namespace gatelog::terminal {
 namespace {
@@ -237,6 +238,39 @@ TEST_F(TerminalListenerTest, WhoSpeaksAnotherLanguageIsLeftAlone) {
   terminal.Call(port_);
   terminal.SendBytes("GET / HTTP/1.1\r\n\r\n");
   EXPECT_TRUE(terminal.SeesClose());
+}
+
+TEST_F(TerminalListenerTest, AFrameOfAMegabyteIsNotTakenOfStrangers) {
+  Listen();
+  FakeTerminal terminal;
+  terminal.Call(port_);
+  terminal.ReceiveHello();
+  const std::string size("\x00\x03\x00\x01", kLengthSize);  // 192 KiB and one
+  terminal.SendBytes(size);
+  EXPECT_TRUE(terminal.SeesClose()) << "before any of it has come";
+  EXPECT_TRUE(Eventually([&] { return listener_->counts().failed == 1; }));
+}
+
+TEST_F(TerminalListenerTest, TheLargestHelloReplyFits) {
+  Listen();
+  FakeTerminal terminal;
+  v1::Identity& identity = *terminal.hello_reply.mutable_identity();
+  const auto pad = [](auto message, std::size_t size) {
+    message.GetReflection()->MutableUnknownFields(&message)->AddLengthDelimited(
+        1'999, std::string(size - message.ByteSizeLong() - 6, 'x'));
+    return message.SerializeAsString();
+  };
+  gsdk::device::CapabilityInfo info;
+  ASSERT_TRUE(info.ParseFromString(identity.capability_info()));
+  identity.set_capability_info(pad(info, kCapabilitySizeMax));
+  identity.set_device_capability(pad(gsdk::device::DeviceCapability(), kCapabilitySizeMax));
+  for (std::size_t i = 0; i < kSlavesMax; ++i) {
+    identity.add_rs485_slave_ids(0xF000'0000);
+    identity.add_wiegand_slave_ids(0xF000'0000);
+  }
+  terminal.Call(port_);
+  terminal.FinishHandshake();
+  EXPECT_EQ(gate_.WaitForNotes(2).back(), "called 541000001");
 }
 
 TEST_F(TerminalListenerTest, OnePeerCannotHoldAllPlaces) {
