@@ -197,7 +197,9 @@ std::vector<PendingDevice> Callers::pending() const {
   return all;
 }
 
-void Callers::AddPending(const ports::Caller& caller) {
+bool Callers::Tells(model::DeviceId id) { return notices_.Admit(id, fleet_.parts_.clock.Now()); }
+
+void Callers::AddPending(const ports::Caller& caller, bool tell) {
   const model::DeviceId id = caller.identity.id;
   if (pending_.size() >= kPendingMax && !pending_.contains(id)) {
     const auto oldest = std::min_element(
@@ -208,7 +210,7 @@ void Callers::AddPending(const ports::Caller& caller) {
   }
   const bool first = !pending_.contains(id);
   pending_[id] = {id, caller.identity.type, caller.host, fleet_.parts_.clock.Now()};
-  if (!first) return;  // said once, not at every attempt
+  if (!first || !tell) return;  // said once, not at every attempt
   LogInfo("A device called that is not accepted.", {{"device", id}, {"host", caller.host}});
 }
 
@@ -216,9 +218,12 @@ absl::StatusOr<ports::DeviceTrust> Callers::Check(const ports::Caller& caller) {
   const model::DeviceId id = caller.identity.id;
   if (!filter().Accepts(id)) {
     ++counts_.not_allowed;
-    AddPending(caller);
-    fleet_.parts_.status.Publish(
-        {id, LinkChange::kNotAllowed, fleet_.parts_.clock.Now(), caller.tls});
+    const bool tell = Tells(id);
+    AddPending(caller, tell);
+    if (tell) {
+      fleet_.parts_.status.Publish(
+          {id, LinkChange::kNotAllowed, fleet_.parts_.clock.Now(), caller.tls});
+    }
     return absl::PermissionDeniedError(
         absl::StrCat("the gateway does not accept calls of device ", id,
                      "; an operator can let it in: gatelog device accept add ", id));
@@ -241,6 +246,7 @@ void Callers::OnCalled(const ports::Caller& caller, ports::TakeLink take) {
   if (linked || !filter().Accepts(id) ||
       (known == fleet_.devices_.end() && fleet_.devices_.size() >= fleet_.options_.devices_max)) {
     ++counts_.superfluous;
+    if (!Tells(id)) return;
     LogWarn(
         "A device called, and its call was ended: it is linked already, or was not to be "
         "linked any more.",
@@ -272,9 +278,10 @@ void Callers::OnCalled(const ports::Caller& caller, ports::TakeLink take) {
 void Callers::OnCallFailed(const ports::Caller& caller, const absl::Status& reason) {
   const model::DeviceId id = caller.identity.id;
   const auto known = fleet_.devices_.find(id);
+  // Somebody who calls by the name of a linked device changes nothing about it.
+  if (known != fleet_.devices_.end() && known->second->connected()) return;
+  if (!Tells(id)) return;
   if (known != fleet_.devices_.end()) {
-    // Somebody who calls by the name of a linked device changes nothing about it.
-    if (known->second->connected()) return;
     known->second->CallFailed(reason);
   } else {
     LogWarn("A device called, and no link came of it.",

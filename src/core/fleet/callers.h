@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "core/fleet/acceptance.h"
+#include "core/fleet/call_notices.h"
 #include "model/identity.h"
 #include "ports/device_listener.h"
 #include "ports/device_registry.h"
@@ -87,13 +88,16 @@ class Callers final : public ports::CallGate {
   // What the device answered to it: to be remembered.
   void OnRelinked(model::DeviceId id, ports::Relinking::To to, std::string certificate,
                   ports::Reply<absl::Status> reply);
-  void AddPending(const ports::Caller& caller);
+  void AddPending(const ports::Caller& caller, bool tell);
+  // Whether a call that came to nothing is told, in the log and to subscribers.
+  bool Tells(model::DeviceId id);
   void DropThoseNotAccepted();
 
   Fleet& fleet_;
   Acceptance acceptance_;
   std::map<model::DeviceId, PendingDevice> pending_;
   std::vector<ports::DeviceListener*> listeners_;
+  CallNotices notices_;
   Counts counts_;
 };
 

@@ -299,6 +299,26 @@ TEST_F(CallersTest, AFailedCallIsToldAsAnAttemptThatFailed) {
   EXPECT_THAT(Changes(), ElementsAre(LinkChange::kCannotConnect));
 }
 
+TEST_F(CallersTest, WhoKeepsCallingInVainIsNotToldAtEveryCall) {
+  ASSERT_TRUE(AcceptDoor().ok());
+  for (int i = 0; i < 60; ++i) {
+    ports::Caller caller{.identity = terminals_.at(kDoor).identity, .host = "10.0.0.9"};
+    callers().OnCallFailed(caller, absl::PermissionDeniedError("another key"));
+    caller.identity.id = kGate;
+    EXPECT_FALSE(callers().Check(caller).ok());
+  }
+  EXPECT_EQ(callers().counts().not_allowed, 60u);
+  EXPECT_THAT(Changes(kDoor), ElementsAre(LinkChange::kCannotConnect));
+  for (model::DeviceId id = 1; id <= 200; ++id) {
+    EXPECT_FALSE(callers().Check({.identity = {.id = id}, .host = "10.0.0.9"}).ok());
+  }
+  EXPECT_THAT(watcher_->Take(1'000), SizeIs(::testing::Le(kCallNoticesMax)));
+  Pass(seconds(1));
+  callers().OnCallFailed({.identity = terminals_.at(kDoor).identity, .host = "10.0.0.9"},
+                         absl::PermissionDeniedError("another key"));
+  EXPECT_THAT(Changes(kDoor), ElementsAre(LinkChange::kCannotConnect));
+}
+
 TEST_F(CallersTest, NoMoreDevicesThanAGatewayCanHave) {
   ASSERT_TRUE(Accept({.all = true}).ok());
   for (model::DeviceId id = 1; id <= 2; ++id) {

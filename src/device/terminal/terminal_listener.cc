@@ -83,7 +83,7 @@ class TerminalListener::Accepting::Call final : public std::enable_shared_from_t
   Call(std::shared_ptr<Accepting> owner, LinkStream stream, const tcp::endpoint& remote)
       : owner_(std::move(owner)),
         address_(Unmapped(remote.address())),
-        peer_(absl::StrCat(address_.to_string(), ":", remote.port())),
+        peer_(address_.to_string()),
         stream_(std::move(stream)),
         handshake_(stream_, peer_, owner_->options_.link),
         timer_(stream_.executor()) {
@@ -109,7 +109,7 @@ class TerminalListener::Accepting::Call final : public std::enable_shared_from_t
 
   const std::shared_ptr<Accepting> owner_;
   const asio::ip::address address_;
-  const std::string peer_;
+  const std::string peer_;  // without the port, which is another one at every call
   LinkStream stream_;
   Handshake handshake_;
   asio::steady_timer timer_;
