@@ -121,7 +121,7 @@ absl::Status ListPending(Session& session) {
          ToJson(device)}));
   }
   GATELOG_RETURN_IF_ERROR(writer.Finish());
-  session.Say(writer.count() == 0 ? "No device has called that is not accepted."
+  session.Say(writer.count() == 0 ? "No device has called that is not linked."
                                   : "Let them in: gatelog device accept add ID.");
   return absl::OkStatus();
 }

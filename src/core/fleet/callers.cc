@@ -193,13 +193,17 @@ void Callers::OnRelinked(model::DeviceId id, ports::Relinking::To to, std::strin
 
 std::vector<PendingDevice> Callers::pending() const {
   std::vector<PendingDevice> all;
-  for (const auto& [id, device] : pending_) all.push_back(device);
+  for (const auto& [id, device] : pending_) {
+    const auto known = fleet_.devices_.find(id);
+    // Since then it may have been dialled.
+    if (known == fleet_.devices_.end() || !known->second->connected()) all.push_back(device);
+  }
   return all;
 }
 
 bool Callers::Tells(model::DeviceId id) { return notices_.Admit(id, fleet_.parts_.clock.Now()); }
 
-void Callers::AddPending(const ports::Caller& caller, bool tell) {
+bool Callers::AddPending(const ports::Caller& caller, std::string_view reason) {
   const model::DeviceId id = caller.identity.id;
   if (pending_.size() >= kPendingMax && !pending_.contains(id)) {
     const auto oldest = std::min_element(
@@ -208,31 +212,39 @@ void Callers::AddPending(const ports::Caller& caller, bool tell) {
     pending_.erase(oldest);
     ++counts_.pending_forgotten;
   }
-  const bool first = !pending_.contains(id);
-  pending_[id] = {id, caller.identity.type, caller.host, fleet_.parts_.clock.Now()};
-  if (!first || !tell) return;  // said once, not at every attempt
-  LogInfo("A device called that is not accepted.", {{"device", id}, {"host", caller.host}});
+  PendingDevice& pending = pending_[id];
+  const bool fresh = pending.id == 0 || pending.reason != reason;
+  pending = {id, caller.identity.type, caller.host, fleet_.parts_.clock.Now(), std::string(reason)};
+  return fresh;
+}
+
+absl::StatusOr<ports::DeviceTrust> Callers::TurnAway(const ports::Caller& caller, LinkChange change,
+                                                     absl::Status reason) {
+  const model::DeviceId id = caller.identity.id;
+  ++counts_.not_allowed;
+  const bool fresh = AddPending(caller, {reason.message().data(), reason.message().size()});
+  if (!Tells(id)) return reason;
+  fleet_.parts_.status.Publish({id, change, fleet_.parts_.clock.Now(), caller.tls});
+  if (fresh) {  // said once, not at every attempt
+    LogInfo("A device called and was turned away.",
+            {{"device", id}, {"host", caller.host}, {"reason", reason.message()}});
+  }
+  return reason;
 }
 
 absl::StatusOr<ports::DeviceTrust> Callers::Check(const ports::Caller& caller) {
   const model::DeviceId id = caller.identity.id;
   if (!filter().Accepts(id)) {
-    ++counts_.not_allowed;
-    const bool tell = Tells(id);
-    AddPending(caller, tell);
-    if (tell) {
-      fleet_.parts_.status.Publish(
-          {id, LinkChange::kNotAllowed, fleet_.parts_.clock.Now(), caller.tls});
-    }
-    return absl::PermissionDeniedError(
-        absl::StrCat("the gateway does not accept calls of device ", id,
-                     "; an operator can let it in: gatelog device accept add ", id));
+    return TurnAway(caller, LinkChange::kNotAllowed,
+                    absl::PermissionDeniedError(absl::StrCat(
+                        "the gateway does not accept calls of device ", id,
+                        "; an operator can let it in: gatelog device accept add ", id)));
   }
   const auto device = fleet_.devices_.find(id);
   if (device == fleet_.devices_.end() && fleet_.devices_.size() >= fleet_.options_.devices_max) {
-    ++counts_.not_allowed;
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the gateway has ", fleet_.options_.devices_max, " devices already"));
+    return TurnAway(caller, LinkChange::kCannotConnect,
+                    absl::ResourceExhaustedError(absl::StrCat(
+                        "the gateway has ", fleet_.options_.devices_max, " devices already")));
   }
   return FindTrust(id);
 }
@@ -280,10 +292,11 @@ void Callers::OnCallFailed(const ports::Caller& caller, const absl::Status& reas
   const auto known = fleet_.devices_.find(id);
   // Somebody who calls by the name of a linked device changes nothing about it.
   if (known != fleet_.devices_.end() && known->second->connected()) return;
+  const bool fresh = AddPending(caller, {reason.message().data(), reason.message().size()});
   if (!Tells(id)) return;
   if (known != fleet_.devices_.end()) {
     known->second->CallFailed(reason);
-  } else {
+  } else if (fresh) {
     LogWarn("A device called, and no link came of it.",
             {{"device", id}, {"error", reason.message()}});
   }

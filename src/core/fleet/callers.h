@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "core/fleet/acceptance.h"
 #include "core/fleet/call_notices.h"
+#include "core/live/status_hub.h"
 #include "model/identity.h"
 #include "ports/device_listener.h"
 #include "ports/device_registry.h"
@@ -20,7 +22,7 @@ namespace gatelog::core {
 class Fleet;
 struct DeviceSnapshot;
 
-// Devices that called and were not let in; beyond, the one that called longest ago is forgotten.
+// Devices that called and were not linked; beyond, the one that called longest ago is forgotten.
 inline constexpr std::size_t kPendingMax = 1'000;
 
 struct PendingDevice {
@@ -28,6 +30,7 @@ struct PendingDevice {
   std::uint32_t type = 0;
   std::string host;
   Timestamp last_try{};
+  std::string reason;  // why it was not linked the last time, in words
 };
 
 // The devices that open their links themselves: which of them are let in, what they have to prove
@@ -58,7 +61,7 @@ class Callers final : public ports::CallGate {
   // there would be nothing left that it proves itself by.
   void Relink(model::DeviceId id, ports::Relinking::To to, ports::Reply<absl::Status> reply);
 
-  // By ID.
+  // Who called and has no link: not accepted, not proved, or one too many. By ID.
   std::vector<PendingDevice> pending() const;
 
   // Takes calls from now on, after Start; once for each listener, which is destroyed before the
@@ -88,7 +91,10 @@ class Callers final : public ports::CallGate {
   // What the device answered to it: to be remembered.
   void OnRelinked(model::DeviceId id, ports::Relinking::To to, std::string certificate,
                   ports::Reply<absl::Status> reply);
-  void AddPending(const ports::Caller& caller, bool tell);
+  // Whether this is the first time, or another reason than the last one.
+  bool AddPending(const ports::Caller& caller, std::string_view reason);
+  absl::StatusOr<ports::DeviceTrust> TurnAway(const ports::Caller& caller, LinkChange change,
+                                              absl::Status reason);
   // Whether a call that came to nothing is told, in the log and to subscribers.
   bool Tells(model::DeviceId id);
   void DropThoseNotAccepted();

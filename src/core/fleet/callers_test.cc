@@ -297,6 +297,11 @@ TEST_F(CallersTest, AFailedCallIsToldAsAnAttemptThatFailed) {
                          absl::PermissionDeniedError("another key"));
   EXPECT_THAT(fleet_->List(), IsEmpty());
   EXPECT_THAT(Changes(), ElementsAre(LinkChange::kCannotConnect));
+  ASSERT_THAT(callers().pending(), SizeIs(1)) << "nobody else says that it calls";
+  EXPECT_EQ(callers().pending().front().id, kDoor);
+  EXPECT_EQ(callers().pending().front().reason, "another key");
+  ASSERT_TRUE(KeepDialling().ok());
+  EXPECT_THAT(callers().pending(), IsEmpty()) << "it is linked, by whatever way";
 }
 
 TEST_F(CallersTest, WhoKeepsCallingInVainIsNotToldAtEveryCall) {
@@ -326,6 +331,9 @@ TEST_F(CallersTest, NoMoreDevicesThanAGatewayCanHave) {
     EXPECT_TRUE(Call(id).ok());
   }
   EXPECT_EQ(Call(kDoor).code(), absl::StatusCode::kResourceExhausted);
+  ASSERT_THAT(callers().pending(), SizeIs(1));
+  EXPECT_EQ(callers().pending().front().reason, "the gateway has 2 devices already");
+  EXPECT_THAT(Changes(), ElementsAre(LinkChange::kCannotConnect));
   EXPECT_TRUE(fleet_->Disconnect({1}).ok());
   EXPECT_TRUE(Call(1).ok()) << "it has its place already";
 }
