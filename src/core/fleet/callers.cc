@@ -273,14 +273,20 @@ void Callers::OnCalled(const ports::Caller& caller, ports::TakeLink take) {
   ManagedDevice& device = fleet_.Obtain(id, address);
   auto relay = std::make_unique<LinkRelay>();
   std::unique_ptr<ports::DeviceLink> link = take(*relay);
-  const bool fresh = !device.kept() && device.set_calls_in(true, address);
+  if (!device.kept()) device.set_calls_in(true, address);
   device.Adopt(std::move(relay), std::move(link), address);
-  if (!fresh) return;
+  if (!device.kept() && device.saved_caller() != address) Remember(device);
+}
+
+void Callers::Remember(const ManagedDevice& device) {
+  const model::DeviceId id = device.registration().id;
   fleet_.Persist(
       [registration = device.registration()](ports::DeviceRegistry& registry) {
         return registry.Save(registration);
       },
-      [id](const absl::Status& status) {
+      [this, id, address = device.registration().address](const absl::Status& status) {
+        const auto known = fleet_.devices_.find(id);
+        if (status.ok() && known != fleet_.devices_.end()) known->second->OnCallerSaved(address);
         if (status.ok()) return;
         LogWarn("A device that called is not remembered; it will be when it calls again.",
                 {{"device", id}, {"error", status.message()}});

@@ -20,6 +20,7 @@
 namespace gatelog::core {
 
 class Fleet;
+class ManagedDevice;
 struct DeviceSnapshot;
 
 // Devices that called and were not linked; beyond, the one that called longest ago is forgotten.
@@ -98,6 +99,8 @@ class Callers final : public ports::CallGate {
   // Whether a call that came to nothing is told, in the log and to subscribers.
   bool Tells(model::DeviceId id);
   void DropThoseNotAccepted();
+  // That it calls, and from where, also after a restart.
+  void Remember(const ManagedDevice& device);
 
   Fleet& fleet_;
   Acceptance acceptance_;

@@ -244,6 +244,20 @@ TEST_F(CallersTest, ARestartKeepsFilterDevicesAndMonitoring) {
   EXPECT_THAT(Stored(), ElementsAre(1));
 }
 
+TEST_F(CallersTest, ADeviceThatCouldNotBeSavedIsSavedWhenItCallsAgain) {
+  ASSERT_TRUE(AcceptDoor().ok());
+  store_.FailAll(absl::UnavailableError("the disk is full"));
+  ASSERT_TRUE(Call().ok());
+  store_.FailAll(absl::OkStatus());
+  ASSERT_THAT(*store_.Load(), IsEmpty());
+  terminals_.Lose(kDoor);
+  ASSERT_TRUE(Call().ok());
+  ASSERT_THAT(*store_.Load(), SizeIs(1));
+  terminals_.Lose(kDoor);
+  ASSERT_TRUE(Call(kDoor, "10.0.0.8").ok());
+  EXPECT_EQ(store_.Load()->front().address.host, "10.0.0.8") << "and so is where it calls from";
+}
+
 TEST_F(CallersTest, ADeviceThatIsDialledAndCallsAtOnceHasOneLink) {
   ASSERT_TRUE(AcceptDoor().ok());
   terminals_.at(kDoor).dials_answered = false;
