@@ -5,6 +5,8 @@
 #include <ifaddrs.h>
 #include <netinet/in.h>
 
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -80,11 +82,13 @@ class TerminalListenerTest : public ::testing::Test {
   }
 
   // Returns once terminals can call.
-  void Listen(TerminalOptions link = {}, const std::string& host = "127.0.0.1") {
+  void Listen(TerminalOptions link = {}, const std::string& host = "127.0.0.1",
+              std::chrono::milliseconds silence_max = kCallSilence) {
     loop_.RunAndWait([&] {
       listener_ = std::make_unique<TerminalListener>(
           loop_.context(),
-          TerminalListener::Options{.address = {host, 0}, .link = std::move(link)});
+          TerminalListener::Options{
+              .address = {host, 0}, .link = std::move(link), .silence_max = silence_max});
       listener_->Listen(gate_);
     });
     ASSERT_TRUE(Eventually([&] {
@@ -289,6 +293,24 @@ TEST_F(TerminalListenerTest, OnePeerCannotHoldAllPlaces) {
   other.Call(port_, "127.0.0.9");
   other.FinishHandshake();
   EXPECT_EQ(gate_.WaitForNotes(2).back(), "called 541000001");
+}
+
+TEST_F(TerminalListenerTest, WhoSaysNothingGivesHisPlaceUpWhenPlacesAreFew) {
+  Listen({.handshake_timeout = std::chrono::minutes(5)}, "127.0.0.1",
+         std::chrono::milliseconds(100));
+  asio::io_context context;
+  std::vector<asio::ip::tcp::socket> silent;
+  const auto call = [&](std::size_t peer) {
+    const auto from = asio::ip::make_address(absl::StrCat("127.0.0.", 100 + peer));
+    silent.emplace_back(context, asio::ip::tcp::endpoint(from, 0));
+    silent.back().connect({asio::ip::make_address("127.0.0.1"), port_});
+  };
+  for (std::size_t i = 0; i < kCallsBusy; ++i) call(i / kCallsPerPeerMax);
+  ASSERT_TRUE(Eventually([&] { return listener_->counts().calls == kCallsBusy; }));
+  loop_.RunAndWait([&] { EXPECT_EQ(listener_->counts().failed, 0u) << "there is room for all"; });
+  call(kCallsBusy / kCallsPerPeerMax);
+  EXPECT_TRUE(Eventually([&] { return listener_->counts().failed > 0; }));
+  loop_.RunAndWait([&] { EXPECT_EQ(listener_->counts().refused, 0u); });
 }
 
 TEST_F(TerminalListenerTest, GoesOnTryingWhileThePortIsTaken) {
