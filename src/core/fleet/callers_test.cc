@@ -371,6 +371,8 @@ TEST_F(CallersTest, WhatDevicesProveThemselvesByIsKept) {
   fleet_->AddAsync({{.id = kDoor, .address = address}}, [](absl::Status) {});
   Pass(seconds(1));
   EXPECT_EQ(callers().FindTrust(kDoor).key, "sixteen bytes ok") << "of the address it is kept with";
+  ASSERT_TRUE(KeepDialling().ok());
+  EXPECT_EQ(callers().FindTrust(kDoor).key, "sixteen bytes ok") << "registered again without it";
 
   const ports::DeviceTrust trust{.id = kDoor, .key = "another key, too", .certificate = "digest"};
   callers().Change({.keys = {{kDoor, trust.key}}, .certificates = {{kDoor, trust.certificate}}},

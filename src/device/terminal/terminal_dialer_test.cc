@@ -127,11 +127,31 @@ TEST(TerminalDialer, SaysThatTheTerminalRefusedTheKey) {
 }
 
 TEST(TerminalDialer, WantsAKeyBeyondLoopback) {
+  const std::string other = OtherAddress();
+  if (other.empty()) GTEST_SKIP() << "this machine has loopback addresses only";
+  FakeTerminal terminal("", other);
   LinkTestClient client;
-  client.Dial({"terminal", "192.0.2.1", 51211, ""});
+  client.Dial(terminal.address());
+  terminal.Accept();
+  terminal.ReceiveHello();
+  terminal.SendHelloReply();
   const absl::Status status = client.WaitForLink();
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("no key was given for 192.0.2.1:51211"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("give it a key"));
+  EXPECT_FALSE(terminal.Receive().has_authenticate()) << "it is told nothing more";
+}
+
+TEST(TerminalDialer, BeyondLoopbackTheKeyThatIsKnownOfTheTerminalWillDo) {
+  const std::string other = OtherAddress();
+  if (other.empty()) GTEST_SKIP() << "this machine has loopback addresses only";
+  FakeTerminal terminal(kKey, other);
+  LinkTestClient client(
+      {}, {.trust = [](model::DeviceId id) { return ports::DeviceTrust{.id = id, .key = kKey}; }});
+  ports::DeviceAddress address = terminal.address();
+  address.key.clear();
+  client.Dial(address);
+  terminal.ShakeHands();
+  EXPECT_TRUE(client.WaitForLink().ok());
 }
 
 TEST(TerminalDialer, NamesWhoHoldsTheTerminal) {

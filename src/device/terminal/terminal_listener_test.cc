@@ -2,8 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
@@ -191,22 +189,6 @@ TEST_F(TerminalListenerTest, ATerminalThatWasToldToUseTlsIsNotTakenWithout) {
   terminal.SendHelloReply();
   EXPECT_THAT(gate_.WaitForNotes(2).back(), HasSubstr("without TLS"));
   EXPECT_EQ(terminal.Receive().error().code(), v1::Error::NOT_ALLOWED);
-}
-
-// An address of this machine that is not on loopback; empty if it has none.
-std::string OtherAddress() {
-  ifaddrs* all = nullptr;
-  if (getifaddrs(&all) != 0) return {};
-  std::string found;
-  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
-    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET) continue;
-    sockaddr_in address{};
-    std::memcpy(&address, one->ifa_addr, sizeof(address));
-    const asio::ip::address_v4 v4(ntohl(address.sin_addr.s_addr));
-    if (!v4.is_loopback()) found = v4.to_string();
-  }
-  freeifaddrs(all);
-  return found;
 }
 
 TEST_F(TerminalListenerTest, OffLoopbackATerminalMustProveItself) {
