@@ -5,6 +5,7 @@
 
 #include "device/terminal/fake_terminal.h"
 #include "device/terminal/link_test_client.h"
+#include "device/terminal/tls_test_terminal.h"
 
 namespace gatelog::terminal {
 namespace {
@@ -151,6 +152,28 @@ TEST(TerminalDialer, BeyondLoopbackTheKeyThatIsKnownOfTheTerminalWillDo) {
   address.key.clear();
   client.Dial(address);
   terminal.ShakeHands();
+  EXPECT_TRUE(client.WaitForLink().ok());
+}
+
+TEST(TerminalDialer, OverTlsOnlyTheTerminalsOwnCertificateWillDo) {
+  const OwnCertificate gateway = *MakeOwnCertificate("gateway");
+  const OwnCertificate own = *MakeOwnCertificate("terminal 541000001");
+  const auto tls = *MakeGatewayTls(gateway.certificate, gateway.key);
+  const auto trust = [digest = TlsTestTerminal::DigestOf(own)](model::DeviceId id) {
+    return ports::DeviceTrust{.id = id, .certificate = digest};
+  };
+  {
+    TlsTestTerminal twin(*MakeOwnCertificate("terminal 541000001"), gateway);
+    LinkTestClient client({}, {.tls = tls.get(), .trust = trust});
+    client.Dial(twin.address());
+    twin.Accept();
+    ExpectError(client.WaitForLink(), absl::StatusCode::kPermissionDenied,
+                "shows another certificate");
+  }
+  TlsTestTerminal terminal(own, gateway);
+  LinkTestClient client({}, {.tls = tls.get(), .trust = trust});
+  client.Dial(terminal.address());
+  terminal.Accept();
   EXPECT_TRUE(client.WaitForLink().ok());
 }
 

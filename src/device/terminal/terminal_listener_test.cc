@@ -17,6 +17,7 @@
 #include "device/terminal/call_limits.h"
 #include "device/terminal/fake_terminal.h"
 #include "device/terminal/link_test_client.h"
+#include "device/terminal/tls_test_terminal.h"
 #include "gsdk/device.pb.h"
 
 namespace gatelog::terminal {
@@ -81,12 +82,14 @@ class TerminalListenerTest : public ::testing::Test {
 
   // Returns once terminals can call.
   void Listen(TerminalOptions link = {}, const std::string& host = "127.0.0.1",
-              std::chrono::milliseconds silence_max = kCallSilence) {
+              std::chrono::milliseconds silence_max = kCallSilence,
+              asio::ssl::context* tls = nullptr) {
     loop_.RunAndWait([&] {
       listener_ = std::make_unique<TerminalListener>(
-          loop_.context(),
-          TerminalListener::Options{
-              .address = {host, 0}, .link = std::move(link), .silence_max = silence_max});
+          loop_.context(), TerminalListener::Options{.address = {host, 0},
+                                                     .link = std::move(link),
+                                                     .tls = tls,
+                                                     .silence_max = silence_max});
       listener_->Listen(gate_);
     });
     ASSERT_TRUE(Eventually([&] {
@@ -189,6 +192,26 @@ TEST_F(TerminalListenerTest, ATerminalThatWasToldToUseTlsIsNotTakenWithout) {
   terminal.SendHelloReply();
   EXPECT_THAT(gate_.WaitForNotes(2).back(), HasSubstr("without TLS"));
   EXPECT_EQ(terminal.Receive().error().code(), v1::Error::NOT_ALLOWED);
+}
+
+TEST_F(TerminalListenerTest, OverTlsOnlyTheTerminalsOwnCertificateWillDo) {
+  const OwnCertificate gateway = *MakeOwnCertificate("gateway");
+  const OwnCertificate own = *MakeOwnCertificate("terminal 541000001");
+  const auto tls = *MakeGatewayTls(gateway.certificate, gateway.key);
+  gate_.trust.certificate = TlsTestTerminal::DigestOf(own);
+  Listen({}, "127.0.0.1", kCallSilence, tls.get());
+  // Of the same name, and of a gateway's choice: anybody can make one.
+  TlsTestTerminal twin(*MakeOwnCertificate("terminal 541000001"), gateway);
+  twin.Call(port_);
+  EXPECT_THAT(gate_.WaitForNotes(2).back(), HasSubstr("shows another certificate"));
+  loop_.RunAndWait([&] { EXPECT_EQ(gate_.link, nullptr); });
+  TlsTestTerminal terminal(own, gateway);
+  terminal.Call(port_);
+  EXPECT_EQ(gate_.WaitForNotes(4).back(), "called 541000001");
+  loop_.RunAndWait([&] {
+    listener_.reset();
+    gate_.link.reset();
+  });
 }
 
 TEST_F(TerminalListenerTest, OffLoopbackATerminalMustProveItself) {
