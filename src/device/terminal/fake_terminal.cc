@@ -54,12 +54,14 @@ void FakeTerminal::Accept() {
   pollfd entry{acceptor_.native_handle(), POLLIN, 0};
   ASSERT_EQ(poll(&entry, 1, kWaitMs), 1) << "the gateway did not connect";
   socket_ = acceptor_.accept();
+  caller_ = Role::kGateway;
   reader_ = FrameReader();
 }
 
 void FakeTerminal::Call(std::uint16_t port, const std::string& from) {
   const auto address = asio::ip::make_address(from);
   socket_ = tcp::socket(context_, tcp::endpoint(address, 0));
+  caller_ = Role::kTerminal;
   const auto to = address.is_loopback() ? asio::ip::make_address("127.0.0.1") : address;
   asio::error_code error;
   socket_.connect({to, port}, error);
@@ -138,7 +140,7 @@ void FakeTerminal::SendAuthenticateReply() {
   Frame frame;
   v1::AuthenticateReply& reply = *frame.mutable_authenticate_reply();
   if (!key_.empty()) {
-    reply.set_proof(KeyProof(key_, Role::kTerminal, gateway_nonce_, hello_reply.nonce()));
+    reply.set_proof(KeyProof(key_, Role::kTerminal, caller_, gateway_nonce_, hello_reply.nonce()));
   }
   *reply.mutable_log_status() = log_status;
   Send(frame);

@@ -56,6 +56,7 @@ class FakeTerminal {
   asio::ip::tcp::socket socket_;
   std::string key_;
   std::string gateway_nonce_;
+  Role caller_ = Role::kGateway;
   FrameReader reader_;
 };
 

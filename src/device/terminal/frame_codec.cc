@@ -76,10 +76,11 @@ absl::StatusOr<std::string> MakeNonce() {
   return std::string(bytes.begin(), bytes.end());
 }
 
-std::string KeyProof(std::string_view key, Role role, std::string_view gateway_nonce,
+std::string KeyProof(std::string_view key, Role prover, Role caller, std::string_view gateway_nonce,
                      std::string_view terminal_nonce) {
-  std::string message = role == Role::kGateway ? "gatelog terminal link 1 gateway"
-                                               : "gatelog terminal link 1 terminal";
+  std::string message = prover == Role::kGateway ? "gatelog terminal link 1 gateway"
+                                                 : "gatelog terminal link 1 terminal";
+  message.append(caller == Role::kGateway ? ", gateway called" : ", terminal called");
   message.append(gateway_nonce);
   message.append(terminal_nonce);
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};

@@ -60,10 +60,10 @@ class FrameReader {
 // give.
 absl::StatusOr<std::string> MakeNonce();
 
-// The proof of a shared key: HMAC-SHA-256 over the role, the gateway's nonce and the terminal's
-// nonce.
+// The proof of a shared key: HMAC-SHA-256 over who proves it, who has opened the connection, the
+// gateway's nonce and the terminal's nonce.
 enum class Role { kGateway, kTerminal };
-std::string KeyProof(std::string_view key, Role role, std::string_view gateway_nonce,
+std::string KeyProof(std::string_view key, Role prover, Role caller, std::string_view gateway_nonce,
                      std::string_view terminal_nonce);
 
 // Compares without telling by its time where the difference is.

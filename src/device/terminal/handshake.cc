@@ -74,7 +74,7 @@ asio::awaitable<absl::Status> Handshake::Prove(const std::string& key) {
   authenticate.mutable_authenticate();
   if (!key.empty()) {
     authenticate.mutable_authenticate()->set_proof(
-        KeyProof(key, Role::kGateway, nonce_, terminal_nonce_));
+        KeyProof(key, Role::kGateway, caller_, nonce_, terminal_nonce_));
   }
   const absl::StatusOr<Frame> answer = co_await Exchange(authenticate);
   if (!answer.ok()) co_return answer.status();
@@ -130,7 +130,7 @@ absl::Status Handshake::CheckProof(const std::string& key,
     return PeerError(absl::StatusCode::kPermissionDenied,
                      "did not prove that it knows the key; set the key on the terminal too");
   }
-  const std::string expected = KeyProof(key, Role::kTerminal, nonce_, terminal_nonce_);
+  const std::string expected = KeyProof(key, Role::kTerminal, caller_, nonce_, terminal_nonce_);
   if (!ProofMatches(reply.proof(), expected)) {
     return PeerError(absl::StatusCode::kPermissionDenied,
                      "has another key than the one given; it is not trusted");

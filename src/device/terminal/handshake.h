@@ -20,8 +20,9 @@ namespace gatelog::terminal {
 // stream's.
 class Handshake {
  public:
-  Handshake(LinkStream& stream, std::string peer, const TerminalOptions& options)
-      : stream_(stream), peer_(std::move(peer)), options_(options) {}
+  // `caller`: who has opened the connection.
+  Handshake(LinkStream& stream, Role caller, std::string peer, const TerminalOptions& options)
+      : stream_(stream), caller_(caller), peer_(std::move(peer)), options_(options) {}
 
   // Who the terminal says it is; nothing is proved by it yet.
   asio::awaitable<absl::StatusOr<model::DeviceIdentity>> Greet();
@@ -43,6 +44,7 @@ class Handshake {
   absl::Status Refusal(const v1::Error& error) const;
 
   LinkStream& stream_;
+  const Role caller_;
   const std::string peer_;
   const TerminalOptions& options_;
   FrameReader reader_{kHandshakeFrameSizeMax};

@@ -163,7 +163,7 @@ asio::awaitable<absl::Status> Dialing::Connect() {
   } else {
     stream_.emplace(std::move(socket_));
   }
-  handshake_.emplace(*stream_, peer_, options_);
+  handshake_.emplace(*stream_, Role::kGateway, peer_, options_);
   co_return absl::OkStatus();
 }
 

@@ -60,8 +60,9 @@ TEST(TerminalDialer, BothSidesProveTheKey) {
   terminal.Accept();
   const v1::Hello hello = terminal.ReceiveHello();
   terminal.SendHelloReply();
-  EXPECT_EQ(terminal.ReceiveAuthenticate().proof(),
-            KeyProof(kKey, Role::kGateway, hello.nonce(), terminal.hello_reply.nonce()));
+  EXPECT_EQ(
+      terminal.ReceiveAuthenticate().proof(),
+      KeyProof(kKey, Role::kGateway, Role::kGateway, hello.nonce(), terminal.hello_reply.nonce()));
   terminal.SendAuthenticateReply();
   EXPECT_TRUE(client.WaitForLink().ok());
 }
@@ -86,6 +87,24 @@ TEST(TerminalDialer, DoesNotTrustATerminalThatEchoesTheProof) {
   terminal.SendHelloReply();
   Frame reply;
   reply.mutable_authenticate_reply()->set_proof(terminal.ReceiveAuthenticate().proof());
+  *reply.mutable_authenticate_reply()->mutable_log_status() = terminal.log_status;
+  terminal.Send(reply);
+  ExpectError(client.WaitForLink(), absl::StatusCode::kPermissionDenied, "has another key");
+}
+
+// Somebody between a gateway that calls and a terminal that calls has proofs of both, for the wrong
+// connection.
+TEST(TerminalDialer, DoesNotTrustAProofOfAConnectionThatTheTerminalOpened) {
+  FakeTerminal terminal(kKey);
+  LinkTestClient client;
+  client.Dial(terminal.address());
+  terminal.Accept();
+  const v1::Hello hello = terminal.ReceiveHello();
+  terminal.SendHelloReply();
+  terminal.ReceiveAuthenticate();
+  Frame reply;
+  reply.mutable_authenticate_reply()->set_proof(KeyProof(
+      kKey, Role::kTerminal, Role::kTerminal, hello.nonce(), terminal.hello_reply.nonce()));
   *reply.mutable_authenticate_reply()->mutable_log_status() = terminal.log_status;
   terminal.Send(reply);
   ExpectError(client.WaitForLink(), absl::StatusCode::kPermissionDenied, "has another key");

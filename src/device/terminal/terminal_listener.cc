@@ -86,7 +86,7 @@ class TerminalListener::Accepting::Call final : public std::enable_shared_from_t
         address_(Unmapped(remote.address())),
         peer_(address_.to_string()),
         stream_(std::move(stream)),
-        handshake_(stream_, peer_, owner_->options_.link),
+        handshake_(stream_, Role::kTerminal, peer_, owner_->options_.link),
         timer_(stream_.executor()) {
     caller_.host = address_.to_string();
     caller_.tls = stream_.tls();

@@ -165,10 +165,27 @@ TEST_F(TerminalListenerTest, BothSidesProveTheKey) {
   terminal.Call(port_);
   const v1::Hello hello = terminal.ReceiveHello();
   terminal.SendHelloReply();
-  EXPECT_EQ(terminal.ReceiveAuthenticate().proof(),
-            KeyProof(kKey, Role::kGateway, hello.nonce(), terminal.hello_reply.nonce()));
+  EXPECT_EQ(
+      terminal.ReceiveAuthenticate().proof(),
+      KeyProof(kKey, Role::kGateway, Role::kTerminal, hello.nonce(), terminal.hello_reply.nonce()));
   terminal.SendAuthenticateReply();
   EXPECT_EQ(gate_.WaitForNotes(2).back(), "called 541000001");
+}
+
+TEST_F(TerminalListenerTest, AProofOfAConnectionThatAGatewayOpenedIsNone) {
+  gate_.trust.key = kKey;
+  Listen();
+  FakeTerminal relay(kKey);
+  relay.Call(port_);
+  const v1::Hello hello = relay.ReceiveHello();
+  relay.SendHelloReply();
+  relay.ReceiveAuthenticate();
+  Frame reply;
+  reply.mutable_authenticate_reply()->set_proof(
+      KeyProof(kKey, Role::kTerminal, Role::kGateway, hello.nonce(), relay.hello_reply.nonce()));
+  *reply.mutable_authenticate_reply()->mutable_log_status() = relay.log_status;
+  relay.Send(reply);
+  EXPECT_THAT(gate_.WaitForNotes(2).back(), HasSubstr("has another key"));
 }
 
 TEST_F(TerminalListenerTest, AnotherKeyIsAFailedCall) {
