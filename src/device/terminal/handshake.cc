@@ -12,7 +12,19 @@ namespace {
 
 constexpr std::size_t kHandshakeReadSize = 4 * 1024;
 
+// A terminal may have been told to use TLS without the gateway hearing that it does.
+constexpr std::string_view kMayUseTls =
+    "; if the terminal uses TLS, add it as terminal://HOST:PORT?tls=1";
+
 }  // namespace
+
+Handshake::Handshake(LinkStream& stream, Role caller, std::string peer,
+                     const TerminalOptions& options)
+    : stream_(stream),
+      caller_(caller),
+      peer_(std::move(peer)),
+      hint_(caller == Role::kGateway && !stream.tls() ? kMayUseTls : ""),
+      options_(options) {}
 
 asio::awaitable<absl::StatusOr<Frame>> Handshake::Exchange(const Frame& question) {
   std::string bytes;
@@ -35,8 +47,8 @@ asio::awaitable<absl::StatusOr<Frame>> Handshake::Exchange(const Frame& question
     if (error) {
       co_return PeerError(absl::StatusCode::kUnavailable,
                           error == asio::error::eof
-                              ? "closed the connection during the handshake"
-                              : absl::StrCat("broke the handshake off: ", error.message()));
+                              ? absl::StrCat("closed the connection during the handshake", hint_)
+                              : absl::StrCat("broke the handshake off: ", error.message(), hint_));
     }
     reader_.Append({buffer.data(), size});
   }

@@ -21,8 +21,7 @@ namespace gatelog::terminal {
 class Handshake {
  public:
   // `caller`: who has opened the connection.
-  Handshake(LinkStream& stream, Role caller, std::string peer, const TerminalOptions& options)
-      : stream_(stream), caller_(caller), peer_(std::move(peer)), options_(options) {}
+  Handshake(LinkStream& stream, Role caller, std::string peer, const TerminalOptions& options);
 
   // Who the terminal says it is; nothing is proved by it yet.
   asio::awaitable<absl::StatusOr<model::DeviceIdentity>> Greet();
@@ -46,6 +45,7 @@ class Handshake {
   LinkStream& stream_;
   const Role caller_;
   const std::string peer_;
+  const std::string hint_;  // what else may be wrong when the terminal breaks it off
   const TerminalOptions& options_;
   FrameReader reader_{kHandshakeFrameSizeMax};
   std::string nonce_;
