@@ -90,7 +90,9 @@ absl::Status Accept(Session& session, const std::vector<std::uint32_t>& ids,
 absl::Status AcceptNoLonger(Session& session, const std::vector<std::uint32_t>& ids) {
   GATELOG_RETURN_IF_ERROR(session.Confirm(
       absl::StrCat("Accept calls of ", absl::StrJoin(ids, ", "),
-                   " no longer? Links that they opened are ended; what is stored stays.")));
+                   " no longer? Links that they opened are ended. Keys and certificates that are "
+                   "known of them are forgotten, also for links that the gateway opens. Stored "
+                   "events stay.")));
   Change change;
   change.mutable_remove()->Add(ids.begin(), ids.end());
   return ChangeAccepted(session, change);
