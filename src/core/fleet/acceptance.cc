@@ -21,6 +21,16 @@ bool IsKnown(const ports::DeviceTrust& trust) {
   return !trust.key.empty() || !trust.certificate.empty();
 }
 
+// Of the devices of which something is known, or of the others.
+absl::Status SaveTrust(ports::DeviceRegistry& registry,
+                       const std::vector<ports::DeviceTrust>& trust, bool known) {
+  for (const ports::DeviceTrust& one : trust) {
+    if (IsKnown(one) != known) continue;
+    if (absl::Status status = registry.SaveTrust(one); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void Acceptance::Start(ports::AcceptFilter filter, const std::vector<ports::DeviceTrust>& trust) {
@@ -119,12 +129,11 @@ void Acceptance::WriteFirst() {
     persist_(
         [filter = std::move(filter), trust = std::move(trust), registration = change.registration,
          unregistered = change.unregistered](ports::DeviceRegistry& registry) {
-          absl::Status status;
-          for (const ports::DeviceTrust& one : trust) {
-            if (status.ok()) status = registry.SaveTrust(one);
-          }
-          // After the keys that it needs.
+          // Keys before the filter that lets their devices in, and what is forgotten after it:
+          // should it go no further, nobody is let in who need prove nothing.
+          absl::Status status = SaveTrust(registry, trust, true);
           if (status.ok() && filter) status = registry.SaveAcceptFilter(*filter);
+          if (status.ok()) status = SaveTrust(registry, trust, false);
           if (status.ok() && registration) status = registry.Save(*registration);
           if (status.ok() && unregistered) status = registry.Remove(*unregistered);
           return status;

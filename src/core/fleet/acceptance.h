@@ -58,8 +58,9 @@ class Acceptance {
   // With neither key nor certificate: nothing is known.
   ports::DeviceTrust FindTrust(model::DeviceId id) const;
 
-  // In force, and survives a restart, when the reply says OK; else nothing has changed.
-  // kInvalidArgument: device 0, or more devices than a gateway can have.
+  // In force, and survives a restart, when the reply says OK; else nothing has changed here, though
+  // part of it may be there after a restart: never so that a device is accepted that need not prove
+  // what it had to, or was to. kInvalidArgument: device 0, or more devices than a gateway can have.
   void Change(AcceptanceChange change, ports::Reply<absl::Status> reply);
 
   // As Change, of what devices have already done: their certificates are known at once, since the

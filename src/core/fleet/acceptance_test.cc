@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -82,6 +83,53 @@ TEST_F(AcceptanceTest, WhatIsRefusedLeavesNoKeyBehind) {
   EXPECT_EQ(answers_[1].code(), absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(writes_.empty());
   EXPECT_EQ(acceptance_.FindTrust(1).key, "");
+}
+
+// Notes what is saved, in order, and fails where it is told to.
+class NotingRegistry final : public ports::DeviceRegistry {
+ public:
+  absl::StatusOr<std::vector<ports::Registration>> Load() override {
+    return std::vector<ports::Registration>();
+  }
+  absl::Status Save(const ports::Registration&) override { return Note("registration"); }
+  absl::Status Remove(model::DeviceId) override { return Note("removal"); }
+  absl::StatusOr<ports::AcceptFilter> LoadAcceptFilter() override { return ports::AcceptFilter(); }
+  absl::Status SaveAcceptFilter(const ports::AcceptFilter&) override { return Note("filter"); }
+  absl::StatusOr<std::vector<ports::DeviceTrust>> LoadTrust() override {
+    return std::vector<ports::DeviceTrust>();
+  }
+  absl::Status SaveTrust(const ports::DeviceTrust& trust) override {
+    return Note(trust.key.empty() ? "forgotten" : "key");
+  }
+
+  std::vector<std::string> saved;
+  std::string fails_at;
+
+ private:
+  absl::Status Note(const std::string& what) {
+    if (what == fails_at) return absl::UnavailableError("the disk is full");
+    saved.push_back(what);
+    return absl::OkStatus();
+  }
+};
+
+TEST_F(AcceptanceTest, WhatIsWrittenInPartLetsNobodyInWithoutProof) {
+  acceptance_.Start({.devices = {kGate}}, {{.id = kGate, .key = "old"}});
+  acceptance_.Change(
+      {.add = {kDoor}, .remove = {kGate}, .keys = {{kDoor, "key"}}, .forget = {kGate}}, Answer(0));
+  ASSERT_EQ(writes_.size(), 1u);
+  NotingRegistry registry;
+  EXPECT_TRUE(writes_.front().first(registry).ok());
+  EXPECT_EQ(registry.saved, std::vector<std::string>({"key", "filter", "forgotten"}));
+  NotingRegistry full;
+  full.fails_at = "filter";
+  const absl::Status status = writes_.front().first(full);
+  EXPECT_FALSE(status.ok());
+  EXPECT_EQ(full.saved, std::vector<std::string>({"key"}));
+  writes_.front().second(status);
+  EXPECT_FALSE(answers_[0].ok());
+  EXPECT_EQ(acceptance_.FindTrust(kGate).key, "old");
+  EXPECT_EQ(acceptance_.filter(), ports::AcceptFilter({.devices = {kGate}}));
 }
 
 TEST_F(AcceptanceTest, ChangesDoNotWaitWithoutEnd) {
