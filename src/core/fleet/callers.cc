@@ -203,7 +203,7 @@ std::vector<PendingDevice> Callers::pending() const {
 
 bool Callers::Tells(model::DeviceId id) { return notices_.Admit(id, fleet_.parts_.clock.Now()); }
 
-bool Callers::AddPending(const ports::Caller& caller, std::string_view reason) {
+bool Callers::AddPending(const ports::Caller& caller, std::string_view reason, bool tell) {
   const model::DeviceId id = caller.identity.id;
   if (pending_.size() >= kPendingMax && !pending_.contains(id)) {
     const auto oldest = std::min_element(
@@ -213,17 +213,22 @@ bool Callers::AddPending(const ports::Caller& caller, std::string_view reason) {
     ++counts_.pending_forgotten;
   }
   PendingDevice& pending = pending_[id];
-  const bool fresh = pending.id == 0 || pending.reason != reason;
-  pending = {id, caller.identity.type, caller.host, fleet_.parts_.clock.Now(), std::string(reason)};
-  return fresh;
+  pending.id = id;
+  pending.type = caller.identity.type;
+  pending.host = caller.host;
+  pending.last_try = fleet_.parts_.clock.Now();
+  if (!tell || pending.reason == reason) return false;
+  pending.reason = std::string(reason);
+  return true;
 }
 
 absl::StatusOr<ports::DeviceTrust> Callers::TurnAway(const ports::Caller& caller, LinkChange change,
                                                      absl::Status reason) {
   const model::DeviceId id = caller.identity.id;
   ++counts_.not_allowed;
-  const bool fresh = AddPending(caller, {reason.message().data(), reason.message().size()});
-  if (!Tells(id)) return reason;
+  const bool tell = Tells(id);
+  const bool fresh = AddPending(caller, {reason.message().data(), reason.message().size()}, tell);
+  if (!tell) return reason;
   fleet_.parts_.status.Publish({id, change, fleet_.parts_.clock.Now(), caller.tls});
   if (fresh) {  // said once, not at every attempt
     LogInfo("A device called and was turned away.",
@@ -298,8 +303,9 @@ void Callers::OnCallFailed(const ports::Caller& caller, const absl::Status& reas
   const auto known = fleet_.devices_.find(id);
   // Somebody who calls by the name of a linked device changes nothing about it.
   if (known != fleet_.devices_.end() && known->second->connected()) return;
-  const bool fresh = AddPending(caller, {reason.message().data(), reason.message().size()});
-  if (!Tells(id)) return;
+  const bool tell = Tells(id);
+  const bool fresh = AddPending(caller, {reason.message().data(), reason.message().size()}, tell);
+  if (!tell) return;
   if (known != fleet_.devices_.end()) {
     known->second->CallFailed(reason);
   } else if (fresh) {

@@ -31,7 +31,7 @@ struct PendingDevice {
   std::uint32_t type = 0;
   std::string host;
   Timestamp last_try{};
-  std::string reason;  // why it was not linked the last time, in words
+  std::string reason;  // why it was not linked, as last told, in words
 };
 
 // The devices that open their links themselves: which of them are let in, what they have to prove
@@ -92,8 +92,8 @@ class Callers final : public ports::CallGate {
   // What the device answered to it: to be remembered.
   void OnRelinked(model::DeviceId id, ports::Relinking::To to, std::string certificate,
                   ports::Reply<absl::Status> reply);
-  // Whether this is the first time, or another reason than the last one.
-  bool AddPending(const ports::Caller& caller, std::string_view reason);
+  // Whether it is to be logged: it is told, and this reason is not the last one that was.
+  bool AddPending(const ports::Caller& caller, std::string_view reason, bool tell);
   absl::StatusOr<ports::DeviceTrust> TurnAway(const ports::Caller& caller, LinkChange change,
                                               absl::Status reason);
   // Whether a call that came to nothing is told, in the log and to subscribers.
