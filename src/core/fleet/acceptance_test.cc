@@ -114,7 +114,8 @@ class NotingRegistry final : public ports::DeviceRegistry {
 };
 
 TEST_F(AcceptanceTest, WhatIsWrittenInPartLetsNobodyInWithoutProof) {
-  acceptance_.Start({.devices = {kGate}}, {{.id = kGate, .key = "old"}});
+  const std::vector<ports::DeviceTrust> known(1, ports::DeviceTrust{.id = kGate, .key = "old"});
+  acceptance_.Start({.devices = {kGate}}, known);
   acceptance_.Change(
       {.add = {kDoor}, .remove = {kGate}, .keys = {{kDoor, "key"}}, .forget = {kGate}}, Answer(0));
   ASSERT_EQ(writes_.size(), 1u);

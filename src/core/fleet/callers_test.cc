@@ -140,8 +140,8 @@ class CallersTest : public ::testing::Test {
   StatusHub status_;
   std::shared_ptr<StatusSubscription> watcher_ = status_.Subscribe(0, [] {});
   Ingest ingest_{store_, writer_, loop_, {}};
-  FakeListener plain_{{.port = 51212}};
-  FakeListener tls_{{.port = 51213, .tls = true}};
+  FakeListener plain_{FakeListener::Place{.port = 51212}};
+  FakeListener tls_{FakeListener::Place{.port = 51213, .tls = true}};
   std::unique_ptr<Fleet> fleet_ = MakeFleet();
 };
 
@@ -329,7 +329,9 @@ TEST_F(CallersTest, WhoKeepsCallingInVainIsNotToldAtEveryCall) {
   EXPECT_EQ(callers().counts().not_allowed, 60u);
   EXPECT_THAT(Changes(kDoor), ElementsAre(LinkChange::kCannotConnect));
   for (model::DeviceId id = 1; id <= 200; ++id) {
-    EXPECT_FALSE(callers().Check({.identity = {.id = id}, .host = "10.0.0.9"}).ok());
+    ports::Caller stranger;
+    stranger.identity.id = id;
+    EXPECT_FALSE(callers().Check(stranger).ok());
   }
   EXPECT_THAT(watcher_->Take(1'000), SizeIs(::testing::Le(kCallNoticesMax)));
   Pass(seconds(1));
