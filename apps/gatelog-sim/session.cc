@@ -202,15 +202,16 @@ void Session::HandleAuthenticate(const Frame& frame) {
                 "Authenticate must come first.");
   }
   const std::string& key = terminal_.settings().key;
+  const auto caller = called_ ? terminal::Role::kTerminal : terminal::Role::kGateway;
   Frame reply;
   if (!key.empty()) {
     const std::string expected =
-        terminal::KeyProof(key, terminal::Role::kGateway, gateway_nonce_, nonce_);
+        terminal::KeyProof(key, terminal::Role::kGateway, caller, gateway_nonce_, nonce_);
     if (!terminal::ProofMatches(frame.authenticate().proof(), expected)) {
       return Fail(0, terminal::v1::Error::NOT_AUTHENTICATED, "The key is not this terminal's.");
     }
     reply.mutable_authenticate_reply()->set_proof(
-        terminal::KeyProof(key, terminal::Role::kTerminal, gateway_nonce_, nonce_));
+        terminal::KeyProof(key, terminal::Role::kTerminal, caller, gateway_nonce_, nonce_));
   }
   // Only now: a peer without the key cannot keep the gateway out by connecting first.
   if (!terminal_.Hold(shared_from_this())) {

@@ -109,7 +109,7 @@ TEST_F(SessionTest, AKeyMustBeProvenByBothSides) {
   const std::string nonce = client.Hello().hello_reply().nonce();
   const LinkClient::Frame reply = client.Authenticate("secret", nonce);
   EXPECT_EQ(reply.authenticate_reply().proof(),
-            terminal::KeyProof("secret", terminal::Role::kTerminal,
+            terminal::KeyProof("secret", terminal::Role::kTerminal, terminal::Role::kGateway,
                                std::string(terminal::kNonceSize, 'g'), nonce));
 }
 

@@ -170,7 +170,7 @@ class LinkClient {
     Frame authenticate;
     std::string proof;
     if (!key.empty()) {
-      proof = terminal::KeyProof(key, terminal::Role::kGateway,
+      proof = terminal::KeyProof(key, terminal::Role::kGateway, terminal::Role::kGateway,
                                  std::string(terminal::kNonceSize, 'g'), terminal_nonce);
     }
     authenticate.mutable_authenticate()->set_proof(proof);

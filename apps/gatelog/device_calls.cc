@@ -90,7 +90,9 @@ absl::Status Accept(Session& session, const std::vector<std::uint32_t>& ids,
 absl::Status AcceptNoLonger(Session& session, const std::vector<std::uint32_t>& ids) {
   GATELOG_RETURN_IF_ERROR(session.Confirm(
       absl::StrCat("Accept calls of ", absl::StrJoin(ids, ", "),
-                   " no longer? Links that they opened are ended; what is stored stays.")));
+                   " no longer? Links that they opened are ended. Keys and certificates that are "
+                   "known of them are forgotten, also for links that the gateway opens. Stored "
+                   "events stay.")));
   Change change;
   change.mutable_remove()->Add(ids.begin(), ids.end());
   return ChangeAccepted(session, change);
@@ -121,7 +123,7 @@ absl::Status ListPending(Session& session) {
          ToJson(device)}));
   }
   GATELOG_RETURN_IF_ERROR(writer.Finish());
-  session.Say(writer.count() == 0 ? "No device has called that is not accepted."
+  session.Say(writer.count() == 0 ? "No device has called that is not linked."
                                   : "Let them in: gatelog device accept add ID.");
   return absl::OkStatus();
 }

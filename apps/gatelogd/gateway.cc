@@ -61,14 +61,7 @@ constexpr milliseconds kStopGrace{
 constexpr milliseconds kTick{1'000};  // how often idle followers and the store are looked at
 constexpr milliseconds kMetricsTimeout{1'000};
 
-// 0: nowhere.
-absl::StatusOr<std::uint16_t> PortOf(const std::string& address) {
-  if (address.empty()) return 0;
-  GATELOG_ASSIGN_OR_RETURN(const ListenAddress parsed, ParseListenAddress(address));
-  return parsed.port;
-}
-
-absl::StatusOr<core::Fleet::Options> FleetOptions(const config::Config& config) {
+core::Fleet::Options FleetOptions(const config::Config& config) {
   core::Fleet::Options options;
   options.reconnect = {config.device_reconnect_min, config.device_reconnect_max};
   options.collection.collector.page_records = config.device_page_records;
@@ -77,8 +70,6 @@ absl::StatusOr<core::Fleet::Options> FleetOptions(const config::Config& config) 
   options.collection.images.images_per_read = config.device_images_per_read;
   options.image_reads = config.device_image_reads;
   options.clock_drift_limit = config.device_clock_drift_max;
-  GATELOG_ASSIGN_OR_RETURN(options.calls.port, PortOf(config.device_listen));
-  GATELOG_ASSIGN_OR_RETURN(options.calls.tls_port, PortOf(config.device_listen_tls));
   return options;
 }
 
@@ -241,8 +232,8 @@ absl::Status Gateway::Parts::MakeCore() {
       terminal::TerminalDialer::Security{
           .tls = device_tls.get(),
           .trust = [this](model::DeviceId id) { return fleet->callers().FindTrust(id); }});
-  GATELOG_ASSIGN_OR_RETURN(core::Fleet::Options fleet_options, FleetOptions(config));
-  fleet_options.calls.ca_certificate = device_ca;
+  core::Fleet::Options fleet_options = FleetOptions(config);
+  fleet_options.ca_certificate = device_ca;
   fleet =
       std::make_unique<core::Fleet>(core::Fleet::Parts{.loop = loop,
                                                        .registry_worker = *registry_worker,

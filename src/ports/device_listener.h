@@ -51,6 +51,15 @@ class DeviceListener {
   // taken by another program. The gate outlives the listener.
   virtual void Listen(CallGate& gate) = 0;
 
+  // Where devices can call now.
+  struct Place {
+    // 0: nowhere that lasts: not open yet, another program's, or another one at every start.
+    std::uint16_t port = 0;
+    bool tls = false;            // the calls that it takes
+    bool loopback_only = false;  // devices on other machines cannot reach it
+  };
+  virtual Place place() const = 0;
+
   // Since the start.
   struct Counts {
     std::uint64_t calls = 0;    // connections that were opened

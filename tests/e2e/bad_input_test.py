@@ -202,7 +202,7 @@ class CommandLineTest(EndToEndTest):
         self.refused(*base, "log", "clear", "999")
         self.refused(*base, "event", "query", "--limit", "-1", text="negative")
         # Refused without any waiting; the gateway must live on.
-        self.refused(*base, "device", "add", "192.0.2.1", text="No key")
+        self.refused(*base, "device", "add", "uhppote://127.0.0.1:60000", text="uhppote")
         secret = "000102030405060708090a0b0c0d0e0f"
         done = run_cli(*base, "device", "add", f"terminal://127.0.0.1:{free_port()}?key={secret}", check=False)
         self.assertEqual(1, done.returncode, done.stderr)

@@ -156,6 +156,13 @@ class RelinkTest(EndToEndTest):
         return gw.connect.Connect(connect_pb2.ConnectRequest(connectInfo=connect_pb2.ConnectInfo(
             IPAddr=sim.host(1), port=sim.port, useSSL=ssl))).deviceID
 
+    def refusal(self, gw, sim, ssl):
+        """Why the first terminal gets no link to this gateway; that it gets one fails the test."""
+        with self.assertRaises(grpc.RpcError) as caught:
+            self.connect(gw, sim, ssl)
+        self.assertEqual(grpc.StatusCode.UNAVAILABLE, caught.exception.code(), caught.exception.details())
+        return caught.exception.details()
+
     def test_a_terminal_calls_once_it_is_told_to_and_is_called_again(self):
         gw = self.gateway(env=self.env)
         sim = self.simulator(devices=1, history=100, rate=5)
@@ -193,10 +200,15 @@ class RelinkTest(EndToEndTest):
 
         # Neither without TLS nor with another gateway's certificate is there a link.
         stranger = self.gateway("stranger", env={"GATELOG_DEVICE_LISTEN": "", "GATELOG_DEVICE_LISTEN_TLS": ""})
-        gw.connect.Disconnect(connect_pb2.DisconnectRequest(deviceIDs=sim.ids))
+        # Nobody holds the terminals meanwhile: that they are held is another refusal.
+        gw.connect.DeleteAsyncConnection(connect_pb2.DeleteAsyncConnectionRequest(deviceIDs=sim.ids))
         for ssl in (False, True):
-            with self.subTest(ssl=ssl), self.fails(grpc.StatusCode.UNAVAILABLE):
-                self.connect(stranger, sim, ssl)
+            with self.subTest(ssl=ssl):
+                wait_for(lambda: "held by another" not in self.refusal(stranger, sim, ssl), "nobody holds it")
+        gw.connect.AddAsyncConnection(connect_pb2.AddAsyncConnectionRequest(connectInfos=[
+            connect_pb2.AsyncConnectInfo(deviceID=device, IPAddr=sim.host(number), port=sim.port, useSSL=True)
+            for number, device in enumerate(sim.ids, 1)]))
+        self.wait_status(gw, connect_pb2.TLS_CONNECTED, connect_pb2.SERVER_TO_DEVICE, sim.ids, "TLS again")
 
         # Both sides keep it, also the other way round.
         gw.kill()

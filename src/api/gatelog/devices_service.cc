@@ -118,13 +118,18 @@ absl::Status CheckChange(const v1::ChangeAcceptanceRequest& wanted) {
   return absl::OkStatus();
 }
 
-ports::AcceptFilter Changed(ports::AcceptFilter filter, const v1::ChangeAcceptanceRequest& wanted) {
-  for (const v1::CallingDevice& device : wanted.add()) filter.devices.insert(device.device_id());
-  for (const model::DeviceId id : wanted.remove()) filter.devices.erase(id);
+core::AcceptanceChange ToChange(const v1::ChangeAcceptanceRequest& wanted) {
+  core::AcceptanceChange change;
   if (wanted.everybody() != v1::ChangeAcceptanceRequest::EVERYBODY_UNSPECIFIED) {
-    filter.all = wanted.everybody() == v1::ChangeAcceptanceRequest::EVERYBODY_ACCEPTED;
+    change.all = wanted.everybody() == v1::ChangeAcceptanceRequest::EVERYBODY_ACCEPTED;
   }
-  return filter;
+  for (const v1::CallingDevice& device : wanted.add()) {
+    change.add.insert(device.device_id());
+    if (!device.key().empty()) change.keys[device.device_id()] = device.key();
+  }
+  change.remove = {wanted.remove().begin(), wanted.remove().end()};
+  change.forget = change.remove;
+  return change;
 }
 
 }  // namespace
@@ -187,25 +192,11 @@ DevicesService::Unary* DevicesService::ChangeAcceptance(Context*,
   return StartCallOn(loop_, *request, response, [this](const auto& wanted, auto call) {
     if (absl::Status status = CheckChange(wanted); !status.ok()) return call.Finish(status);
     core::Callers& callers = fleet_.callers();
-    // Keys go before the filter that needs them. The registry keeps the order, and so does the
-    // loop: when the filter is in force, all that was asked for before has been answered.
-    const auto failed = std::make_shared<absl::Status>();
-    const auto note = [failed](absl::Status status) { failed->Update(status); };
-    for (const v1::CallingDevice& device : wanted.add()) {
-      if (device.key().empty()) continue;
-      ports::DeviceTrust trust = callers.FindTrust(device.device_id());
-      trust.key = device.key();
-      callers.SetTrust(std::move(trust), note);
-    }
-    for (const model::DeviceId id : wanted.remove()) {
-      callers.SetTrust({.id = id}, note);
-    }
-    callers.SetFilter(Changed(callers.filter(), wanted),
-                      [&callers, failed, call = std::move(call)](absl::Status status) mutable {
-                        failed->Update(status);
-                        if (!failed->ok()) return call.Finish(*failed);
-                        call.Reply(ToAcceptance(callers));
-                      });
+    callers.Change(ToChange(wanted),
+                   [&callers, call = std::move(call)](absl::Status status) mutable {
+                     if (!status.ok()) return call.Finish(status);
+                     call.Reply(ToAcceptance(callers));
+                   });
   });
 }
 

@@ -27,6 +27,7 @@ namespace us = gsdk::user;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr model::DeviceId kDevice = 541'000'001;
@@ -153,8 +154,17 @@ TEST_F(ForwardedServiceTest, RefusesRequestsThatNameNoDevice) {
             grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(CallRaw("/gsdk.user.User/DeleteAllMulti", "not a message").error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(CallRaw("/gsdk.user.User/Get", std::string(ports::kCallSizeMax + 1, 'x')).error_code(),
-            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ForwardedServiceTest, RefusesRequestsThatAreTooLarge) {
+  us::GetRequest request;
+  request.set_deviceid(kDevice);
+  request.GetReflection()->MutableUnknownFields(&request)->AddLengthDelimited(
+      999, std::string(ports::kCallSizeMax, 'x'));
+  const grpc::Status status = CallRaw("/gsdk.user.User/Get", request.SerializeAsString());
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr(std::to_string(ports::kCallSizeMax)));
+  EXPECT_THAT(CallsOf(kDevice), IsEmpty());
 }
 
 TEST_F(ForwardedServiceTest, SaysThatAnAnswerCannotBeRead) {

@@ -6,16 +6,30 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/listen_address.h"
 #include "base/log.h"
 #include "core/fleet/fleet.h"
 #include "core/fleet/managed_device.h"
 #include "core/fleet/sure_reply.h"
 
 namespace gatelog::core {
+namespace {
+
+// As far as the address tells: a name is not looked up.
+bool IsOnThisMachine(const ports::DeviceAddress& address) {
+  return IsLoopback(ListenAddress{address.host, 0});
+}
+
+}  // namespace
+
+Callers::Callers(Fleet& fleet)
+    : fleet_(fleet),
+      acceptance_([&fleet](Acceptance::Write write, ports::Reply<absl::Status> reply) {
+        fleet.Persist(std::move(write), std::move(reply));
+      }) {}
 
 void Callers::Start(ports::AcceptFilter filter, const std::vector<ports::DeviceTrust>& trust) {
-  filter_ = std::move(filter);
-  for (const ports::DeviceTrust& one : trust) trust_[one.id] = one;
+  acceptance_.Start(std::move(filter), trust);
 }
 
 void Callers::Listen(ports::DeviceListener& listener) {
@@ -32,39 +46,22 @@ Callers::Counts Callers::counts() const {
   return counts;
 }
 
-absl::Status Callers::CheckFilter(const ports::AcceptFilter& filter) const {
-  if (filter.devices.contains(0)) {
-    return absl::InvalidArgumentError("a device ID of 0 was given");
-  }
-  if (filter.devices.size() > kDevicesMax) {
-    return absl::InvalidArgumentError(absl::StrCat("the filter names ", filter.devices.size(),
-                                                   " devices; a gateway can have ", kDevicesMax));
-  }
-  return absl::OkStatus();
+void Callers::SetFilter(ports::AcceptFilter filter, ports::Reply<absl::Status> reply) {
+  Change({.all = filter.all, .devices = std::move(filter.devices)}, std::move(reply));
 }
 
-void Callers::SetFilter(ports::AcceptFilter filter, ports::Reply<absl::Status> reply) {
-  if (absl::Status status = CheckFilter(filter); !status.ok()) {
-    reply(std::move(status));
-    return;
-  }
-  auto save = [filter](ports::DeviceRegistry& registry) {
-    return registry.SaveAcceptFilter(filter);
-  };
-  fleet_.Persist(std::move(save), [this, filter = std::move(filter),
-                                   reply = std::move(reply)](absl::Status status) mutable {
-    if (status.ok()) {
-      filter_ = std::move(filter);
-      DropThoseNotAccepted();
-    }
-    reply(std::move(status));
-  });
+void Callers::Change(AcceptanceChange change, ports::Reply<absl::Status> reply) {
+  acceptance_.Change(std::move(change),
+                     [this, reply = std::move(reply)](absl::Status status) mutable {
+                       if (status.ok()) DropThoseNotAccepted();
+                       reply(std::move(status));
+                     });
 }
 
 void Callers::DropThoseNotAccepted() {
   std::vector<model::DeviceId> dropped;
   for (const auto& [id, device] : fleet_.devices_) {
-    if (!filter_.Accepts(id) && (device->called() || device->registration().calls_in)) {
+    if (!filter().Accepts(id) && (device->called() || device->registration().calls_in)) {
       dropped.push_back(id);
     }
   }
@@ -90,22 +87,8 @@ void Callers::DropThoseNotAccepted() {
       });
 }
 
-void Callers::SetTrust(ports::DeviceTrust trust, ports::Reply<absl::Status> reply) {
-  auto save = [trust](ports::DeviceRegistry& registry) { return registry.SaveTrust(trust); };
-  fleet_.Persist(std::move(save), [this, trust = std::move(trust),
-                                   reply = std::move(reply)](absl::Status status) mutable {
-    if (status.ok()) {
-      const model::DeviceId id = trust.id;
-      trust_.erase(id);
-      if (!trust.key.empty() || !trust.certificate.empty()) trust_[id] = std::move(trust);
-    }
-    reply(std::move(status));
-  });
-}
-
 ports::DeviceTrust Callers::FindTrust(model::DeviceId id) const {
-  ports::DeviceTrust trust{.id = id};
-  if (const auto known = trust_.find(id); known != trust_.end()) trust = known->second;
+  ports::DeviceTrust trust = acceptance_.FindTrust(id);
   if (const auto device = fleet_.devices_.find(id);
       trust.key.empty() && device != fleet_.devices_.end()) {
     trust.key = device->second->registration().address.key;
@@ -113,22 +96,52 @@ ports::DeviceTrust Callers::FindTrust(model::DeviceId id) const {
   return trust;
 }
 
+std::optional<ports::DeviceListener::Place> Callers::PlaceOf(bool tls) const {
+  for (const ports::DeviceListener* listener : listeners_) {
+    if (const ports::DeviceListener::Place place = listener->place(); place.tls == tls) {
+      return place;
+    }
+  }
+  return std::nullopt;
+}
+
+absl::Status Callers::CheckCanCall(const DeviceSnapshot& device, bool tls) const {
+  const absl::string_view option = tls ? "device.listen_tls" : "device.listen";
+  const std::optional<ports::DeviceListener::Place> place = PlaceOf(tls);
+  std::string why;
+  if (!place) {
+    why = absl::StrCat("nothing listens there: ", option, " names no port");
+  } else if (place->port == 0) {
+    why = absl::StrCat("nothing of this gateway listens at the port of ", option,
+                       "; the port may be 0, or another program's");
+  } else if (place->loopback_only && !IsOnThisMachine(device.address)) {
+    why = absl::StrCat("only this machine can reach ", option,
+                       "; let the gateway listen where the device can reach it, such as ", option,
+                       " = \"0.0.0.0:", place->port, "\"");
+  } else {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat("device ", device.id, " would call the gateway",
+                                                    tls ? " over TLS" : "", ", and ", why));
+}
+
 absl::Status Callers::CheckRelink(const DeviceSnapshot& device, ports::Relinking::To to) const {
   using To = ports::Relinking::To;
-  const Place& place = fleet_.options_.calls;
   const bool will_call =
       to == To::kDeviceToServer || (to != To::kServerToDevice && device.calls_in);
   const bool will_use_tls = to == To::kTls || (to != To::kPlain && device.address.tls);
-  if (to == To::kTls && place.ca_certificate.empty()) {
+  if (to == To::kTls && fleet_.options_.ca_certificate.empty()) {
     return absl::FailedPreconditionError("this gateway has no certificate for links over TLS");
   }
-  if (will_call && (will_use_tls ? place.tls_port : place.port) == 0) {
+  if (to == To::kPlain && device.address.tls && FindTrust(device.id).key.empty() &&
+      !IsOnThisMachine(device.address)) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "device ", device.id, " would call the gateway", will_use_tls ? " over TLS" : "",
-        ", and nothing listens there: ", will_use_tls ? "device.listen_tls" : "device.listen",
-        " names no port"));
+        "device ", device.id,
+        " is known by its certificate alone, and could not be linked without TLS; give it a key "
+        "first, the same as on the terminal: gatelog device accept add ",
+        device.id, " --key HEX"));
   }
-  return absl::OkStatus();
+  return will_call ? CheckCanCall(device, will_use_tls) : absl::OkStatus();
 }
 
 void Callers::Relink(model::DeviceId id, ports::Relinking::To to,
@@ -140,11 +153,11 @@ void Callers::Relink(model::DeviceId id, ports::Relinking::To to,
     reply(std::move(status));
     return;
   }
-  const Place& place = fleet_.options_.calls;
+  using Place = ports::DeviceListener::Place;
   const ports::Relinking how{.to = to,
-                             .port = place.port,
-                             .tls_port = place.tls_port,
-                             .ca_certificate = place.ca_certificate};
+                             .port = PlaceOf(false).value_or(Place{}).port,
+                             .tls_port = PlaceOf(true).value_or(Place{}).port,
+                             .ca_certificate = fleet_.options_.ca_certificate};
   using Certificate = absl::StatusOr<std::string>;
   ports::Reply<Certificate> done = [this, id, to,
                                     reply = std::move(reply)](Certificate certificate) mutable {
@@ -165,40 +178,32 @@ void Callers::OnRelinked(model::DeviceId id, ports::Relinking::To to, std::strin
   using To = ports::Relinking::To;
   const auto found = fleet_.devices_.find(id);
   ManagedDevice* const device = found == fleet_.devices_.end() ? nullptr : found->second.get();
-  std::optional<ports::Registration> changed;
-  bool forgotten = false;
+  AcceptanceChange change;
   if (device != nullptr && (to == To::kTls || to == To::kPlain)) {
     device->set_tls(to == To::kTls);
-    if (device->remembered()) changed = device->registration();
+    if (device->remembered()) change.registration = device->registration();
   } else if (device != nullptr && to == To::kServerToDevice && !device->kept()) {
     // It calls no more, so it need not be listed without a link.
-    forgotten = device->registration().calls_in;
+    if (device->registration().calls_in) change.unregistered = id;
     device->set_calls_in(false);
   }
-  std::optional<ports::DeviceTrust> trust;
-  if (to == To::kTls || to == To::kPlain) {
-    // At once, since the device may come back before it is written.
-    trust_[id].id = id;
-    trust_[id].certificate = std::move(certificate);
-    trust = trust_[id];
-  }
-  fleet_.Persist(
-      [id, trust, changed, forgotten](ports::DeviceRegistry& registry) {
-        absl::Status status = trust ? registry.SaveTrust(*trust) : absl::OkStatus();
-        if (status.ok() && changed) status = registry.Save(*changed);
-        if (status.ok() && forgotten) status = registry.Remove(id);
-        return status;
-      },
-      std::move(reply));
+  if (to == To::kTls || to == To::kPlain) change.certificates[id] = std::move(certificate);
+  acceptance_.Note(std::move(change), std::move(reply));
 }
 
 std::vector<PendingDevice> Callers::pending() const {
   std::vector<PendingDevice> all;
-  for (const auto& [id, device] : pending_) all.push_back(device);
+  for (const auto& [id, device] : pending_) {
+    const auto known = fleet_.devices_.find(id);
+    // Since then it may have been dialled.
+    if (known == fleet_.devices_.end() || !known->second->connected()) all.push_back(device);
+  }
   return all;
 }
 
-void Callers::AddPending(const ports::Caller& caller) {
+bool Callers::Tells(model::DeviceId id) { return notices_.Admit(id, fleet_.parts_.clock.Now()); }
+
+bool Callers::AddPending(const ports::Caller& caller, std::string_view reason, bool tell) {
   const model::DeviceId id = caller.identity.id;
   if (pending_.size() >= kPendingMax && !pending_.contains(id)) {
     const auto oldest = std::min_element(
@@ -207,28 +212,44 @@ void Callers::AddPending(const ports::Caller& caller) {
     pending_.erase(oldest);
     ++counts_.pending_forgotten;
   }
-  const bool first = !pending_.contains(id);
-  pending_[id] = {id, caller.identity.type, caller.host, fleet_.parts_.clock.Now()};
-  if (!first) return;  // said once, not at every attempt
-  LogInfo("A device called that is not accepted.", {{"device", id}, {"host", caller.host}});
+  PendingDevice& pending = pending_[id];
+  pending.id = id;
+  pending.type = caller.identity.type;
+  pending.host = caller.host;
+  pending.last_try = fleet_.parts_.clock.Now();
+  if (!tell || pending.reason == reason) return false;
+  pending.reason = std::string(reason);
+  return true;
+}
+
+absl::StatusOr<ports::DeviceTrust> Callers::TurnAway(const ports::Caller& caller, LinkChange change,
+                                                     absl::Status reason) {
+  const model::DeviceId id = caller.identity.id;
+  ++counts_.not_allowed;
+  const bool tell = Tells(id);
+  const bool fresh = AddPending(caller, {reason.message().data(), reason.message().size()}, tell);
+  if (!tell) return reason;
+  fleet_.parts_.status.Publish({id, change, fleet_.parts_.clock.Now(), caller.tls});
+  if (fresh) {  // said once, not at every attempt
+    LogInfo("A device called and was turned away.",
+            {{"device", id}, {"host", caller.host}, {"reason", reason.message()}});
+  }
+  return reason;
 }
 
 absl::StatusOr<ports::DeviceTrust> Callers::Check(const ports::Caller& caller) {
   const model::DeviceId id = caller.identity.id;
-  if (!filter_.Accepts(id)) {
-    ++counts_.not_allowed;
-    AddPending(caller);
-    fleet_.parts_.status.Publish(
-        {id, LinkChange::kNotAllowed, fleet_.parts_.clock.Now(), caller.tls});
-    return absl::PermissionDeniedError(
-        absl::StrCat("the gateway does not accept calls of device ", id,
-                     "; an operator can let it in: gatelog device accept add ", id));
+  if (!filter().Accepts(id)) {
+    return TurnAway(caller, LinkChange::kNotAllowed,
+                    absl::PermissionDeniedError(absl::StrCat(
+                        "the gateway does not accept calls of device ", id,
+                        "; an operator can let it in: gatelog device accept add ", id)));
   }
   const auto device = fleet_.devices_.find(id);
   if (device == fleet_.devices_.end() && fleet_.devices_.size() >= fleet_.options_.devices_max) {
-    ++counts_.not_allowed;
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the gateway has ", fleet_.options_.devices_max, " devices already"));
+    return TurnAway(caller, LinkChange::kCannotConnect,
+                    absl::ResourceExhaustedError(absl::StrCat(
+                        "the gateway has ", fleet_.options_.devices_max, " devices already")));
   }
   return FindTrust(id);
 }
@@ -239,9 +260,10 @@ void Callers::OnCalled(const ports::Caller& caller, ports::TakeLink take) {
   // Since Check the filter may have changed, the device been dialled, or the last place been taken.
   const auto known = fleet_.devices_.find(id);
   const bool linked = known != fleet_.devices_.end() && known->second->connected();
-  if (linked || !filter_.Accepts(id) ||
+  if (linked || !filter().Accepts(id) ||
       (known == fleet_.devices_.end() && fleet_.devices_.size() >= fleet_.options_.devices_max)) {
     ++counts_.superfluous;
+    if (!Tells(id)) return;
     LogWarn(
         "A device called, and its call was ended: it is linked already, or was not to be "
         "linked any more.",
@@ -256,14 +278,20 @@ void Callers::OnCalled(const ports::Caller& caller, ports::TakeLink take) {
   ManagedDevice& device = fleet_.Obtain(id, address);
   auto relay = std::make_unique<LinkRelay>();
   std::unique_ptr<ports::DeviceLink> link = take(*relay);
-  const bool fresh = !device.kept() && device.set_calls_in(true, address);
+  if (!device.kept()) device.set_calls_in(true, address);
   device.Adopt(std::move(relay), std::move(link), address);
-  if (!fresh) return;
+  if (!device.kept() && device.saved_caller() != address) Remember(device);
+}
+
+void Callers::Remember(const ManagedDevice& device) {
+  const model::DeviceId id = device.registration().id;
   fleet_.Persist(
       [registration = device.registration()](ports::DeviceRegistry& registry) {
         return registry.Save(registration);
       },
-      [id](const absl::Status& status) {
+      [this, id, address = device.registration().address](const absl::Status& status) {
+        const auto known = fleet_.devices_.find(id);
+        if (status.ok() && known != fleet_.devices_.end()) known->second->OnCallerSaved(address);
         if (status.ok()) return;
         LogWarn("A device that called is not remembered; it will be when it calls again.",
                 {{"device", id}, {"error", status.message()}});
@@ -273,11 +301,14 @@ void Callers::OnCalled(const ports::Caller& caller, ports::TakeLink take) {
 void Callers::OnCallFailed(const ports::Caller& caller, const absl::Status& reason) {
   const model::DeviceId id = caller.identity.id;
   const auto known = fleet_.devices_.find(id);
+  // Somebody who calls by the name of a linked device changes nothing about it.
+  if (known != fleet_.devices_.end() && known->second->connected()) return;
+  const bool tell = Tells(id);
+  const bool fresh = AddPending(caller, {reason.message().data(), reason.message().size()}, tell);
+  if (!tell) return;
   if (known != fleet_.devices_.end()) {
-    // Somebody who calls by the name of a linked device changes nothing about it.
-    if (known->second->connected()) return;
     known->second->CallFailed(reason);
-  } else {
+  } else if (fresh) {
     LogWarn("A device called, and no link came of it.",
             {{"device", id}, {"error", reason.message()}});
   }

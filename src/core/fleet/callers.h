@@ -2,12 +2,17 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "core/fleet/acceptance.h"
+#include "core/fleet/call_notices.h"
+#include "core/live/status_hub.h"
 #include "model/identity.h"
 #include "ports/device_listener.h"
 #include "ports/device_registry.h"
@@ -15,9 +20,10 @@
 namespace gatelog::core {
 
 class Fleet;
+class ManagedDevice;
 struct DeviceSnapshot;
 
-// Devices that called and were not let in; beyond, the one that called longest ago is forgotten.
+// Devices that called and were not linked; beyond, the one that called longest ago is forgotten.
 inline constexpr std::size_t kPendingMax = 1'000;
 
 struct PendingDevice {
@@ -25,6 +31,7 @@ struct PendingDevice {
   std::uint32_t type = 0;
   std::string host;
   Timestamp last_try{};
+  std::string reason;  // why it was not linked, as last told, in words
 };
 
 // The devices that open their links themselves: which of them are let in, what they have to prove
@@ -34,14 +41,7 @@ struct PendingDevice {
 // Threads: the loop's, replies too.
 class Callers final : public ports::CallGate {
  public:
-  // What devices are told that are to call.
-  struct Place {
-    std::uint16_t port = 0;  // 0: nowhere, as tls_port
-    std::uint16_t tls_port = 0;
-    std::string ca_certificate;  // DER; empty: links have no TLS
-  };
-
-  explicit Callers(Fleet& fleet) : fleet_(fleet) {}
+  explicit Callers(Fleet& fleet);
 
   // What the registry has. Once, before anything else.
   void Start(ports::AcceptFilter filter, const std::vector<ports::DeviceTrust>& trust);
@@ -49,20 +49,20 @@ class Callers final : public ports::CallGate {
   // Is in force, and survives a restart, when the reply says OK. Links that devices opened which it
   // does not accept are ended. kInvalidArgument: device 0, or more devices than a gateway can have.
   void SetFilter(ports::AcceptFilter filter, ports::Reply<absl::Status> reply);
-  const ports::AcceptFilter& filter() const { return filter_; }
+  // As SetFilter, of a part; as Acceptance::Change. Other keys and certificates end no link.
+  void Change(AcceptanceChange change, ports::Reply<absl::Status> reply);
+  const ports::AcceptFilter& filter() const { return acceptance_.filter(); }
 
-  // As SetFilter. With neither key nor certificate the device is forgotten here. Links that are
-  // there stay.
-  void SetTrust(ports::DeviceTrust trust, ports::Reply<absl::Status> reply);
   // Of a device that is kept with a key in its address it is that, unless another is known here.
   ports::DeviceTrust FindTrust(model::DeviceId id) const;
 
   // Tells a linked device how it is to be linked from now on; it then ends its link, if that
   // changes anything, and comes back the other way. What is needed for that is kept here.
-  // kFailedPrecondition: the device could not come back, because nobody would take its call.
+  // kFailedPrecondition: the device could not come back, because its call would reach nobody; or
+  // there would be nothing left that it proves itself by.
   void Relink(model::DeviceId id, ports::Relinking::To to, ports::Reply<absl::Status> reply);
 
-  // By ID.
+  // Who called and has no link: not accepted, not proved, or one too many. By ID.
   std::vector<PendingDevice> pending() const;
 
   // Takes calls from now on, after Start; once for each listener, which is destroyed before the
@@ -85,18 +85,28 @@ class Callers final : public ports::CallGate {
 
  private:
   absl::Status CheckRelink(const DeviceSnapshot& device, ports::Relinking::To to) const;
+  // Whether a call of the device would come here.
+  absl::Status CheckCanCall(const DeviceSnapshot& device, bool tls) const;
+  // Of the listener for such calls; nullopt: there is none.
+  std::optional<ports::DeviceListener::Place> PlaceOf(bool tls) const;
   // What the device answered to it: to be remembered.
   void OnRelinked(model::DeviceId id, ports::Relinking::To to, std::string certificate,
                   ports::Reply<absl::Status> reply);
-  absl::Status CheckFilter(const ports::AcceptFilter& filter) const;
-  void AddPending(const ports::Caller& caller);
+  // Whether it is to be logged: it is told, and this reason is not the last one that was.
+  bool AddPending(const ports::Caller& caller, std::string_view reason, bool tell);
+  absl::StatusOr<ports::DeviceTrust> TurnAway(const ports::Caller& caller, LinkChange change,
+                                              absl::Status reason);
+  // Whether a call that came to nothing is told, in the log and to subscribers.
+  bool Tells(model::DeviceId id);
   void DropThoseNotAccepted();
+  // That it calls, and from where, also after a restart.
+  void Remember(const ManagedDevice& device);
 
   Fleet& fleet_;
-  ports::AcceptFilter filter_;
-  std::map<model::DeviceId, ports::DeviceTrust> trust_;
+  Acceptance acceptance_;
   std::map<model::DeviceId, PendingDevice> pending_;
   std::vector<ports::DeviceListener*> listeners_;
+  CallNotices notices_;
   Counts counts_;
 };
 

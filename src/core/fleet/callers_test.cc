@@ -21,12 +21,28 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 using testing::FakeTerminals;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr model::DeviceId kDoor = 541'000'001;
 constexpr model::DeviceId kGate = 541'000'002;
 constexpr std::uint64_t kStepsMax = 100'000;
+
+// Says where devices can call; nobody calls there.
+class FakeListener final : public ports::DeviceListener {
+ public:
+  explicit FakeListener(Place at) : at_(at) {}
+
+  void Listen(ports::CallGate&) override {}
+  Place place() const override { return at_; }
+  Counts counts() const override { return {}; }
+
+  void set_place(Place at) { at_ = at; }
+
+ private:
+  Place at_;
+};
 
 // Terminals in memory that call a fleet, on time that passes when told to.
 class CallersTest : public ::testing::Test {
@@ -40,15 +56,17 @@ class CallersTest : public ::testing::Test {
   static Fleet::Options QuickOptions() {
     Fleet::Options options;
     options.devices_max = 2;
-    options.calls = {.port = 51212, .tls_port = 51213, .ca_certificate = "ca"};
+    options.ca_certificate = "ca";
     options.reconnect = {.delay_min = milliseconds(10), .delay_max = milliseconds(50)};
     return options;
   }
   std::unique_ptr<Fleet> MakeFleet() {
-    return std::make_unique<Fleet>(
+    auto fleet = std::make_unique<Fleet>(
         Fleet::Parts{
             loop_, worker_, time_, {{"terminal", &terminals_}}, store_, ingest_, live_, status_},
         QuickOptions());
+    for (FakeListener* listener : {&plain_, &tls_}) fleet->callers().Listen(*listener);
+    return fleet;
   }
 
   Callers& callers() { return fleet_->callers(); }
@@ -122,6 +140,8 @@ class CallersTest : public ::testing::Test {
   StatusHub status_;
   std::shared_ptr<StatusSubscription> watcher_ = status_.Subscribe(0, [] {});
   Ingest ingest_{store_, writer_, loop_, {}};
+  FakeListener plain_{FakeListener::Place{.port = 51212}};
+  FakeListener tls_{FakeListener::Place{.port = 51213, .tls = true}};
   std::unique_ptr<Fleet> fleet_ = MakeFleet();
 };
 
@@ -224,6 +244,20 @@ TEST_F(CallersTest, ARestartKeepsFilterDevicesAndMonitoring) {
   EXPECT_THAT(Stored(), ElementsAre(1));
 }
 
+TEST_F(CallersTest, ADeviceThatCouldNotBeSavedIsSavedWhenItCallsAgain) {
+  ASSERT_TRUE(AcceptDoor().ok());
+  store_.FailAll(absl::UnavailableError("the disk is full"));
+  ASSERT_TRUE(Call().ok());
+  store_.FailAll(absl::OkStatus());
+  ASSERT_THAT(*store_.Load(), IsEmpty());
+  terminals_.Lose(kDoor);
+  ASSERT_TRUE(Call().ok());
+  ASSERT_THAT(*store_.Load(), SizeIs(1));
+  terminals_.Lose(kDoor);
+  ASSERT_TRUE(Call(kDoor, "10.0.0.8").ok());
+  EXPECT_EQ(store_.Load()->front().address.host, "10.0.0.8") << "and so is where it calls from";
+}
+
 TEST_F(CallersTest, ADeviceThatIsDialledAndCallsAtOnceHasOneLink) {
   ASSERT_TRUE(AcceptDoor().ok());
   terminals_.at(kDoor).dials_answered = false;
@@ -277,6 +311,33 @@ TEST_F(CallersTest, AFailedCallIsToldAsAnAttemptThatFailed) {
                          absl::PermissionDeniedError("another key"));
   EXPECT_THAT(fleet_->List(), IsEmpty());
   EXPECT_THAT(Changes(), ElementsAre(LinkChange::kCannotConnect));
+  ASSERT_THAT(callers().pending(), SizeIs(1)) << "nobody else says that it calls";
+  EXPECT_EQ(callers().pending().front().id, kDoor);
+  EXPECT_EQ(callers().pending().front().reason, "another key");
+  ASSERT_TRUE(KeepDialling().ok());
+  EXPECT_THAT(callers().pending(), IsEmpty()) << "it is linked, by whatever way";
+}
+
+TEST_F(CallersTest, WhoKeepsCallingInVainIsNotToldAtEveryCall) {
+  ASSERT_TRUE(AcceptDoor().ok());
+  for (int i = 0; i < 60; ++i) {
+    ports::Caller caller{.identity = terminals_.at(kDoor).identity, .host = "10.0.0.9"};
+    callers().OnCallFailed(caller, absl::PermissionDeniedError("another key"));
+    caller.identity.id = kGate;
+    EXPECT_FALSE(callers().Check(caller).ok());
+  }
+  EXPECT_EQ(callers().counts().not_allowed, 60u);
+  EXPECT_THAT(Changes(kDoor), ElementsAre(LinkChange::kCannotConnect));
+  for (model::DeviceId id = 1; id <= 200; ++id) {
+    ports::Caller stranger;
+    stranger.identity.id = id;
+    EXPECT_FALSE(callers().Check(stranger).ok());
+  }
+  EXPECT_THAT(watcher_->Take(1'000), SizeIs(::testing::Le(kCallNoticesMax)));
+  Pass(seconds(1));
+  callers().OnCallFailed({.identity = terminals_.at(kDoor).identity, .host = "10.0.0.9"},
+                         absl::PermissionDeniedError("another key"));
+  EXPECT_THAT(Changes(kDoor), ElementsAre(LinkChange::kCannotConnect));
 }
 
 TEST_F(CallersTest, NoMoreDevicesThanAGatewayCanHave) {
@@ -286,6 +347,9 @@ TEST_F(CallersTest, NoMoreDevicesThanAGatewayCanHave) {
     EXPECT_TRUE(Call(id).ok());
   }
   EXPECT_EQ(Call(kDoor).code(), absl::StatusCode::kResourceExhausted);
+  ASSERT_THAT(callers().pending(), SizeIs(1));
+  EXPECT_EQ(callers().pending().front().reason, "the gateway has 2 devices already");
+  EXPECT_THAT(Changes(), ElementsAre(LinkChange::kCannotConnect));
   EXPECT_TRUE(fleet_->Disconnect({1}).ok());
   EXPECT_TRUE(Call(1).ok()) << "it has its place already";
 }
@@ -309,10 +373,46 @@ TEST_F(CallersTest, WhatDevicesProveThemselvesByIsKept) {
   fleet_->AddAsync({{.id = kDoor, .address = address}}, [](absl::Status) {});
   Pass(seconds(1));
   EXPECT_EQ(callers().FindTrust(kDoor).key, "sixteen bytes ok") << "of the address it is kept with";
+  ASSERT_TRUE(KeepDialling().ok());
+  EXPECT_EQ(callers().FindTrust(kDoor).key, "sixteen bytes ok") << "registered again without it";
 
   const ports::DeviceTrust trust{.id = kDoor, .key = "another key, too", .certificate = "digest"};
-  callers().SetTrust(trust, [](absl::Status status) { EXPECT_TRUE(status.ok()); });
+  callers().Change({.keys = {{kDoor, trust.key}}, .certificates = {{kDoor, trust.certificate}}},
+                   [](absl::Status status) { EXPECT_TRUE(status.ok()); });
   Pass(seconds(1));
+  EXPECT_EQ(callers().FindTrust(kDoor), trust);
+  Restart();
+  EXPECT_EQ(callers().FindTrust(kDoor), trust);
+}
+
+TEST_F(CallersTest, ChangesThatAreAskedForAtATimeDoNotUndoEachOther) {
+  int answered = 0;
+  const auto ok = [&answered](absl::Status status) {
+    EXPECT_TRUE(status.ok()) << status;
+    ++answered;
+  };
+  callers().Change({.add = {kDoor}, .keys = {{kDoor, "the key of a door"}}}, ok);
+  callers().Change({.add = {kGate}}, ok);
+  callers().Change({.certificates = {{kDoor, "digest"}}}, ok);
+  Pass(seconds(1));
+  EXPECT_EQ(answered, 3);
+  const ports::AcceptFilter both{.devices = {kDoor, kGate}};
+  const ports::DeviceTrust trust{kDoor, "the key of a door", "digest"};
+  EXPECT_EQ(callers().filter(), both);
+  EXPECT_EQ(callers().FindTrust(kDoor), trust);
+  Restart();
+  EXPECT_EQ(callers().filter(), both);
+  EXPECT_EQ(callers().FindTrust(kDoor), trust);
+}
+
+TEST_F(CallersTest, AKeyAndACertificateThatComeAtATimeAreBothKept) {
+  ASSERT_TRUE(KeepDialling().ok());
+  callers().Relink(kDoor, ports::Relinking::To::kTls,
+                   [](absl::Status status) { EXPECT_TRUE(status.ok()); });
+  callers().Change({.keys = {{kDoor, "the key of a door"}}},
+                   [](absl::Status status) { EXPECT_TRUE(status.ok()); });
+  Pass(seconds(1));
+  const ports::DeviceTrust trust{kDoor, "the key of a door", "certificate"};
   EXPECT_EQ(callers().FindTrust(kDoor), trust);
   Restart();
   EXPECT_EQ(callers().FindTrust(kDoor), trust);
@@ -334,11 +434,19 @@ TEST_F(CallersTest, ADeviceThatIsToUseTlsIsKnownByItsCertificateFromThenOn) {
   EXPECT_TRUE(fleet_->Find(kDoor)->address.tls);
   EXPECT_EQ(callers().FindTrust(kDoor).certificate, "certificate");
 
+  EXPECT_EQ(Relink(To::kPlain).code(), absl::StatusCode::kFailedPrecondition)
+      << "there would be nothing left to know it by";
+  EXPECT_EQ(callers().FindTrust(kDoor).certificate, "certificate");
+  EXPECT_THAT(terminals_.at(kDoor).relinked, SizeIs(1));
+  callers().Change({.keys = {{kDoor, "sixteen bytes ok"}}},
+                   [](absl::Status status) { EXPECT_TRUE(status.ok()); });
+  Pass(seconds(1));
   ASSERT_TRUE(Relink(To::kPlain).ok());
-  EXPECT_EQ(callers().FindTrust(kDoor), ports::DeviceTrust({.id = kDoor}));
+  const ports::DeviceTrust plain{.id = kDoor, .key = "sixteen bytes ok"};
+  EXPECT_EQ(callers().FindTrust(kDoor), plain);
   Restart();
   EXPECT_FALSE(fleet_->Find(kDoor)->address.tls);
-  EXPECT_EQ(callers().FindTrust(kDoor), ports::DeviceTrust({.id = kDoor}));
+  EXPECT_EQ(callers().FindTrust(kDoor), plain);
 }
 
 TEST_F(CallersTest, ADeviceThatIsToBeCalledAgainIsNotListedAsOneThatCalls) {
@@ -351,6 +459,36 @@ TEST_F(CallersTest, ADeviceThatIsToBeCalledAgainIsNotListedAsOneThatCalls) {
   EXPECT_THAT(fleet_->List(), IsEmpty());
   Restart();
   EXPECT_THAT(fleet_->List(), IsEmpty());
+}
+
+TEST_F(CallersTest, NoDeviceIsSentWhereItsCallReachesNobody) {
+  using To = ports::Relinking::To;
+  ASSERT_TRUE(KeepDialling().ok());
+  for (const ports::DeviceListener::Place& nowhere :
+       {ports::DeviceListener::Place{.port = 0},
+        ports::DeviceListener::Place{.port = 51212, .loopback_only = true},
+        ports::DeviceListener::Place{.port = 51212, .tls = true}}) {
+    plain_.set_place(nowhere);
+    EXPECT_EQ(Relink(To::kDeviceToServer).code(), absl::StatusCode::kFailedPrecondition);
+  }
+  EXPECT_THAT(terminals_.at(kDoor).relinked, IsEmpty());
+  EXPECT_TRUE(Relink(To::kServerToDevice).ok()) << "it calls nobody then";
+  plain_.set_place({.port = 51212});
+  EXPECT_TRUE(Relink(To::kDeviceToServer).ok());
+}
+
+TEST_F(CallersTest, ADeviceThatCallsIsToldToUseTlsOnlyWhereItCanCallSo) {
+  using To = ports::Relinking::To;
+  ASSERT_TRUE(AcceptDoor().ok());
+  ASSERT_TRUE(Call(kDoor, "10.0.0.7").ok());
+  tls_.set_place({.port = 51213, .tls = true, .loopback_only = true});
+  const absl::Status refused = Relink(To::kTls);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("device.listen_tls = \"0.0.0.0:51213\""));
+  EXPECT_THAT(terminals_.at(kDoor).relinked, IsEmpty());
+  ASSERT_TRUE(fleet_->Disconnect({kDoor}).ok());
+  ASSERT_TRUE(Call(kDoor, "127.0.0.1").ok());
+  EXPECT_TRUE(Relink(To::kTls).ok()) << "from this machine it can";
 }
 
 TEST_F(CallersTest, WhoWaitsForARelinkedDeviceHearsThatItsLinkIsGone) {

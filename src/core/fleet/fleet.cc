@@ -244,6 +244,12 @@ void Fleet::AddAsync(std::vector<ports::Registration> registrations,
     const auto known = devices_.find(registration.id);
     registration.collected =
         known == devices_.end() ? options_.collect : known->second->registration().collected;
+    if (known == devices_.end() || !registration.address.key.empty()) continue;
+    // Clients of the event API have no way to say the key that it is kept with.
+    const ports::DeviceAddress& kept = known->second->registration().address;
+    if (kept.host == registration.address.host && kept.port == registration.address.port) {
+      registration.address.key = kept.key;
+    }
   }
   SaveAndKeep(std::move(registrations), std::move(reply));
 }

@@ -96,7 +96,7 @@ class Fleet {
     std::size_t image_reads = 64;  // devices that give images at a time
     std::size_t devices_max = kDevicesMax;
     std::chrono::milliseconds clock_drift_limit{60'000};  // beyond it a warning; 0: never
-    Callers::Place calls;
+    std::string ca_certificate;    // of links over TLS, DER; empty: there are none
     bool report_attempts = false;  // to link a kept device, as LinkChange::kConnecting
   };
 
@@ -132,7 +132,8 @@ class Fleet {
 
   // Keeps the devices and goes on trying to link them; the reply does not wait for that. A device
   // that answers with another ID is not taken. ID 0 and doubled IDs: kInvalidArgument, nothing
-  // kept. Whether a log is collected stays as it is; for a new device Options::collect decides.
+  // kept. Whether a log is collected stays as it is; for a new device Options::collect decides. So
+  // does the key of a device that is kept at the same host and port, if none is given.
   void AddAsync(std::vector<ports::Registration> registrations, ports::Reply<absl::Status> reply);
 
   // Ends the links and forgets the devices; what is stored stays.

@@ -57,6 +57,8 @@ void ManagedDevice::set_registration(const ports::Registration& registration) {
   SetCollected(registration.collected);
   registration_ = registration;
   registration_.monitored = monitored;
+  saved_caller_.reset();
+  if (registration.calls_in) saved_caller_ = registration.address;
   if (!moved || called()) return;
   if (connected()) {
     Disconnect(absl::OkStatus());
@@ -68,9 +70,17 @@ void ManagedDevice::set_registration(const ports::Registration& registration) {
   }
 }
 
-bool ManagedDevice::set_calls_in(bool calls_in, const ports::DeviceAddress& address) {
-  if (calls_in) registration_.address = address;
-  return !std::exchange(registration_.calls_in, calls_in) && calls_in;
+void ManagedDevice::set_calls_in(bool calls_in, const ports::DeviceAddress& address) {
+  if (calls_in) {
+    registration_.address = address;
+  } else {
+    saved_caller_.reset();
+  }
+  registration_.calls_in = calls_in;
+}
+
+void ManagedDevice::OnCallerSaved(const ports::DeviceAddress& address) {
+  if (registration_.calls_in) saved_caller_ = address;
 }
 
 void ManagedDevice::SetCollected(bool collected) {

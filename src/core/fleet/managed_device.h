@@ -56,8 +56,11 @@ class ManagedDevice {
 
   void set_kept(bool kept) { kept_ = kept; }
   // Of a device that is not kept: it is listed without a link too, as one that calls from
-  // `address`. Returns whether it was not before.
-  bool set_calls_in(bool calls_in, const ports::DeviceAddress& address = {});
+  // `address`.
+  void set_calls_in(bool calls_in, const ports::DeviceAddress& address = {});
+  // Where it calls from, as the registry has it; nullopt: the registry does not know that it calls.
+  const std::optional<ports::DeviceAddress>& saved_caller() const { return saved_caller_; }
+  void OnCallerSaved(const ports::DeviceAddress& address);
   void set_registration(const ports::Registration& registration);
   // Links to it are TLS from the next one on, or are not.
   void set_tls(bool tls) { registration_.address.tls = tls; }
@@ -94,6 +97,7 @@ class ManagedDevice {
   Fleet& fleet_;
   ports::Registration registration_;
   bool kept_;
+  std::optional<ports::DeviceAddress> saved_caller_;
   LogCollection& collection_;
   Backoff backoff_;
 

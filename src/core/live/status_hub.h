@@ -13,7 +13,8 @@ namespace gatelog::core {
 
 // Each link gives exactly one kConnected and, when it is lost, exactly one kDisconnected; failed
 // attempts of either side give kCannotConnect, calls of devices that are not accepted kNotAllowed;
-// where it is asked for, all attempts begin with kConnecting.
+// where it is asked for, all attempts begin with kConnecting. Of calls that fail, or are not
+// accepted, not each is told: see core/fleet/call_notices.h.
 enum class LinkChange { kConnected, kDisconnected, kCannotConnect, kNotAllowed, kConnecting };
 
 struct StatusChange {

@@ -1,10 +1,13 @@
 #include "device/terminal/fake_terminal.h"
 
 #include <gtest/gtest.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <poll.h>
 
 #include <array>
 #include <asio/write.hpp>
+#include <cstring>
 
 #include "gsdk/device.pb.h"
 #include "gsdk/event.pb.h"
@@ -18,8 +21,8 @@ constexpr int kWaitMs = 10'000;
 
 }  // namespace
 
-FakeTerminal::FakeTerminal(std::string key)
-    : acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
+FakeTerminal::FakeTerminal(std::string key, const std::string& host)
+    : acceptor_(context_, tcp::endpoint(asio::ip::make_address(host), 0)),
       socket_(context_),
       key_(std::move(key)) {
   hello_reply.set_protocol_version(kProtocolVersion);
@@ -36,7 +39,8 @@ FakeTerminal::FakeTerminal(std::string key)
 }
 
 ports::DeviceAddress FakeTerminal::address() const {
-  return {"terminal", "127.0.0.1", acceptor_.local_endpoint().port(), key_};
+  const tcp::endpoint at = acceptor_.local_endpoint();
+  return {"terminal", at.address().to_string(), at.port(), key_};
 }
 
 bool FakeTerminal::Wait(short events) {
@@ -50,12 +54,14 @@ void FakeTerminal::Accept() {
   pollfd entry{acceptor_.native_handle(), POLLIN, 0};
   ASSERT_EQ(poll(&entry, 1, kWaitMs), 1) << "the gateway did not connect";
   socket_ = acceptor_.accept();
+  caller_ = Role::kGateway;
   reader_ = FrameReader();
 }
 
 void FakeTerminal::Call(std::uint16_t port, const std::string& from) {
   const auto address = asio::ip::make_address(from);
   socket_ = tcp::socket(context_, tcp::endpoint(address, 0));
+  caller_ = Role::kTerminal;
   const auto to = address.is_loopback() ? asio::ip::make_address("127.0.0.1") : address;
   asio::error_code error;
   socket_.connect({to, port}, error);
@@ -134,7 +140,7 @@ void FakeTerminal::SendAuthenticateReply() {
   Frame frame;
   v1::AuthenticateReply& reply = *frame.mutable_authenticate_reply();
   if (!key_.empty()) {
-    reply.set_proof(KeyProof(key_, Role::kTerminal, gateway_nonce_, hello_reply.nonce()));
+    reply.set_proof(KeyProof(key_, Role::kTerminal, caller_, gateway_nonce_, hello_reply.nonce()));
   }
   *reply.mutable_log_status() = log_status;
   Send(frame);
@@ -150,6 +156,21 @@ void FakeTerminal::FinishHandshake() {
   SendHelloReply();
   ReceiveAuthenticate();
   SendAuthenticateReply();
+}
+
+std::string OtherAddress() {
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return {};
+  std::string found;
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET) continue;
+    sockaddr_in address{};
+    std::memcpy(&address, one->ifa_addr, sizeof(address));
+    const asio::ip::address_v4 v4(ntohl(address.sin_addr.s_addr));
+    if (!v4.is_loopback()) found = v4.to_string();
+  }
+  freeifaddrs(all);
+  return found;
 }
 
 std::string MakeRecord(std::uint32_t id, std::uint32_t code) {

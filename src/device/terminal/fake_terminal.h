@@ -16,7 +16,8 @@ namespace gatelog::terminal {
 // test's thread. Each wait ends after a few seconds with a failed expectation.
 class FakeTerminal {
  public:
-  explicit FakeTerminal(std::string key = {});
+  // Listens on `host`, an address of this machine.
+  explicit FakeTerminal(std::string key = {}, const std::string& host = "127.0.0.1");
 
   ports::DeviceAddress address() const;
 
@@ -55,8 +56,12 @@ class FakeTerminal {
   asio::ip::tcp::socket socket_;
   std::string key_;
   std::string gateway_nonce_;
+  Role caller_ = Role::kGateway;
   FrameReader reader_;
 };
+
+// An address of this machine that is not on loopback; empty if it has none.
+std::string OtherAddress();
 
 // An encoded EventLog.
 std::string MakeRecord(std::uint32_t id, std::uint32_t code = 0x1300);

@@ -46,9 +46,9 @@ absl::StatusOr<std::optional<Frame>> FrameReader::Next() {
   const std::size_t available = buffer_.size() - start_;
   if (available < kLengthSize) return std::nullopt;
   const std::uint32_t length = ReadLength(buffer_.data() + start_);
-  if (length == 0 || length > kFrameSizeMax) {
+  if (length == 0 || length > frame_size_max_) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "a frame of ", length, " bytes was announced; 1 to ", kFrameSizeMax, " are allowed"));
+        "a frame of ", length, " bytes was announced; 1 to ", frame_size_max_, " are allowed"));
   }
   if (available < kLengthSize + length) return std::nullopt;
   Frame frame;
@@ -76,10 +76,11 @@ absl::StatusOr<std::string> MakeNonce() {
   return std::string(bytes.begin(), bytes.end());
 }
 
-std::string KeyProof(std::string_view key, Role role, std::string_view gateway_nonce,
+std::string KeyProof(std::string_view key, Role prover, Role caller, std::string_view gateway_nonce,
                      std::string_view terminal_nonce) {
-  std::string message = role == Role::kGateway ? "gatelog terminal link 1 gateway"
-                                               : "gatelog terminal link 1 terminal";
+  std::string message = prover == Role::kGateway ? "gatelog terminal link 1 gateway"
+                                                 : "gatelog terminal link 1 terminal";
+  message.append(caller == Role::kGateway ? ", gateway called" : ", terminal called");
   message.append(gateway_nonce);
   message.append(terminal_nonce);
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};

@@ -127,23 +127,46 @@ TEST(FrameCodec, WritesNothingOfAFrameThatIsTooLarge) {
   EXPECT_TRUE(AppendFrame(largest, out).ok());
 }
 
-// The vector of docs/formats/terminal-link.md, computed with Python's hmac.
+TEST(FrameReader, TakesNoMoreThanItIsToldTo) {
+  std::string bytes;
+  ASSERT_TRUE(AppendFrame(MakePush(1, std::string(1'000, 'x')), bytes).ok());
+  FrameReader strict(100);
+  strict.Append(bytes.substr(0, kLengthSize));
+  EXPECT_EQ(strict.Next().status().code(), absl::StatusCode::kInvalidArgument);
+  strict.set_frame_size_max(kFrameSizeMax);
+  strict.Append(bytes.substr(kLengthSize));
+  const auto frame = strict.Next();
+  ASSERT_TRUE(frame.ok());
+  EXPECT_TRUE(frame->has_value());
+}
+
+// The vectors of docs/formats/terminal-link.md, computed with Python's hmac.
 TEST(KeyProof, IsAsSpecified) {
   const std::string key = absl::HexStringToBytes("000102030405060708090a0b0c0d0e0f");
   const std::string gateway = absl::HexStringToBytes("101112131415161718191a1b1c1d1e1f");
   const std::string terminal = absl::HexStringToBytes("202122232425262728292a2b2c2d2e2f");
-  EXPECT_EQ(absl::BytesToHexString(KeyProof(key, Role::kGateway, gateway, terminal)),
-            "bc627fb230252dd7953e4ebf59fcbcf1d50c5ae099fe95b5474729c83f2139d1");
-  EXPECT_EQ(absl::BytesToHexString(KeyProof(key, Role::kTerminal, gateway, terminal)),
-            "d287b8fae07be018f8c18c26b45a9bfc9a6af9ca07e885599857421851a068e5");
+  const auto proof = [&](Role prover, Role caller) {
+    return absl::BytesToHexString(KeyProof(key, prover, caller, gateway, terminal));
+  };
+  EXPECT_EQ(proof(Role::kGateway, Role::kGateway),
+            "fcfa3b0858a53b938b7181deaaeab3a35ab416858c923dca3fd5387abd06fbba");
+  EXPECT_EQ(proof(Role::kTerminal, Role::kGateway),
+            "d7ca069cb16f6ed1604fe64aac702008d98623648c1653e4b9ca2884afe0d739");
+  EXPECT_EQ(proof(Role::kGateway, Role::kTerminal),
+            "13c63bcbd30d0a95a09b7f71dcf5b9e0db3069cdead3f23057bbc9f0b5cfd247");
+  EXPECT_EQ(proof(Role::kTerminal, Role::kTerminal),
+            "47fa709afcd36db1704c9afa0e90340dd71d75a676cfd8cd5e2f9d5fe4fe5a9a");
 }
 
 TEST(KeyProof, MatchesItselfAlone) {
-  const std::string proof = KeyProof("key", Role::kGateway, "a", "b");
+  constexpr Role kG = Role::kGateway;
+  constexpr Role kT = Role::kTerminal;
+  const std::string proof = KeyProof("key", kG, kG, "a", "b");
   EXPECT_TRUE(ProofMatches(proof, proof));
-  EXPECT_FALSE(ProofMatches(proof, KeyProof("key", Role::kTerminal, "a", "b")));
-  EXPECT_FALSE(ProofMatches(proof, KeyProof("kex", Role::kGateway, "a", "b")));
-  EXPECT_FALSE(ProofMatches(proof, KeyProof("key", Role::kGateway, "b", "a")));
+  EXPECT_FALSE(ProofMatches(proof, KeyProof("key", kT, kG, "a", "b")));
+  EXPECT_FALSE(ProofMatches(proof, KeyProof("key", kG, kT, "a", "b")));
+  EXPECT_FALSE(ProofMatches(proof, KeyProof("kex", kG, kG, "a", "b")));
+  EXPECT_FALSE(ProofMatches(proof, KeyProof("key", kG, kG, "b", "a")));
   EXPECT_FALSE(ProofMatches(proof, proof.substr(0, 31)));
   EXPECT_FALSE(ProofMatches(proof, ""));
 }

@@ -12,7 +12,19 @@ namespace {
 
 constexpr std::size_t kHandshakeReadSize = 4 * 1024;
 
+// A terminal may have been told to use TLS without the gateway hearing that it does.
+constexpr std::string_view kMayUseTls =
+    "; if the terminal uses TLS, add it as terminal://HOST:PORT?tls=1";
+
 }  // namespace
+
+Handshake::Handshake(LinkStream& stream, Role caller, std::string peer,
+                     const TerminalOptions& options)
+    : stream_(stream),
+      caller_(caller),
+      peer_(std::move(peer)),
+      hint_(caller == Role::kGateway && !stream.tls() ? kMayUseTls : ""),
+      options_(options) {}
 
 asio::awaitable<absl::StatusOr<Frame>> Handshake::Exchange(const Frame& question) {
   std::string bytes;
@@ -35,8 +47,8 @@ asio::awaitable<absl::StatusOr<Frame>> Handshake::Exchange(const Frame& question
     if (error) {
       co_return PeerError(absl::StatusCode::kUnavailable,
                           error == asio::error::eof
-                              ? "closed the connection during the handshake"
-                              : absl::StrCat("broke the handshake off: ", error.message()));
+                              ? absl::StrCat("closed the connection during the handshake", hint_)
+                              : absl::StrCat("broke the handshake off: ", error.message(), hint_));
     }
     reader_.Append({buffer.data(), size});
   }
@@ -74,7 +86,7 @@ asio::awaitable<absl::Status> Handshake::Prove(const std::string& key) {
   authenticate.mutable_authenticate();
   if (!key.empty()) {
     authenticate.mutable_authenticate()->set_proof(
-        KeyProof(key, Role::kGateway, nonce_, terminal_nonce_));
+        KeyProof(key, Role::kGateway, caller_, nonce_, terminal_nonce_));
   }
   const absl::StatusOr<Frame> answer = co_await Exchange(authenticate);
   if (!answer.ok()) co_return answer.status();
@@ -97,6 +109,11 @@ asio::awaitable<void> Handshake::Refuse(const absl::Status& reason) {
   frame.mutable_error()->set_text(std::string(reason.message()));
   std::string bytes;
   if (AppendFrame(frame, bytes).ok()) co_await stream_.Write(bytes);
+}
+
+FrameReader Handshake::TakeReader() {
+  reader_.set_frame_size_max(kFrameSizeMax);
+  return std::move(reader_);
 }
 
 absl::StatusOr<v1::HelloReply> Handshake::CheckHelloReply(const Frame& frame) const {
@@ -125,7 +142,7 @@ absl::Status Handshake::CheckProof(const std::string& key,
     return PeerError(absl::StatusCode::kPermissionDenied,
                      "did not prove that it knows the key; set the key on the terminal too");
   }
-  const std::string expected = KeyProof(key, Role::kTerminal, nonce_, terminal_nonce_);
+  const std::string expected = KeyProof(key, Role::kTerminal, caller_, nonce_, terminal_nonce_);
   if (!ProofMatches(reply.proof(), expected)) {
     return PeerError(absl::StatusCode::kPermissionDenied,
                      "has another key than the one given; it is not trusted");

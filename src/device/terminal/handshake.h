@@ -20,8 +20,8 @@ namespace gatelog::terminal {
 // stream's.
 class Handshake {
  public:
-  Handshake(LinkStream& stream, std::string peer, const TerminalOptions& options)
-      : stream_(stream), peer_(std::move(peer)), options_(options) {}
+  // `caller`: who has opened the connection.
+  Handshake(LinkStream& stream, Role caller, std::string peer, const TerminalOptions& options);
 
   // Who the terminal says it is; nothing is proved by it yet.
   asio::awaitable<absl::StatusOr<model::DeviceIdentity>> Greet();
@@ -32,8 +32,8 @@ class Handshake {
   // Says why the terminal is turned away, as the last word.
   asio::awaitable<void> Refuse(const absl::Status& reason);
 
-  // What arrived after the handshake.
-  FrameReader TakeReader() { return std::move(reader_); }
+  // What arrived after the handshake; takes frames of any allowed size.
+  FrameReader TakeReader();
 
  private:
   asio::awaitable<absl::StatusOr<Frame>> Exchange(const Frame& question);
@@ -43,9 +43,11 @@ class Handshake {
   absl::Status Refusal(const v1::Error& error) const;
 
   LinkStream& stream_;
+  const Role caller_;
   const std::string peer_;
+  const std::string hint_;  // what else may be wrong when the terminal breaks it off
   const TerminalOptions& options_;
-  FrameReader reader_;
+  FrameReader reader_{kHandshakeFrameSizeMax};
   std::string nonce_;
   std::string terminal_nonce_;
   bool key_required_ = false;

@@ -44,8 +44,8 @@ absl::Status RecordingObserver::lost() const {
   return lost_;
 }
 
-LinkTestClient::LinkTestClient(TerminalOptions options)
-    : dialer_(loop_.context(), std::move(options)) {
+LinkTestClient::LinkTestClient(TerminalOptions options, TerminalDialer::Security security)
+    : dialer_(loop_.context(), std::move(options), std::move(security)) {
   loop_.Start();
 }
 

@@ -76,7 +76,7 @@ class RecordingObserver final : public ports::DeviceLinkObserver {
 // For tests: a loop, a dialer and one link, used from the test's thread.
 class LinkTestClient {
  public:
-  explicit LinkTestClient(TerminalOptions options = {});
+  explicit LinkTestClient(TerminalOptions options = {}, TerminalDialer::Security security = {});
   ~LinkTestClient();
 
   void Dial(const ports::DeviceAddress& address);

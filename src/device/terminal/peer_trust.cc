@@ -19,7 +19,8 @@ absl::Status CheckTrust(const std::string& peer, const asio::ip::address& addres
     return absl::PermissionDeniedError(absl::StrCat(
         peer,
         " is not on this machine, and nothing is known that the terminal could prove itself "
-        "by; give it a key: gatelog device accept add ",
+        "by; give it a key, and add it as terminal://HOST:PORT?key=HEX or with gatelog device "
+        "accept add ",
         trust.id, " --key HEX"));
   }
   return absl::OkStatus();

@@ -1,6 +1,5 @@
 #include "device/terminal/terminal_dialer.h"
 
-#include <algorithm>
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/connect.hpp>
@@ -18,7 +17,6 @@
 #include "base/status_macros.h"
 #include "device/terminal/handshake.h"
 #include "device/terminal/link_stream.h"
-#include "device/terminal/peer_address.h"
 #include "device/terminal/peer_trust.h"
 #include "device/terminal/terminal_session.h"
 
@@ -151,17 +149,6 @@ asio::awaitable<absl::Status> Dialing::Connect() {
   if (absl::Status status = CheckAddress(); !status.ok()) co_return status;
   absl::StatusOr<std::vector<tcp::endpoint>> endpoints = co_await Resolve();
   if (!endpoints.ok()) co_return std::move(endpoints).status();
-  // Over TLS the certificate may prove it; whether it does is seen when it has said who it is.
-  if (address_.key.empty() && !address_.tls) {
-    std::erase_if(*endpoints, [](const tcp::endpoint& e) { return !IsLoopback(e.address()); });
-    if (endpoints->empty()) {
-      co_return absl::PermissionDeniedError(
-          absl::StrCat("no key was given for ", peer_,
-                       "; without one only terminals on loopback addresses are accepted. Give the "
-                       "terminal a key "
-                       "and add it as terminal://HOST:PORT?key=HEX"));
-    }
-  }
   if (ended()) co_return absl::CancelledError();
   const auto [error, endpoint] = co_await asio::async_connect(socket_, *endpoints, kAwaitTuple);
   if (error) {
@@ -176,7 +163,7 @@ asio::awaitable<absl::Status> Dialing::Connect() {
   } else {
     stream_.emplace(std::move(socket_));
   }
-  handshake_.emplace(*stream_, peer_, options_);
+  handshake_.emplace(*stream_, Role::kGateway, peer_, options_);
   co_return absl::OkStatus();
 }
 

@@ -19,7 +19,8 @@ namespace gatelog::terminal {
 // addresses need none.
 //
 // Errors beyond those of the port: kPermissionDenied also when the terminal wants a key that was
-// not given, proves none, or a terminal beyond loopback has none. kInternal: what answers does not
+// not given, proves none, or nothing is known that a terminal beyond loopback could prove itself
+// by; that is seen when it has said who it is. kInternal: what answers does not
 // speak the terminal link, or breaks its rules. kUnimplemented: it speaks another version. Each
 // message names the address.
 class TerminalDialer final : public ports::DeviceDialer {

@@ -5,6 +5,7 @@
 
 #include "device/terminal/fake_terminal.h"
 #include "device/terminal/link_test_client.h"
+#include "device/terminal/tls_test_terminal.h"
 
 namespace gatelog::terminal {
 namespace {
@@ -59,8 +60,9 @@ TEST(TerminalDialer, BothSidesProveTheKey) {
   terminal.Accept();
   const v1::Hello hello = terminal.ReceiveHello();
   terminal.SendHelloReply();
-  EXPECT_EQ(terminal.ReceiveAuthenticate().proof(),
-            KeyProof(kKey, Role::kGateway, hello.nonce(), terminal.hello_reply.nonce()));
+  EXPECT_EQ(
+      terminal.ReceiveAuthenticate().proof(),
+      KeyProof(kKey, Role::kGateway, Role::kGateway, hello.nonce(), terminal.hello_reply.nonce()));
   terminal.SendAuthenticateReply();
   EXPECT_TRUE(client.WaitForLink().ok());
 }
@@ -85,6 +87,24 @@ TEST(TerminalDialer, DoesNotTrustATerminalThatEchoesTheProof) {
   terminal.SendHelloReply();
   Frame reply;
   reply.mutable_authenticate_reply()->set_proof(terminal.ReceiveAuthenticate().proof());
+  *reply.mutable_authenticate_reply()->mutable_log_status() = terminal.log_status;
+  terminal.Send(reply);
+  ExpectError(client.WaitForLink(), absl::StatusCode::kPermissionDenied, "has another key");
+}
+
+// Somebody between a gateway that calls and a terminal that calls has proofs of both, for the wrong
+// connection.
+TEST(TerminalDialer, DoesNotTrustAProofOfAConnectionThatTheTerminalOpened) {
+  FakeTerminal terminal(kKey);
+  LinkTestClient client;
+  client.Dial(terminal.address());
+  terminal.Accept();
+  const v1::Hello hello = terminal.ReceiveHello();
+  terminal.SendHelloReply();
+  terminal.ReceiveAuthenticate();
+  Frame reply;
+  reply.mutable_authenticate_reply()->set_proof(KeyProof(
+      kKey, Role::kTerminal, Role::kTerminal, hello.nonce(), terminal.hello_reply.nonce()));
   *reply.mutable_authenticate_reply()->mutable_log_status() = terminal.log_status;
   terminal.Send(reply);
   ExpectError(client.WaitForLink(), absl::StatusCode::kPermissionDenied, "has another key");
@@ -127,11 +147,53 @@ TEST(TerminalDialer, SaysThatTheTerminalRefusedTheKey) {
 }
 
 TEST(TerminalDialer, WantsAKeyBeyondLoopback) {
+  const std::string other = OtherAddress();
+  if (other.empty()) GTEST_SKIP() << "this machine has loopback addresses only";
+  FakeTerminal terminal("", other);
   LinkTestClient client;
-  client.Dial({"terminal", "192.0.2.1", 51211, ""});
+  client.Dial(terminal.address());
+  terminal.Accept();
+  terminal.ReceiveHello();
+  terminal.SendHelloReply();
   const absl::Status status = client.WaitForLink();
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("no key was given for 192.0.2.1:51211"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("give it a key"));
+  EXPECT_FALSE(terminal.Receive().has_authenticate()) << "it is told nothing more";
+}
+
+TEST(TerminalDialer, BeyondLoopbackTheKeyThatIsKnownOfTheTerminalWillDo) {
+  const std::string other = OtherAddress();
+  if (other.empty()) GTEST_SKIP() << "this machine has loopback addresses only";
+  FakeTerminal terminal(kKey, other);
+  LinkTestClient client(
+      {}, {.trust = [](model::DeviceId id) { return ports::DeviceTrust{.id = id, .key = kKey}; }});
+  ports::DeviceAddress address = terminal.address();
+  address.key.clear();
+  client.Dial(address);
+  terminal.ShakeHands();
+  EXPECT_TRUE(client.WaitForLink().ok());
+}
+
+TEST(TerminalDialer, OverTlsOnlyTheTerminalsOwnCertificateWillDo) {
+  const OwnCertificate gateway = *MakeOwnCertificate("gateway");
+  const OwnCertificate own = *MakeOwnCertificate("terminal 541000001");
+  const auto tls = *MakeGatewayTls(gateway.certificate, gateway.key);
+  const auto trust = [digest = TlsTestTerminal::DigestOf(own)](model::DeviceId id) {
+    return ports::DeviceTrust{.id = id, .certificate = digest};
+  };
+  {
+    TlsTestTerminal twin(*MakeOwnCertificate("terminal 541000001"), gateway);
+    LinkTestClient client({}, {.tls = tls.get(), .trust = trust});
+    client.Dial(twin.address());
+    twin.Accept();
+    ExpectError(client.WaitForLink(), absl::StatusCode::kPermissionDenied,
+                "shows another certificate");
+  }
+  TlsTestTerminal terminal(own, gateway);
+  LinkTestClient client({}, {.tls = tls.get(), .trust = trust});
+  client.Dial(terminal.address());
+  terminal.Accept();
+  EXPECT_TRUE(client.WaitForLink().ok());
 }
 
 TEST(TerminalDialer, NamesWhoHoldsTheTerminal) {
@@ -240,7 +302,8 @@ INSTANTIATE_TEST_SUITE_P(
                  "a frame of 0 bytes was announced"},
         Nonsense{"Garbage", std::string("\x00\x00\x00\x05\xff\xff\xff\xff\xff", 9), false,
                  absl::StatusCode::kInternal, "no frame of the terminal link"},
-        Nonsense{"ClosesAtOnce", "", true, absl::StatusCode::kUnavailable, "closed the connection"},
+        Nonsense{"ClosesAtOnce", "", true, absl::StatusCode::kUnavailable,
+                 "closed the connection during the handshake; if the terminal uses TLS"},
         Nonsense{"ClosesInMidFrame", std::string("\x00\x00\x00\x05\x12", 5), true,
                  absl::StatusCode::kUnavailable, "closed the connection"},
         Nonsense{"Stalls", "", false, absl::StatusCode::kDeadlineExceeded,

@@ -1,5 +1,6 @@
 #include "device/terminal/terminal_listener.h"
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/experimental/as_tuple.hpp>
@@ -7,13 +8,13 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
+#include <chrono>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
-#include "device/terminal/call_limits.h"
 #include "device/terminal/handshake.h"
 #include "device/terminal/link_stream.h"
 #include "device/terminal/peer_address.h"
@@ -46,6 +47,12 @@ class TerminalListener::Accepting final : public std::enable_shared_from_this<Ac
 
   const Counts& counts() const { return counts_; }
   std::uint16_t port() const { return port_; }
+  Place place() const {
+    const bool lasts = options_.address.port != 0;  // terminals keep what they are told
+    return {.port = lasts ? port_ : std::uint16_t{0},
+            .tls = options_.tls != nullptr,
+            .loopback_only = gatelog::IsLoopback(options_.address)};
+  }
 
  private:
   using Self = std::shared_ptr<Accepting>;
@@ -77,18 +84,20 @@ class TerminalListener::Accepting::Call final : public std::enable_shared_from_t
   Call(std::shared_ptr<Accepting> owner, LinkStream stream, const tcp::endpoint& remote)
       : owner_(std::move(owner)),
         address_(Unmapped(remote.address())),
-        peer_(absl::StrCat(address_.to_string(), ":", remote.port())),
+        peer_(address_.to_string()),
         stream_(std::move(stream)),
-        handshake_(stream_, peer_, owner_->options_.link),
+        handshake_(stream_, Role::kTerminal, peer_, owner_->options_.link),
         timer_(stream_.executor()) {
     caller_.host = address_.to_string();
     caller_.tls = stream_.tls();
   }
 
   void Start() {
-    timer_.expires_after(owner_->options_.link.handshake_timeout);
-    timer_.async_wait([weak = weak_from_this()](const asio::error_code& error) {
-      if (const auto self = weak.lock(); self && !error) self->stream_.Close();
+    const std::chrono::milliseconds all = owner_->options_.link.handshake_timeout;
+    const std::chrono::milliseconds silent = std::min(owner_->options_.silence_max, all);
+    After(silent, [rest = all - silent](Call& self) {
+      if (!self.greeted_ && self.owner_->limits_.open() > kCallsBusy) return self.Close();
+      self.After(rest, [](Call& late) { late.Close(); });
     });
     asio::co_spawn(stream_.executor(), Run(shared_from_this()), asio::detached);
   }
@@ -96,6 +105,14 @@ class TerminalListener::Accepting::Call final : public std::enable_shared_from_t
   const asio::ip::address& address() const { return address_; }
 
  private:
+  template <typename Work>
+  void After(std::chrono::milliseconds time, Work work) {
+    timer_.expires_after(time);
+    timer_.async_wait([weak = weak_from_this(), work](const asio::error_code& error) {
+      if (const auto self = weak.lock(); self && !error) work(*self);
+    });
+  }
+
   static asio::awaitable<void> Run(std::shared_ptr<Call> self);
   asio::awaitable<void> Answer();
   void HandOver();
@@ -103,11 +120,12 @@ class TerminalListener::Accepting::Call final : public std::enable_shared_from_t
 
   const std::shared_ptr<Accepting> owner_;
   const asio::ip::address address_;
-  const std::string peer_;
+  const std::string peer_;  // without the port, which is another one at every call
   LinkStream stream_;
   Handshake handshake_;
   asio::steady_timer timer_;
   ports::Caller caller_;
+  bool greeted_ = false;  // it has said who it is
 };
 
 asio::awaitable<void> TerminalListener::Accepting::Call::Run(std::shared_ptr<Call> self) {
@@ -135,6 +153,7 @@ asio::awaitable<void> TerminalListener::Accepting::Call::Answer() {
     co_return;
   }
   caller_.identity = *std::move(identity);
+  greeted_ = true;
   if (owner_->closed_) co_return;
   const absl::StatusOr<ports::DeviceTrust> trust = owner_->gate_->Check(caller_);
   if (!trust.ok()) {
@@ -277,6 +296,8 @@ TerminalListener::~TerminalListener() { accepting_->Close(); }
 void TerminalListener::Listen(ports::CallGate& gate) { accepting_->Start(gate); }
 
 ports::DeviceListener::Counts TerminalListener::counts() const { return accepting_->counts(); }
+
+ports::DeviceListener::Place TerminalListener::place() const { return accepting_->place(); }
 
 std::uint16_t TerminalListener::port() const { return accepting_->port(); }
 

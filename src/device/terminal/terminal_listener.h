@@ -2,9 +2,11 @@
 
 #include <asio/io_context.hpp>
 #include <asio/ssl/context.hpp>
+#include <chrono>
 #include <memory>
 
 #include "base/listen_address.h"
+#include "device/terminal/call_limits.h"
 #include "device/terminal/terminal_options.h"
 #include "ports/device_listener.h"
 
@@ -22,6 +24,7 @@ class TerminalListener final : public ports::DeviceListener {
     ListenAddress address;  // port 0 lets the system choose
     TerminalOptions link = {};
     asio::ssl::context* tls = nullptr;  // outlives this; null: plain TCP
+    std::chrono::milliseconds silence_max = kCallSilence;
   };
 
   TerminalListener(asio::io_context& context, Options options);
@@ -29,6 +32,7 @@ class TerminalListener final : public ports::DeviceListener {
   ~TerminalListener() override;
 
   void Listen(ports::CallGate& gate) override;
+  Place place() const override;
   Counts counts() const override;
   // 0 while it does not listen yet.
   std::uint16_t port() const;

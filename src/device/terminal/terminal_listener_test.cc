@@ -2,9 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
 
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -17,11 +17,12 @@
 #include "device/terminal/call_limits.h"
 #include "device/terminal/fake_terminal.h"
 #include "device/terminal/link_test_client.h"
+#include "device/terminal/tls_test_terminal.h"
+#include "gsdk/device.pb.h"
 
 namespace gatelog::terminal {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -80,11 +81,15 @@ class TerminalListenerTest : public ::testing::Test {
   }
 
   // Returns once terminals can call.
-  void Listen(TerminalOptions link = {}, const std::string& host = "127.0.0.1") {
+  void Listen(TerminalOptions link = {}, const std::string& host = "127.0.0.1",
+              std::chrono::milliseconds silence_max = kCallSilence,
+              asio::ssl::context* tls = nullptr) {
     loop_.RunAndWait([&] {
       listener_ = std::make_unique<TerminalListener>(
-          loop_.context(),
-          TerminalListener::Options{.address = {host, 0}, .link = std::move(link)});
+          loop_.context(), TerminalListener::Options{.address = {host, 0},
+                                                     .link = std::move(link),
+                                                     .tls = tls,
+                                                     .silence_max = silence_max});
       listener_->Listen(gate_);
     });
     ASSERT_TRUE(Eventually([&] {
@@ -160,10 +165,27 @@ TEST_F(TerminalListenerTest, BothSidesProveTheKey) {
   terminal.Call(port_);
   const v1::Hello hello = terminal.ReceiveHello();
   terminal.SendHelloReply();
-  EXPECT_EQ(terminal.ReceiveAuthenticate().proof(),
-            KeyProof(kKey, Role::kGateway, hello.nonce(), terminal.hello_reply.nonce()));
+  EXPECT_EQ(
+      terminal.ReceiveAuthenticate().proof(),
+      KeyProof(kKey, Role::kGateway, Role::kTerminal, hello.nonce(), terminal.hello_reply.nonce()));
   terminal.SendAuthenticateReply();
   EXPECT_EQ(gate_.WaitForNotes(2).back(), "called 541000001");
+}
+
+TEST_F(TerminalListenerTest, AProofOfAConnectionThatAGatewayOpenedIsNone) {
+  gate_.trust.key = kKey;
+  Listen();
+  FakeTerminal relay(kKey);
+  relay.Call(port_);
+  const v1::Hello hello = relay.ReceiveHello();
+  relay.SendHelloReply();
+  relay.ReceiveAuthenticate();
+  Frame reply;
+  reply.mutable_authenticate_reply()->set_proof(
+      KeyProof(kKey, Role::kTerminal, Role::kGateway, hello.nonce(), relay.hello_reply.nonce()));
+  *reply.mutable_authenticate_reply()->mutable_log_status() = relay.log_status;
+  relay.Send(reply);
+  EXPECT_THAT(gate_.WaitForNotes(2).back(), HasSubstr("has another key"));
 }
 
 TEST_F(TerminalListenerTest, AnotherKeyIsAFailedCall) {
@@ -173,7 +195,8 @@ TEST_F(TerminalListenerTest, AnotherKeyIsAFailedCall) {
   terminal.Call(port_);
   terminal.FinishHandshake();
   EXPECT_THAT(gate_.WaitForNotes(2).back(),
-              AllOf(StartsWith("failed 541000001"), HasSubstr("has another key")));
+              StartsWith("failed 541000001: 127.0.0.1 has another key"))
+      << "without the port, so that it is the same sentence at every call";
   EXPECT_TRUE(terminal.SeesClose());
 }
 
@@ -188,20 +211,24 @@ TEST_F(TerminalListenerTest, ATerminalThatWasToldToUseTlsIsNotTakenWithout) {
   EXPECT_EQ(terminal.Receive().error().code(), v1::Error::NOT_ALLOWED);
 }
 
-// An address of this machine that is not on loopback; empty if it has none.
-std::string OtherAddress() {
-  ifaddrs* all = nullptr;
-  if (getifaddrs(&all) != 0) return {};
-  std::string found;
-  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
-    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET) continue;
-    sockaddr_in address{};
-    std::memcpy(&address, one->ifa_addr, sizeof(address));
-    const asio::ip::address_v4 v4(ntohl(address.sin_addr.s_addr));
-    if (!v4.is_loopback()) found = v4.to_string();
-  }
-  freeifaddrs(all);
-  return found;
+TEST_F(TerminalListenerTest, OverTlsOnlyTheTerminalsOwnCertificateWillDo) {
+  const OwnCertificate gateway = *MakeOwnCertificate("gateway");
+  const OwnCertificate own = *MakeOwnCertificate("terminal 541000001");
+  const auto tls = *MakeGatewayTls(gateway.certificate, gateway.key);
+  gate_.trust.certificate = TlsTestTerminal::DigestOf(own);
+  Listen({}, "127.0.0.1", kCallSilence, tls.get());
+  // Of the same name, and of a gateway's choice: anybody can make one.
+  TlsTestTerminal twin(*MakeOwnCertificate("terminal 541000001"), gateway);
+  twin.Call(port_);
+  EXPECT_THAT(gate_.WaitForNotes(2).back(), HasSubstr("shows another certificate"));
+  loop_.RunAndWait([&] { EXPECT_EQ(gate_.link, nullptr); });
+  TlsTestTerminal terminal(own, gateway);
+  terminal.Call(port_);
+  EXPECT_EQ(gate_.WaitForNotes(4).back(), "called 541000001");
+  loop_.RunAndWait([&] {
+    listener_.reset();
+    gate_.link.reset();
+  });
 }
 
 TEST_F(TerminalListenerTest, OffLoopbackATerminalMustProveItself) {
@@ -239,6 +266,39 @@ TEST_F(TerminalListenerTest, WhoSpeaksAnotherLanguageIsLeftAlone) {
   EXPECT_TRUE(terminal.SeesClose());
 }
 
+TEST_F(TerminalListenerTest, AFrameOfAMegabyteIsNotTakenOfStrangers) {
+  Listen();
+  FakeTerminal terminal;
+  terminal.Call(port_);
+  terminal.ReceiveHello();
+  const std::string size("\x00\x03\x00\x01", kLengthSize);  // 192 KiB and one
+  terminal.SendBytes(size);
+  EXPECT_TRUE(terminal.SeesClose()) << "before any of it has come";
+  EXPECT_TRUE(Eventually([&] { return listener_->counts().failed == 1; }));
+}
+
+TEST_F(TerminalListenerTest, TheLargestHelloReplyFits) {
+  Listen();
+  FakeTerminal terminal;
+  v1::Identity& identity = *terminal.hello_reply.mutable_identity();
+  const auto pad = [](auto message, std::size_t size) {
+    message.GetReflection()->MutableUnknownFields(&message)->AddLengthDelimited(
+        1'999, std::string(size - message.ByteSizeLong() - 6, 'x'));
+    return message.SerializeAsString();
+  };
+  gsdk::device::CapabilityInfo info;
+  ASSERT_TRUE(info.ParseFromString(identity.capability_info()));
+  identity.set_capability_info(pad(info, kCapabilitySizeMax));
+  identity.set_device_capability(pad(gsdk::device::DeviceCapability(), kCapabilitySizeMax));
+  for (std::size_t i = 0; i < kSlavesMax; ++i) {
+    identity.add_rs485_slave_ids(0xF000'0000);
+    identity.add_wiegand_slave_ids(0xF000'0000);
+  }
+  terminal.Call(port_);
+  terminal.FinishHandshake();
+  EXPECT_EQ(gate_.WaitForNotes(2).back(), "called 541000001");
+}
+
 TEST_F(TerminalListenerTest, OnePeerCannotHoldAllPlaces) {
   Listen();
   std::vector<std::unique_ptr<FakeTerminal>> greedy;
@@ -257,6 +317,24 @@ TEST_F(TerminalListenerTest, OnePeerCannotHoldAllPlaces) {
   EXPECT_EQ(gate_.WaitForNotes(2).back(), "called 541000001");
 }
 
+TEST_F(TerminalListenerTest, WhoSaysNothingGivesHisPlaceUpWhenPlacesAreFew) {
+  Listen({.handshake_timeout = std::chrono::minutes(5)}, "127.0.0.1",
+         std::chrono::milliseconds(100));
+  asio::io_context context;
+  std::vector<asio::ip::tcp::socket> silent;
+  const auto call = [&](std::size_t peer) {
+    const auto from = asio::ip::make_address(absl::StrCat("127.0.0.", 100 + peer));
+    silent.emplace_back(context, asio::ip::tcp::endpoint(from, 0));
+    silent.back().connect({asio::ip::make_address("127.0.0.1"), port_});
+  };
+  for (std::size_t i = 0; i < kCallsBusy; ++i) call(i / kCallsPerPeerMax);
+  ASSERT_TRUE(Eventually([&] { return listener_->counts().calls == kCallsBusy; }));
+  loop_.RunAndWait([&] { EXPECT_EQ(listener_->counts().failed, 0u) << "there is room for all"; });
+  call(kCallsBusy / kCallsPerPeerMax);
+  EXPECT_TRUE(Eventually([&] { return listener_->counts().failed > 0; }));
+  loop_.RunAndWait([&] { EXPECT_EQ(listener_->counts().refused, 0u); });
+}
+
 TEST_F(TerminalListenerTest, GoesOnTryingWhileThePortIsTaken) {
   Listen();
   FakeGate other_gate;
@@ -271,8 +349,13 @@ TEST_F(TerminalListenerTest, GoesOnTryingWhileThePortIsTaken) {
   terminal.FinishHandshake();
   EXPECT_EQ(gate_.WaitForNotes(2).back(), "called 541000001");
   EXPECT_TRUE(Eventually([&] { return other->port() == 0; }));
-  loop_.RunAndWait([&] { listener_.reset(); });
-  EXPECT_TRUE(Eventually([&] { return other->port() == port_; }));
+  loop_.RunAndWait([&] {
+    EXPECT_EQ(other->place().port, 0);
+    EXPECT_EQ(listener_->place().port, 0) << "it would be another at the next start";
+    EXPECT_TRUE(listener_->place().loopback_only);
+    listener_.reset();
+  });
+  EXPECT_TRUE(Eventually([&] { return other->place().port == port_; }));
   loop_.RunAndWait([&] { other.reset(); });
 }
 
