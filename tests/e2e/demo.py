@@ -4,6 +4,7 @@ Keeps its data in .demo/, so that the next run goes on where this one ended. scr
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import signal
@@ -42,8 +43,28 @@ class Ended(Exception):
     """Ctrl-C, or somebody asked the demo to end."""
 
 
-def end(signal_number, frame):
-    raise Ended
+class EndSignals:
+    """SIGINT and SIGTERM raise Ended at once; while held, when that is over: no program is started and then not known."""
+
+    def __init__(self):
+        self.is_held = self.came = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._came)
+
+    def _came(self, number, frame):
+        first, self.came = not self.came, True
+        if first and not self.is_held:
+            raise Ended
+
+    @contextlib.contextmanager
+    def held(self):
+        self.is_held = True
+        try:
+            yield
+        finally:
+            self.is_held = False
+        if self.came:
+            raise Ended
 
 
 def say(text=""):
@@ -68,9 +89,9 @@ def last_port(data):
 
 
 class Demo:
-    def __init__(self):
-        self.data = arguments.data
-        self.simulator = self.gateway = self.tail = None
+    def __init__(self, signals):
+        self.data, self.signals, self.has_devices = arguments.data, signals, False
+        self.simulator = self.gateway = self.child = None  # child: the command line that runs now
 
     def relative(self, path):
         path = pathlib.Path(path).resolve()
@@ -84,10 +105,12 @@ class Demo:
         self.data.mkdir(exist_ok=True)
         say(f"{'Going on with the' if again else 'Making'} {arguments.devices} virtual terminals; their logs and the store are in "
             f"{self.relative(self.data)}/.")
-        self.simulator = Simulator(self.data / "terminals", devices=arguments.devices, history=HISTORY, rate=EVENTS_PER_S,
-                                   images=True, port=last_port(self.data))
+        with self.signals.held():
+            self.simulator = Simulator(self.data / "terminals", devices=arguments.devices, history=HISTORY, rate=EVENTS_PER_S,
+                                       images=True, port=last_port(self.data))
         (self.data / "port").write_text(f"{self.simulator.port}\n")
-        self.gateway = Gateway(self.data / "gateway")
+        with self.signals.held():
+            self.gateway = Gateway(self.data / "gateway")
         say(f"The gateway serves gRPC on {self.gateway.grpc_address} and HTTP on {self.gateway.http_address}.")
 
     def add_devices(self):
@@ -105,19 +128,17 @@ class Demo:
             self.run_until_done(self.cli("device", "add", *new))
         for device in self.simulator.ids:
             self.gateway.wait_connected(device)
+        self.has_devices = True
 
     def read_backlog(self):
         heading("Reading the terminals' logs")
         self.run_until_done(self.cli("device", "watch", "--until-stored"))
 
     def run_until_done(self, command):
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) as child:
-            try:
-                if child.wait():
-                    raise subprocess.CalledProcessError(child.returncode, command)
-            finally:
-                if child.poll() is None:
-                    child.terminate()
+        with self.signals.held():
+            self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        if self.child.wait():
+            raise subprocess.CalledProcessError(self.child.returncode, command)
 
     def show_commands(self):
         heading("Try in another terminal")
@@ -128,21 +149,22 @@ class Demo:
 
     def show_live(self):
         heading("Live events" + (f" for {arguments.seconds:g} seconds" if arguments.seconds is not None else "; Ctrl-C ends the demo"))
-        self.tail = subprocess.Popen(self.cli("event", "tail", "-f"), stdin=subprocess.DEVNULL, start_new_session=True)
+        with self.signals.held():
+            self.child = subprocess.Popen(self.cli("event", "tail", "-f"), stdin=subprocess.DEVNULL, start_new_session=True)
         if arguments.seconds is None:
-            self.tail.wait()
+            self.child.wait()
         else:
             try:
-                self.tail.wait(arguments.seconds)
+                self.child.wait(arguments.seconds)
             except subprocess.TimeoutExpired:
                 return
         raise AssertionError("gatelog event tail ended by itself")
 
     def finish(self):
         """Stops the production, waits until all of it is stored, ends the programs, compares. The exit status."""
-        if self.tail and self.tail.poll() is None:
-            self.tail.terminate()
-            self.tail.wait()
+        if self.child and self.child.poll() is None:
+            self.child.terminate()
+            self.child.wait()
         heading("Ending: the terminals stop, the gateway stores what came last")
         self.simulator.set_rate(0)
         self.gateway.wait_stored(self.simulator, FINISH_SECONDS)
@@ -166,8 +188,8 @@ class Demo:
         for process in (self.gateway, self.simulator):
             if process and process.running():
                 process.kill()
-        if self.tail and self.tail.poll() is None:
-            self.tail.kill()
+        if self.child and self.child.poll() is None:
+            self.child.kill()
 
 
 def ignore_end():
@@ -176,9 +198,7 @@ def ignore_end():
 
 
 def main():
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    demo = Demo()
+    demo = Demo(EndSignals())
     try:
         try:
             demo.start()
@@ -189,8 +209,8 @@ def main():
         except Ended:
             say()
         ignore_end()
-        if not demo.gateway:
-            say("Ended before the gateway had started; nothing to compare.")
+        if not demo.has_devices:
+            say("Ended before every terminal was connected; nothing to compare.")
             return 1
         return demo.finish()
     except (AssertionError, subprocess.CalledProcessError) as error:

@@ -34,16 +34,27 @@ class DemoTest(EndToEndTest):
             self.assertGreater(images, 0)
             stored = now
 
-    def test_ctrl_c_still_gives_the_last_line(self):
+    def interrupted(self, line_with):
+        """The demo after Ctrl-C at that line of it, and all it printed: to the end of its output, which its children share."""
         with subprocess.Popen(self.command("--devices", "1"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                               start_new_session=True) as demo:
             output = ""
             for line in demo.stdout:
                 output += line
-                if "Live events" in line:
+                if line_with in line:
                     os.kill(demo.pid, signal.SIGINT)
             demo.wait(60)
-        self.assertEqual(1, self.figures(demo, output)[0])
+        return demo, output
+
+    def test_ctrl_c_still_gives_the_last_line(self):
+        for line in ("Reading the terminals' logs", "Try in another terminal", "Live events"):
+            with self.subTest(line):
+                self.assertEqual(1, self.figures(*self.interrupted(line))[0])
+
+    def test_ctrl_c_before_there_is_anything_to_compare(self):
+        demo, output = self.interrupted("virtual terminals")
+        self.assertEqual(1, demo.returncode)
+        self.assertIn("nothing to compare", output)
 
 
 if __name__ == "__main__":
