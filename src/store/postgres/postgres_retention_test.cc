@@ -238,6 +238,20 @@ TEST_F(PostgresRetentionTest, AfterEachStepTheStoreIsSoundAndRecordsAreRecognise
   EXPECT_EQ(State(kGate).anchors.size(), gate.anchors.size());
 }
 
+// The first time that anything is pruned: nothing is counted as pruned yet when events are hidden.
+TEST_F(PostgresRetentionTest, WhileEventsAreHiddenForTheFirstTimeTheStoreIsSound) {
+  Open();
+  Fill();
+  clock_.Move(std::chrono::days(1));
+  ASSERT_GT(Number("SELECT min(images_absent) FROM gatelog.log_state"), 0);
+  int hidden = 0;
+  Prune({.events_before = clock_.Now()}, [&] {
+    ExpectSound();
+    if (store_->first_seq() > 1 && Number("SELECT count(*) FROM gatelog.pruned") == 0) ++hidden;
+  });
+  EXPECT_EQ(hidden, 3) << "segments, of which each was hidden and nothing more";
+}
+
 TEST_F(PostgresRetentionTest, WhatRetentionLeftIsChecked) {
   Open();
   Fill();
@@ -258,7 +272,7 @@ TEST_F(PostgresRetentionTest, WhatRetentionLeftIsChecked) {
            Change{"DELETE FROM event WHERE seq = 51", "numbered from 52"},
            Change{"UPDATE meta SET value = 60 WHERE key = 'first_seq'", "in the middle"},
            Change{"UPDATE pruned SET events = events + 1", "are counted as pruned"},
-           Change{"UPDATE pruned SET below = below + 1 WHERE below > 0", "is"},
+           Change{"UPDATE pruned SET below = below + 1 WHERE below > 0", "are counted as pruned"},
            Change{"UPDATE pruned SET images = images + 1", "images, and has"},
            Change{"UPDATE pruned SET images_wanted = 0", "images_wanted, and has"},
            Change{"DELETE FROM pruned", "is due"},
