@@ -124,8 +124,12 @@ class LinkClient {
 
   LinkClient(std::uint16_t port, std::uint32_t number) : socket_(context_) {
     socket_.connect({asio::ip::address_v4(0x7F000000 + number), port});
-    const timeval limit{10, 0};
-    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    LimitWaits();
+  }
+  // Of a terminal that has called: the accepted socket, which is closed in the end.
+  explicit LinkClient(int accepted) : socket_(context_) {
+    socket_.assign(asio::ip::tcp::v4(), accepted);
+    LimitWaits();
   }
 
   void SendBytes(std::string_view bytes) {
@@ -274,6 +278,11 @@ class LinkClient {
   std::vector<std::uint32_t> pushed;
 
  private:
+  void LimitWaits() {
+    const timeval limit{10, 0};
+    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  }
+
   asio::io_context context_;
   asio::ip::tcp::socket socket_;
   terminal::FrameReader reader_;

@@ -229,6 +229,18 @@ absl::Status Terminal::Change(absl::FunctionRef<absl::Status()> work) {
   return absl::OkStatus();
 }
 
+absl::Status Terminal::ChangeAndDisconnect(std::string_view why,
+                                           absl::FunctionRef<absl::Status()> work) {
+  GATELOG_RETURN_IF_ERROR(Change([&] {
+    const absl::Status done = work();
+    staged_.clear();  // the gateway reads them when it has a link again
+    return done;
+  }));
+  Disconnect(why);
+  if (relinked) relinked(*this);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::string> Terminal::Call(std::string_view method, std::string_view request) {
   if (services_ == nullptr) services_ = std::make_unique<TerminalServices>(*this);
   return services_->Call(method, request);
@@ -259,8 +271,7 @@ absl::StatusOr<terminal::v1::LogStatus> Terminal::ClearLog(std::uint32_t expecte
 }
 
 absl::Status Terminal::FactoryReset() {
-  Disconnect("factory reset");
-  return Change([&]() -> absl::Status {
+  return ChangeAndDisconnect("factory reset", [&]() -> absl::Status {
     log_.set_clock_offset_ms(0);
     ResetImageFilters();
     GATELOG_RETURN_IF_ERROR(store().WipeAll(id()));

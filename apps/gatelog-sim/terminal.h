@@ -110,6 +110,9 @@ class Terminal {
   // this returns kOk all of it is in the file and the records are pushed; after an error nothing
   // has changed, and it is the error of `work` or of the file.
   absl::Status Change(absl::FunctionRef<absl::Status()> work);
+  // The same for what may change whether the terminal calls its gateway or waits for it: then its
+  // link is dropped, and `relinked` told. Records are not pushed.
+  absl::Status ChangeAndDisconnect(std::string_view why, absl::FunctionRef<absl::Status()> work);
   // Fills in what Stage does, with the terminal's time now.
   absl::Status StageNow(EventLog event);
   absl::Status StageCode(std::uint32_t code);
