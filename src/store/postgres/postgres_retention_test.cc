@@ -16,6 +16,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/erased_anchors.h"
 #include "store/postgres/log_table.h"
 #include "store/postgres/postgres_store.h"
 #include "store/postgres/postgres_upkeep.h"
@@ -453,6 +454,47 @@ TEST_F(PostgresRetentionTest, AnchorsThatACollectorGivesBackTellOfNobody) {
   for (const model::Anchor& anchor : State(kDoor).anchors) {
     EXPECT_TRUE(anchor.id >= 46 || model::IsWithoutPerson(anchor)) << anchor.id;
   }
+  // The same once more, and what it shows is of the first epoch again, not of the newest.
+  BatchMaker again(State(kDoor));
+  again.OpenEpoch(51, 3).AddSome(1).Arrived(clock_.Now());
+  batch = again.Make();
+  batch.after.anchors.clear();
+  for (model::EventId id = 40; id < 52; ++id) {
+    batch.after.anchors.push_back(model::AnchorOf(testing::SomeEvent(kDoor, id)));
+  }
+  Commit(batch);
+  int old = 0;
+  for (const model::Anchor& anchor : State(kDoor).anchors) {
+    old += anchor.id < 51;
+    EXPECT_TRUE(anchor.id >= 51 || model::IsWithoutPerson(anchor)) << anchor.id;
+  }
+  EXPECT_EQ(old, 11);
+}
+
+// With a large log, without the epoch, all that the index has of the log would be walked.
+TEST_F(PostgresRetentionTest, WhatIsShownAgainIsFoundByItsEpoch) {
+  Open();
+  Fill();
+  Prune({.people_before = clock_.Now() + std::chrono::days(1)});
+  const auto session = Connection::Open({.url = url_});
+  ASSERT_TRUE(session.ok()) << session.status();
+  // The tables here are so small that reading all of one would be cheapest.
+  ASSERT_TRUE((*session)
+                  ->Execute(absl::StrCat("ANALYZE; SET enable_seqscan = off; PREPARE shown (oid[], "
+                                         "oid[]) AS ",
+                                         kShownAgainQuery))
+                  .ok());
+  const auto plan = (*session)->Query(absl::StrCat("EXPLAIN EXECUTE shown (ARRAY[", kDoor, ", ",
+                                                   kDoor, "]::oid[], ARRAY[7, 8]::oid[])"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  int probes = 0;
+  for (int row = 0; row < plan->rows(); ++row) {
+    const std::string line(plan->Bytes(row, 0));
+    if (line.find("Index Cond") == line.npos || line.find(".id)") == line.npos) continue;
+    ++probes;
+    EXPECT_THAT(line, HasSubstr("epoch = ")) << "in each partition";
+  }
+  EXPECT_GT(probes, 0);
 }
 
 // As version 2 made a store, and what it may have had in it.
