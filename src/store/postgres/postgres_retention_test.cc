@@ -185,6 +185,26 @@ TEST_F(PostgresRetentionTest, AnOldSegmentIsClosedAndGoes) {
   EXPECT_EQ(store_->last_seq(), 30u);
 }
 
+// While one is closed nobody reads or commits, and that takes the longer, the more it has.
+TEST_F(PostgresRetentionTest, OnlySmallSegmentsAreClosedBeforeTheyAreFull) {
+  const auto end_of_last = [&] { return Number("SELECT max(end_seq) FROM gatelog.segment"); };
+  Open({.segment_events = 400, .segment_age = std::chrono::days(7)});
+  Commit(Next(kDoor).AddSome(101).Make());
+  clock_.Move(std::chrono::days(8));
+  Prune({});
+  EXPECT_EQ(end_of_last(), 401) << "more than a quarter";
+  Commit(Next(kDoor).AddSome(300).Make());
+  EXPECT_EQ(end_of_last(), 801);
+  Commit(Next(kDoor).AddSome(79).Make());
+  clock_.Move(std::chrono::days(1));
+  Prune({});
+  EXPECT_EQ(end_of_last(), 801) << "at that pace it is full in a week";
+  clock_.Move(std::chrono::days(1));
+  Prune({});
+  EXPECT_EQ(end_of_last(), 481) << "it would be too large in a week, and not full";
+  ExpectSound();
+}
+
 TEST_F(PostgresRetentionTest, EverySegmentMayGoAndTheNumbersGoOn) {
   Open();
   Fill();

@@ -26,6 +26,12 @@ constexpr int kHourCountsPerStep = 5'000;
 // How often in a run a partition is tried to be dropped that others are reading.
 constexpr int kDropTriesMax = 5;
 
+// As parts of a full segment. To close one that is not full the server reads all of it, while
+// nobody else has the table: so only up to the larger part, and from the smaller one on early if
+// it grows so slowly that it would not be full in time.
+constexpr double kClosedShareMax = 0.25;
+constexpr double kClosedEarlyShare = 0.1875;
+
 std::int64_t Milliseconds(Timestamp time) { return time.time_since_epoch().count(); }
 Timestamp TimeOf(std::int64_t milliseconds) {
   return Timestamp(std::chrono::milliseconds(milliseconds));
@@ -49,6 +55,17 @@ std::uint64_t SegmentOf(const std::vector<Segment>& segments, std::uint64_t seq)
     if (segment.first <= seq) first = segment.first;
   }
   return first;
+}
+
+// Whether a segment with so many events of `full` is to be closed, whose first arrived `age` ago.
+bool IsToBeClosed(std::uint64_t events, std::uint64_t full, std::chrono::milliseconds age,
+                  std::chrono::milliseconds age_max) {
+  const double share = static_cast<double>(events) / static_cast<double>(full);
+  if (share > kClosedShareMax) return false;
+  if (age >= age_max) return true;
+  const double share_in_time =
+      share * static_cast<double>(age_max.count()) / static_cast<double>(std::max(age.count(), 1L));
+  return share >= kClosedEarlyShare && share_in_time < 1;
 }
 
 }  // namespace
@@ -176,7 +193,11 @@ absl::StatusOr<Pruner::Outcome> Pruner::CloseOld(const PruneLimits&, Pruned&) {
   const std::optional<Segment> open = Open();
   if (!open) return Outcome::kNothing;
   GATELOG_ASSIGN_OR_RETURN(const std::int64_t first_ms, FirstArrival(*open));
-  if (clock_.Now() - TimeOf(first_ms) < segment_age_) return Outcome::kNothing;
+  const std::uint64_t events = writer_.last_seq() + 1 - open->first;
+  if (!IsToBeClosed(events, open->end - open->first, clock_.Now() - TimeOf(first_ms),
+                    segment_age_)) {
+    return Outcome::kNothing;
+  }
   GATELOG_ASSIGN_OR_RETURN(const Outcome outcome, Close(*open));
   close_refused_ = outcome == Outcome::kRefused;
   return outcome;

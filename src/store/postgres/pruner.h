@@ -36,7 +36,8 @@ inline constexpr std::uint64_t kImageBytes = 60;
 // nothing tells any more follow. The committing thread; does not outlive what it is made of.
 class Pruner {
  public:
-  // `segment_age`: an open segment whose first event is older is closed.
+  // `segment_age`: an open segment whose first event is older is closed, if it has few events; one
+  // that would not be full by then, as soon as it has some more.
   Pruner(Connection& connection, Segments& segments, AnchorCache& anchors, EventWriter& writer,
          const Clock& clock, std::chrono::milliseconds segment_age)
       : connection_(connection),
