@@ -438,6 +438,28 @@ TEST_F(PostgresRetentionTest, PeopleOfWhomNothingTellsGoAndMayComeAgain) {
   ExpectSound();
 }
 
+// Of whom nothing tells, that is looked for in every partition.
+TEST_F(PostgresRetentionTest, TheMorePartitionsTheFewerPeopleAreLookedForInAStep) {
+  Open({.segment_events = 2, .segment_age = kForEver});
+  Commit(Next(kDoor).AddSome(200).Make());
+  AwaitIndexes();
+  PostgresServer::Shared().Execute(url_,
+                                   "INSERT INTO gatelog.person SELECT n, convert_to('nobody-' || "
+                                   "n, 'UTF8') FROM generate_series(1001, 1600) AS n; "
+                                   "UPDATE gatelog.meta SET value = 1 WHERE key = 'people_sweep'");
+  Open({.segment_events = 2, .segment_age = kForEver});
+  constexpr char kPeople[] = "SELECT count(*) FROM gatelog.person";
+  const std::int64_t told = Number(kPeople) - 600;
+  std::int64_t left = told + 600;
+  Prune({}, [&] {
+    const std::int64_t now = Number(kPeople);
+    EXPECT_LE(left - now, 20'000 / 100);
+    left = now;
+  });
+  EXPECT_EQ(left, told);
+  ExpectSound();
+}
+
 TEST_F(PostgresRetentionTest, AnchorsThatACollectorGivesBackTellOfNobody) {
   Open();
   for (int i = 0; i < 5; ++i) Commit(Anchored(Next(kDoor).AddSome(10)));

@@ -20,7 +20,8 @@ using ports::PruneLimits;
 constexpr int kImagesPerStep = 64;
 constexpr int kErasedEventsMax = 500;
 constexpr int kEventsLookedAtMax = 1'000;
-constexpr int kPeoplePerStep = 500;
+constexpr std::int64_t kPeoplePerStep = 500;
+constexpr std::int64_t kPersonProbesPerStep = 20'000;  // of a person in a partition's index
 constexpr int kHourCountsPerStep = 5'000;
 
 // How often in a run a partition is tried to be dropped that others are reading.
@@ -455,19 +456,23 @@ absl::Status Pruner::SaveErasedAnchors(const std::vector<model::RecordKey>& eras
 absl::StatusOr<Pruner::Outcome> Pruner::SweepPeople(const PruneLimits&, Pruned&) {
   if (through_.people_sweep == 0) return Outcome::kNothing;
   const TailedSegments tailed = segments_.Tailed();
+  const std::uint64_t from = std::max(through_.first_seq, through_.people_seq);
+  std::int64_t partitions = 1;
   for (const Segment& segment : segments_.All()) {
     // One whose events neither memory nor an index can tell of: later.
     if (!segment.indexed && segment.first < tailed.first) return Outcome::kNothing;
+    if (segment.end > from && segment.first < tailed.first) ++partitions;
   }
+  const std::int64_t people_max =
+      std::clamp<std::int64_t>(kPersonProbesPerStep / partitions, 1, kPeoplePerStep);
   GATELOG_ASSIGN_OR_RETURN(
       const Result known,
-      connection_.Query(absl::StrCat("SELECT id FROM gatelog.person WHERE id >= $1::bigint ORDER "
-                                     "BY id LIMIT ",
-                                     kPeoplePerStep),
-                        Params().Add(through_.people_sweep)));
+      connection_.Query("SELECT id FROM gatelog.person WHERE id >= $1::bigint ORDER BY id LIMIT "
+                        "$2::bigint",
+                        Params().Add(through_.people_sweep).Add(people_max)));
   const std::int64_t last = known.rows() == 0 ? 0 : known.Integer(known.rows() - 1, 0);
   changes_.through = through_;
-  changes_.through->people_sweep = known.rows() < kPeoplePerStep ? 0 : last + 1;
+  changes_.through->people_sweep = known.rows() < people_max ? 0 : last + 1;
   GATELOG_RETURN_IF_ERROR(SetMeta("people_sweep", changes_.through->people_sweep));
   std::vector<bool> in_memory(static_cast<std::size_t>(last) + 1);
   for (const Segment& segment : tailed.segments) segment.tail->MarkPeople(in_memory);
@@ -483,7 +488,7 @@ absl::StatusOr<Pruner::Outcome> Pruner::SweepPeople(const PruneLimits&, Pruned&)
       "enable_mergejoin = off"));
   Params params;
   params.AddNumbers(people);
-  params.Add(static_cast<std::int64_t>(std::max(through_.first_seq, through_.people_seq)));
+  params.Add(static_cast<std::int64_t>(from));
   params.Add(static_cast<std::int64_t>(tailed.first));
   GATELOG_ASSIGN_OR_RETURN(
       const Result gone,
