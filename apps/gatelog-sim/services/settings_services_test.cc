@@ -171,6 +171,9 @@ TEST_F(TnaServiceTest, ATerminalWithoutKeysSaysSo) {
   gsdk::device::CapabilityInfo info;
   ASSERT_TRUE(info.ParseFromString(terminal_->identity().capability_info()));
   EXPECT_FALSE(info.tnasupported());
+  gsdk::device::DeviceCapability capability;
+  ASSERT_TRUE(capability.ParseFromString(terminal_->identity().device_capability()));
+  EXPECT_FALSE(capability.displaysupported()) << "by which clients know that they may ask";
   const std::map<int, int> keys = Keys();
   EXPECT_EQ(keys.size(), 1u);
   EXPECT_TRUE(keys.contains(0));
