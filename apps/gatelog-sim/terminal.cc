@@ -7,8 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "apps/gatelog-sim/identity.h"
-#include "apps/gatelog-sim/services/local_time.h"
-#include "apps/gatelog-sim/services/schedule_rules.h"
+#include "apps/gatelog-sim/local_time.h"
+#include "apps/gatelog-sim/named_schedules.h"
+#include "apps/gatelog-sim/schedule_rules.h"
 #include "apps/gatelog-sim/services/terminal_services.h"
 #include "apps/gatelog-sim/session.h"
 #include "apps/gatelog-sim/setting_names.h"

@@ -120,7 +120,7 @@ class Terminal {
   const ImageRules& image_rules() const { return image_rules_; }
   const EventRules& event_rules() const { return event_rules_; }
   const DoorStates& door_states() const { return door_states_; }
-  // On the terminal's wall; see services/local_time.h.
+  // On the terminal's wall; see local_time.h.
   std::int64_t LocalTime(std::int64_t utc_s) const;
 
   // One gateway at a time. False: another holds it, and holder() says where that is.

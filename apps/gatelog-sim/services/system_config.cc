@@ -1,7 +1,7 @@
 #include "apps/gatelog-sim/services/system_config.h"
 
 #include "absl/strings/str_cat.h"
-#include "apps/gatelog-sim/services/local_time.h"
+#include "apps/gatelog-sim/local_time.h"
 #include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"
 
