@@ -38,13 +38,6 @@ Timestamp TimeOf(std::int64_t milliseconds) {
   return Timestamp(std::chrono::milliseconds(milliseconds));
 }
 
-void AddTimes(std::int64_t oldest_ms, std::int64_t newest_ms, Pruned& pruned) {
-  const Timestamp oldest = TimeOf(oldest_ms);
-  const Timestamp newest = TimeOf(newest_ms);
-  pruned.oldest = pruned.oldest ? std::min(*pruned.oldest, oldest) : oldest;
-  pruned.newest = pruned.newest ? std::max(*pruned.newest, newest) : newest;
-}
-
 bool IsBefore(const Segment& segment, const std::optional<Timestamp>& limit) {
   return limit && segment.indexed && segment.bounds.arrival_max < Milliseconds(*limit);
 }
@@ -85,6 +78,13 @@ absl::StatusOr<PrunedThrough> ReadPrunedThrough(Connection& connection) {
   return PrunedThrough{.first_seq = static_cast<std::uint64_t>(rows.Integer(0, 0)),
                        .people_seq = static_cast<std::uint64_t>(rows.Integer(0, 1)),
                        .people_sweep = rows.Integer(0, 2)};
+}
+
+void AddTimes(std::int64_t oldest_ms, std::int64_t newest_ms, Pruned& pruned) {
+  const Timestamp oldest = TimeOf(oldest_ms);
+  const Timestamp newest = TimeOf(newest_ms);
+  pruned.oldest = pruned.oldest ? std::min(*pruned.oldest, oldest) : oldest;
+  pruned.newest = pruned.newest ? std::max(*pruned.newest, newest) : newest;
 }
 
 absl::Status Pruner::Load() {

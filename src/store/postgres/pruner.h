@@ -27,6 +27,9 @@ struct PrunedThrough {
 };
 absl::StatusOr<PrunedThrough> ReadPrunedThrough(Connection& connection);
 
+// Widens the times between which pruned events arrived, in milliseconds since 1970.
+void AddTimes(std::int64_t oldest_ms, std::int64_t newest_ms, ports::Pruned& pruned);
+
 // What an image takes beside its payload, about.
 inline constexpr std::uint64_t kImageBytes = 60;
 
@@ -101,7 +104,8 @@ class Pruner {
   void OnAllRemembered(Hidden& hidden);
   bool images_gone_ = false;  // those of hidden segments
 
-  // Of one run, which ends when nothing is left to do.
+  // Of one run, which ends when nothing is left to do. Two that go on at a time, of the clock and
+  // of `store prune`, are one until the first of them ends.
   bool close_refused_ = false;
   int drops_refused_ = 0;
   std::set<std::uint64_t> counted_for_images_;  // segments, by their first event
