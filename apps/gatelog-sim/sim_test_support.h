@@ -21,6 +21,7 @@
 
 #include "apps/gatelog-sim/fleet.h"
 #include "apps/gatelog-sim/listener.h"
+#include "apps/gatelog-sim/services/terminal_services.h"
 #include "device/terminal/frame_codec.h"
 
 // What the simulator's tests share: a folder, a running simulator, and a gateway's side of the
@@ -57,7 +58,7 @@ inline Options QuietOptions(const std::filesystem::path& folder) {
 // A whole simulator but its control service, on a port of its own.
 class RunningSim {
  public:
-  explicit RunningSim(const Options& options) : fleet_(context_, options) {
+  explicit RunningSim(const Options& options) : fleet_(context_, options, MakeTerminalServices) {
     auto listener = Listener::Open(context_, 0, fleet_);
     EXPECT_TRUE(listener.ok()) << listener.status();
     listener_ = *std::move(listener);

@@ -10,7 +10,6 @@
 #include "apps/gatelog-sim/local_time.h"
 #include "apps/gatelog-sim/named_schedules.h"
 #include "apps/gatelog-sim/schedule_rules.h"
-#include "apps/gatelog-sim/services/terminal_services.h"
 #include "apps/gatelog-sim/session.h"
 #include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"
@@ -243,8 +242,10 @@ absl::Status Terminal::ChangeAndDisconnect(std::string_view why,
 }
 
 absl::StatusOr<std::string> Terminal::Call(std::string_view method, std::string_view request) {
-  if (services_ == nullptr) services_ = std::make_unique<TerminalServices>(*this);
-  return services_->Call(method, request);
+  if (settings_.make_call_server == nullptr)
+    return absl::UnimplementedError("This terminal serves no calls.");
+  if (call_server_ == nullptr) call_server_ = settings_.make_call_server(*this);
+  return call_server_->Call(method, request);
 }
 
 absl::StatusOr<std::uint32_t> Terminal::Record(EventLog event) {

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "apps/gatelog-sim/call_server.h"
 #include "apps/gatelog-sim/device_log.h"
 #include "apps/gatelog-sim/door_states.h"
 #include "apps/gatelog-sim/event_rules.h"
@@ -25,7 +26,6 @@
 namespace gatelog::sim {
 
 class Session;
-class TerminalServices;
 
 inline constexpr std::size_t kImageFiltersMax = 32;
 
@@ -43,7 +43,8 @@ class Terminal {
     bool images = false;
     std::string key;  // empty: none
     std::uint64_t seed = 1;
-    simulator::v1::Linkage linkage;  // until a gateway changes it
+    simulator::v1::Linkage linkage;             // until a gateway changes it
+    MakeCallServer make_call_server = nullptr;  // null: it serves none
   };
 
   // The references outlive the terminal.
@@ -100,7 +101,7 @@ class Terminal {
   // Those that a terminal begins with. Inside Change.
   void ResetImageFilters();
 
-  // A method of the services that the terminal serves itself; see services/service.h.
+  // A method of the services that the terminal serves itself; see call_server.h.
   absl::StatusOr<std::string> Call(std::string_view method, std::string_view request);
   // What it keeps besides its log. Reading is possible at any time, changing only inside Change.
   SettingStore& store() { return database_.settings(); }
@@ -174,7 +175,7 @@ class Terminal {
   std::string buffer_;
   std::uint32_t held_from_ = 0;  // images from here on are kept back; 0: none
   std::shared_ptr<Session> session_;
-  std::unique_ptr<TerminalServices> services_;  // made at the first call
+  std::unique_ptr<CallServer> call_server_;  // made at the first call
 };
 
 }  // namespace gatelog::sim
