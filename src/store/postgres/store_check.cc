@@ -37,11 +37,12 @@ constexpr char kRecords[] =
 // The images that are recorded or known not to come, also of events that are hidden already: their
 // log counts them until they are counted as pruned.
 constexpr char kAbsences[] =
-    "gatelog.event AS e JOIN gatelog.log_state AS l USING (log_device) LEFT JOIN "
-    "gatelog.image_absence AS a ON a.log_device = e.log_device AND a.epoch = e.epoch AND a.id = "
+    "(SELECT e.log_device FROM gatelog.event AS e JOIN gatelog.log_state AS l ON l.log_device = "
+    "e.log_device LEFT JOIN gatelog.image_absence AS a ON a.log_device = e.log_device AND a.epoch "
+    "= e.epoch AND a.id = "
     "e.id::bigint WHERE e.flags & 1 <> 0 AND (a.id IS NOT NULL OR e.epoch < l.epoch) AND NOT "
     "EXISTS (SELECT 1 FROM gatelog.image AS i WHERE i.log_device = e.log_device AND i.epoch = "
-    "e.epoch AND i.id = e.id::bigint)";
+    "e.epoch AND i.id = e.id::bigint)) AS absence";
 
 class Check {
  public:
