@@ -13,7 +13,6 @@
 #include "apps/gatelog-sim/session.h"
 #include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"
-#include "gsdk/system.pb.h"
 
 namespace gatelog::sim {
 namespace {
@@ -357,8 +356,8 @@ terminal::v1::ImageFilters Terminal::ImageFilters() const {
 }
 
 absl::Status Terminal::ReadSettings() {
-  GATELOG_ASSIGN_OR_RETURN(
-      const auto system, ReadSetting<gsdk::system::SystemConfig>(store(), id(), setting::kSystem));
+  GATELOG_ASSIGN_OR_RETURN(const auto system,
+                           ReadSetting(store(), id(), setting::kSystem, DefaultSystemConfig()));
   GATELOG_ASSIGN_OR_RETURN(daylight_saving_, ReadSetting<gsdk::time::DSTConfig>(
                                                  store(), id(), setting::kDaylightSaving));
   GATELOG_ASSIGN_OR_RETURN(const auto doors,
