@@ -17,6 +17,7 @@ inline constexpr std::size_t kCallBytesMax = 16 * 1024 * 1024;       // a whole 
 inline constexpr std::size_t kCallsOpenMax = 16;                     // requests of which parts miss
 inline constexpr std::size_t kCallsOpenBytesMax = 32 * 1024 * 1024;  // of all of them
 inline constexpr std::size_t kAnswersWaitingBytesMax = 32 * 1024 * 1024;  // beyond it: refused
+inline constexpr std::size_t kAnswerBytes = 256;  // of an answer that waits, beside its response
 
 // Puts the parts of Calls together. Pure; one for each connection, its thread only.
 class CallAssembler {
@@ -47,7 +48,7 @@ class CallAssembler {
 class AnswerQueue {
  public:
   bool empty() const { return answers_.empty(); }
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const { return bytes_ + answers_.size() * kAnswerBytes; }
 
   void Add(std::uint32_t request_id, std::string response);
   // The next part of the oldest answer. Not when empty.
@@ -62,7 +63,7 @@ class AnswerQueue {
   };
 
   std::deque<Waiting> answers_;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0;  // of responses
 };
 
 }  // namespace gatelog::sim

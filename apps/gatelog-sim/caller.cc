@@ -27,11 +27,13 @@ constexpr std::uint64_t kPausePurpose = 6;
 // Leaves the choice of the local port to the connect, which knows more of them to be free.
 using BindWithoutPort = asio::detail::socket_option::boolean<IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT>;
 
+// Port 0, where nobody is, if the host is no address.
 tcp::endpoint GatewayOf(const Linkage& linkage) {
-  std::error_code ignored;  // then nobody is there
-  return {asio::ip::make_address(linkage.gateway_host(), ignored),
-          static_cast<std::uint16_t>(UsesTls(linkage) ? linkage.gateway_tls_port()
-                                                      : linkage.gateway_port())};
+  std::error_code error;
+  const asio::ip::address host = asio::ip::make_address(linkage.gateway_host(), error);
+  if (error) return {};
+  return {host, static_cast<std::uint16_t>(UsesTls(linkage) ? linkage.gateway_tls_port()
+                                                            : linkage.gateway_port())};
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 
 #include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"
-#include "gsdk/system.pb.h"
 
 namespace gatelog::sim {
 namespace {
@@ -31,6 +30,13 @@ void Deny(std::uint32_t reason, EventLog& event) {
 }
 
 }  // namespace
+
+// The site has users whose IDs have letters.
+gsdk::system::SystemConfig DefaultSystemConfig() {
+  gsdk::system::SystemConfig config;
+  config.set_usealphanumericid(true);
+  return config;
+}
 
 gsdk::tna::TNAConfig DefaultTnaConfig(const Place& place) {
   gsdk::tna::TNAConfig config;
@@ -72,8 +78,8 @@ absl::StatusOr<EventRules> EventRules::Read(SettingStore& store, const Place& pl
     GATELOG_ASSIGN_OR_RETURN(rules.schedules_,
                              NamedSchedules::Read(store, place.device, rules.key_schedules_));
   }
-  GATELOG_ASSIGN_OR_RETURN(const auto system, ReadSetting<gsdk::system::SystemConfig>(
-                                                  store, place.device, setting::kSystem));
+  GATELOG_ASSIGN_OR_RETURN(
+      const auto system, ReadSetting(store, place.device, setting::kSystem, DefaultSystemConfig()));
   rules.uses_job_codes_ = place.time_attendance && system.usejobcode();
   GATELOG_ASSIGN_OR_RETURN(const auto blacklist, ReadSetting<gsdk::card::GetBlacklistResponse>(
                                                      store, place.device, setting::kBlacklist));

@@ -10,12 +10,14 @@
 #include "apps/gatelog-sim/setting_store.h"
 #include "apps/gatelog-sim/site.h"
 #include "apps/gatelog-sim/users.h"
+#include "gsdk/system.pb.h"
 #include "gsdk/thermal.pb.h"
 #include "gsdk/tna.pb.h"
 
 namespace gatelog::sim {
 
 // The settings of a terminal where nobody has set anything.
+gsdk::system::SystemConfig DefaultSystemConfig();
 gsdk::tna::TNAConfig DefaultTnaConfig(const Place& place);
 gsdk::thermal::ThermalConfig DefaultThermalConfig(const Place& place);
 

@@ -60,9 +60,10 @@ EventLog EventOf(std::uint32_t code) {
 
 }  // namespace
 
-Fleet::Fleet(asio::io_context& context, Options options)
+Fleet::Fleet(asio::io_context& context, Options options, MakeCallServer make_call_server)
     : context_(context),
       options_(std::move(options)),
+      make_call_server_(make_call_server),
       people_(MakePeople(options_.seed)),
       images_(options_.seed),
       random_(MixSeed(options_.seed, kIntervalPurpose)),
@@ -78,6 +79,7 @@ absl::Status Fleet::Open() {
   settings.images = options_.images;
   settings.key = options_.key;
   settings.seed = options_.seed;
+  settings.make_call_server = make_call_server_;
   settings.linkage.set_calls_gateway(options_.calls_gateway);
   settings.linkage.set_gateway_host(options_.gateway_host);
   settings.linkage.set_gateway_port(options_.gateway_port);

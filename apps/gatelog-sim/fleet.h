@@ -24,7 +24,8 @@ namespace gatelog::sim {
 // The loop's thread only.
 class Fleet {
  public:
-  Fleet(asio::io_context& context, Options options);
+  // `make_call_server` serves the terminals' calls; null: they serve none.
+  Fleet(asio::io_context& context, Options options, MakeCallServer make_call_server = nullptr);
   ~Fleet();
 
   // Opens the data folder, takes up the logs and writes the past of terminals that have none, with
@@ -69,6 +70,7 @@ class Fleet {
 
   asio::io_context& context_;
   const Options options_;
+  const MakeCallServer make_call_server_;
   const SystemClock clock_;
   const std::vector<Person> people_;
   ImageMaker images_;

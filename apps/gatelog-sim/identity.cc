@@ -51,7 +51,8 @@ gsdk::device::DeviceCapability MakeDeviceCapability(const Place& place, DeviceLo
   capability.set_maxrs485channels(1);
   capability.set_camerasupported(images);
   capability.set_tampersupported(true);
-  capability.set_displaysupported(true);
+  // What clients ask before they ask for its keys, which are shown on it.
+  capability.set_displaysupported(place.time_attendance);
   capability.set_thermalsupported(place.thermal);
   capability.set_masksupported(true);
   capability.set_cardinputsupported(true);

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "apps/gatelog-sim/named_schedules.h"
 #include "apps/gatelog-sim/setting_store.h"
-#include "gsdk/schedule.pb.h"
 
 namespace gatelog::sim {
 
@@ -28,12 +28,7 @@ class ImageRules {
   };
 
   std::vector<Rule> rules_;
-  // Of a terminal whose filters name others than always and never; else empty.
-  std::vector<gsdk::schedule::ScheduleInfo> schedules_;
-  gsdk::schedule::GetHolidayListResponse holidays_;
+  NamedSchedules schedules_;
 };
-
-// Whether the terminal has a schedule of this ID; always and never are there without being kept.
-absl::StatusOr<bool> HasSchedule(SettingStore& store, std::uint32_t device, std::uint32_t id);
 
 }  // namespace gatelog::sim

@@ -406,11 +406,13 @@ void Life::Fire() {
 
 void Life::Sweep() {
   const std::span<const model::EventCode> all = model::EventCodes();
-  // Without anybody who can come in, the pairs that name a user have no turn.
+  // Without anybody who can come in, the pairs that name a user have no turn; nor has the deletion
+  // of all users where that would take somebody out whom nobody at the terminal enrols again.
   for (std::size_t i = 0; i < all.size(); ++i) {
     const model::EventCode& pair = all[sweep_];
     sweep_ = (sweep_ + 1) % all.size();
     const UserChange change = ChangeOf(pair.code);
+    if (change == UserChange::kRemoveAll && roster_.HasGuests()) continue;
     if (change == UserChange::kRemoveAll) return RemoveAll(pair.sub_code);
     if (change != UserChange::kNone) return ChangeVisitor(0, pair.code, pair.sub_code);
     if (person_ != nullptr || SubjectOf(pair.code, pair.sub_code) != Subject::kUser)

@@ -57,6 +57,31 @@ std::vector<EventLog> Live(std::uint64_t seed, std::uint32_t device, std::size_t
   return events;
 }
 
+TEST(LifeTest, NobodyDeletesAllUsersWhileThereAreGuests) {
+  Roster roster(People());
+  Life life(1, MakePlace(541'000'001), roster, 1);
+  const auto deletions = [&] {
+    int count = 0;
+    for (int i = 0; i < 40'000; ++i) {
+      const Life::Step& step = life.Next(12);
+      count += step.change == UserChange::kRemoveAll;
+      Play(step, roster);
+    }
+    return count;
+  };
+  roster.Set({"7", Habit::kCard});
+  roster.Set({"7", Habit::kNone});
+  EXPECT_EQ(deletions(), 0);
+  roster.Remove("7");
+  EXPECT_FALSE(roster.HasGuests());
+  EXPECT_GT(deletions(), 0);
+  const Person resident = People().front();
+  roster.Set({resident.user_id, Habit::kPin});
+  EXPECT_TRUE(roster.HasGuests()) << "somebody of the site with another credential";
+  roster.Restore(resident.user_id);
+  EXPECT_FALSE(roster.HasGuests());
+}
+
 TEST(LifeTest, EveryPairOfTheTableOccursAtEachTerminal) {
   std::set<Pair> missing;
   for (const model::EventCode& pair : model::EventCodes())

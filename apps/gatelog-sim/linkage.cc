@@ -33,6 +33,16 @@ absl::Status SetMode(const SetConnectionMode& mode, const std::string& gateway_h
   return absl::OkStatus();
 }
 
+absl::Status Expose(Linkage& linkage) {
+  if (linkage.calls_gateway() && linkage.gateway_port() == 0) {
+    return absl::InvalidArgumentError("There is no port that the terminal could call without TLS.");
+  }
+  linkage.clear_ca_certificate();
+  linkage.clear_certificate();
+  linkage.clear_key();
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<asio::ssl::context>> TlsOf(const Linkage& linkage) {
   return terminal::MakeTerminalTls(linkage.certificate(), linkage.key(), linkage.ca_certificate());
 }
@@ -85,9 +95,7 @@ absl::StatusOr<Relinked> Relink(Terminal& terminal, const Frame& request,
     GATELOG_ASSIGN_OR_RETURN(*relinked.reply.mutable_tls_enabled()->mutable_certificate(),
                              terminal::CertificateDer(linkage.certificate()));
   } else {
-    linkage.clear_ca_certificate();
-    linkage.clear_certificate();
-    linkage.clear_key();
+    GATELOG_RETURN_IF_ERROR(Expose(linkage));
     relinked.reply.mutable_done();
   }
   if (google::protobuf::util::MessageDifferencer::Equals(before, linkage)) return relinked;

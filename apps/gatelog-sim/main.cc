@@ -13,6 +13,7 @@
 #include "apps/gatelog-sim/listener.h"
 #include "apps/gatelog-sim/options.h"
 #include "apps/gatelog-sim/search_answers.h"
+#include "apps/gatelog-sim/services/terminal_services.h"
 #include "base/log.h"
 
 namespace gatelog::sim {
@@ -63,7 +64,7 @@ int Run(const Options& options) {
   RaiseFileLimit();
   asio::io_context context(1);
   const auto work = asio::make_work_guard(context);
-  Fleet fleet(context, options);
+  Fleet fleet(context, options, MakeTerminalServices);
   // The ports first: who is told late that one is taken has waited for the past in vain.
   const auto listener = Listener::Open(context, options.port, fleet);
   if (!listener.ok()) return Fail(listener.status());

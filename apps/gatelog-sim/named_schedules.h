@@ -27,4 +27,7 @@ class NamedSchedules {
   gsdk::schedule::GetHolidayListResponse holidays_;
 };
 
+// Whether the terminal has a schedule of this ID; always and never are there without being kept.
+absl::StatusOr<bool> HasSchedule(SettingStore& store, std::uint32_t device, std::uint32_t id);
+
 }  // namespace gatelog::sim

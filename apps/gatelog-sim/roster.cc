@@ -22,6 +22,11 @@ const Person* Roster::FindOnSite(std::string_view id) const {
   return found == people_.end() ? nullptr : &*found;
 }
 
+bool Roster::IsVisitor(std::string_view id) const {
+  const Person* person = FindOnSite(id);
+  return person != nullptr && person->visitor;
+}
+
 bool Roster::Has(std::string_view id) const {
   return others_.contains(absl::string_view(id.data(), id.size())) || HasUnchanged(id);
 }
@@ -63,6 +68,7 @@ void Roster::Reset() {
   shadowed_.clear();
   others_.clear();
   comers_.clear();
+  guests_ = 0;
 }
 
 void Roster::SetShadowed(std::string_view id, bool shadowed) {
@@ -81,6 +87,7 @@ void Roster::SetShadowed(std::string_view id, bool shadowed) {
 void Roster::Forget(std::string_view id) {
   const auto found = others_.find(absl::string_view(id.data(), id.size()));
   if (found == others_.end()) return;
+  if (!IsVisitor(id)) --guests_;
   const std::uint32_t place = found->second;
   others_.erase(found);
   if (place == kStaysOut) return;
@@ -95,6 +102,7 @@ void Roster::Set(Person person) {
   ++version_;
   Forget(person.user_id);
   SetShadowed(person.user_id, true);
+  if (!IsVisitor(person.user_id)) ++guests_;
   if (person.habit == Habit::kNone) {
     others_[person.user_id] = kStaysOut;
     return;

@@ -33,6 +33,9 @@ class Roster {
   const Person* Pick(Random& random) const;
   // One of the site's visitors who is, or is not, enrolled here; null: there is none.
   const Person* PickVisitor(bool enrolled, Random& random) const;
+  // Somebody is enrolled who is not of the site, or who is and was changed: neither as in the
+  // beginning nor a visitor.
+  bool HasGuests() const { return guests_ > 0; }
   // Another number after each change.
   std::uint32_t version() const { return version_; }
 
@@ -51,6 +54,7 @@ class Roster {
   std::size_t FindResident(std::string_view id) const;
   void SetShadowed(std::string_view id, bool shadowed);
   void Forget(std::string_view id);
+  bool IsVisitor(std::string_view id) const;
 
   const std::vector<Person>& people_;
   const std::size_t resident_count_;
@@ -59,6 +63,7 @@ class Roster {
   // Everybody else who is enrolled: where they stand in comers_, or kStaysOut.
   absl::flat_hash_map<std::string, std::uint32_t> others_;
   std::vector<Person> comers_;
+  std::size_t guests_ = 0;  // of others_
   std::uint32_t version_ = 0;
 };
 

@@ -1,6 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
+#include <memory>
+
+#include "apps/gatelog-sim/caller.h"
+#include "apps/gatelog-sim/setting_names.h"
 #include "apps/gatelog-sim/sim_test_support.h"
 #include "gsdk/device.pb.h"
 #include "gsdk/schedule.pb.h"
@@ -198,6 +203,60 @@ TEST_F(SessionCallTest, ResetConfigEndsTheLinkOnlyWithTheNetwork) {
   EXPECT_TRUE(Call(client, "gsdk.device.Device/ResetConfig", request).last.has_answer());
   EXPECT_FALSE(client.Receive().has_value());
   EXPECT_THAT(Codes(), ElementsAre(0x4503, 0x4500));
+}
+
+TEST_F(SessionCallTest, AResetThatFailsLeavesTheLinkAsItIs) {
+  LinkClient client = Connect();
+  client.Open();
+  client.Arm();
+  sim_.OnLoop([&] {
+    Terminal& terminal = *sim_.fleet().FindNumber(1);
+    const absl::Status reset = terminal.ChangeAndDisconnect("a test", [&] {
+      EXPECT_TRUE(terminal.StageCode(0x4500).ok());
+      return absl::DataLossError("The file cannot be written.");
+    });
+    EXPECT_TRUE(absl::IsDataLoss(reset)) << reset;
+  });
+  sim_.Record(1, EventOf(0x5000));
+  EXPECT_TRUE(client.Arm().has_log_status());
+  EXPECT_THAT(client.pushed, ElementsAre(1));
+  EXPECT_THAT(Codes(), ElementsAre(0x5000));
+}
+
+// The gateway had it wait to be called, and called it. A reset takes that back.
+TEST_F(SessionCallTest, ATerminalThatCallsByDefaultCallsAgainAfterAReset) {
+  asio::io_context gateway_context;
+  asio::ip::tcp::acceptor gateway(gateway_context, {asio::ip::address_v4::loopback(), 0});
+  const timeval limit{10, 0};
+  ::setsockopt(gateway.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  TemporaryFolder folder;
+  Options options = QuietOptions(folder.path());
+  options.devices = 1;
+  options.calls_gateway = true;
+  options.gateway_port = gateway.local_endpoint().port();
+  RunningSim sim(options);
+  std::unique_ptr<Caller> caller;
+  sim.OnLoop([&] {
+    Terminal& terminal = *sim.fleet().FindNumber(1);
+    EXPECT_TRUE(terminal
+                    .Change([&] {
+                      return terminal.store().Save(kDevice, SettingStore::Area::kNetwork,
+                                                   setting::kLinkage, "");
+                    })
+                    .ok());
+    caller = std::make_unique<Caller>(sim.context(), sim.fleet(), 1);
+    caller->Start();
+  });
+  LinkClient client(sim.port(), 1);
+  client.Open();
+  EXPECT_TRUE(Call(client, "gsdk.device.Device/FactoryReset", device::FactoryResetRequest())
+                  .last.has_answer());
+  EXPECT_FALSE(client.Receive().has_value());
+  const int called = ::accept(gateway.native_handle(), nullptr, nullptr);
+  EXPECT_GE(called, 0) << "nobody called";
+  if (called >= 0) LinkClient(called).Open();
+  sim.OnLoop([&] { caller->Stop(); });
+  sim.OnLoop([&] { caller.reset(); });  // behind what Stop has cancelled
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 
 #include "apps/gatelog-sim/fleet.h"
 #include "apps/gatelog-sim/listener.h"
+#include "apps/gatelog-sim/services/terminal_services.h"
 #include "device/terminal/frame_codec.h"
 
 // What the simulator's tests share: a folder, a running simulator, and a gateway's side of the
@@ -57,7 +58,7 @@ inline Options QuietOptions(const std::filesystem::path& folder) {
 // A whole simulator but its control service, on a port of its own.
 class RunningSim {
  public:
-  explicit RunningSim(const Options& options) : fleet_(context_, options) {
+  explicit RunningSim(const Options& options) : fleet_(context_, options, MakeTerminalServices) {
     auto listener = Listener::Open(context_, 0, fleet_);
     EXPECT_TRUE(listener.ok()) << listener.status();
     listener_ = *std::move(listener);
@@ -124,8 +125,12 @@ class LinkClient {
 
   LinkClient(std::uint16_t port, std::uint32_t number) : socket_(context_) {
     socket_.connect({asio::ip::address_v4(0x7F000000 + number), port});
-    const timeval limit{10, 0};
-    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    LimitWaits();
+  }
+  // Of a terminal that has called: the accepted socket, which is closed in the end.
+  explicit LinkClient(int accepted) : socket_(context_) {
+    socket_.assign(asio::ip::tcp::v4(), accepted);
+    LimitWaits();
   }
 
   void SendBytes(std::string_view bytes) {
@@ -274,6 +279,11 @@ class LinkClient {
   std::vector<std::uint32_t> pushed;
 
  private:
+  void LimitWaits() {
+    const timeval limit{10, 0};
+    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  }
+
   asio::io_context context_;
   asio::ip::tcp::socket socket_;
   terminal::FrameReader reader_;

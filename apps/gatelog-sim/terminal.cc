@@ -7,13 +7,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "apps/gatelog-sim/identity.h"
-#include "apps/gatelog-sim/services/local_time.h"
-#include "apps/gatelog-sim/services/schedule_rules.h"
-#include "apps/gatelog-sim/services/terminal_services.h"
+#include "apps/gatelog-sim/local_time.h"
+#include "apps/gatelog-sim/named_schedules.h"
+#include "apps/gatelog-sim/schedule_rules.h"
 #include "apps/gatelog-sim/session.h"
 #include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"
-#include "gsdk/system.pb.h"
 
 namespace gatelog::sim {
 namespace {
@@ -229,9 +228,23 @@ absl::Status Terminal::Change(absl::FunctionRef<absl::Status()> work) {
   return absl::OkStatus();
 }
 
+absl::Status Terminal::ChangeAndDisconnect(std::string_view why,
+                                           absl::FunctionRef<absl::Status()> work) {
+  GATELOG_RETURN_IF_ERROR(Change([&] {
+    const absl::Status done = work();
+    staged_.clear();  // the gateway reads them when it has a link again
+    return done;
+  }));
+  Disconnect(why);
+  if (relinked) relinked(*this);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::string> Terminal::Call(std::string_view method, std::string_view request) {
-  if (services_ == nullptr) services_ = std::make_unique<TerminalServices>(*this);
-  return services_->Call(method, request);
+  if (settings_.make_call_server == nullptr)
+    return absl::UnimplementedError("This terminal serves no calls.");
+  if (call_server_ == nullptr) call_server_ = settings_.make_call_server(*this);
+  return call_server_->Call(method, request);
 }
 
 absl::StatusOr<std::uint32_t> Terminal::Record(EventLog event) {
@@ -259,8 +272,7 @@ absl::StatusOr<terminal::v1::LogStatus> Terminal::ClearLog(std::uint32_t expecte
 }
 
 absl::Status Terminal::FactoryReset() {
-  Disconnect("factory reset");
-  return Change([&]() -> absl::Status {
+  return ChangeAndDisconnect("factory reset", [&]() -> absl::Status {
     log_.set_clock_offset_ms(0);
     ResetImageFilters();
     GATELOG_RETURN_IF_ERROR(store().WipeAll(id()));
@@ -344,8 +356,8 @@ terminal::v1::ImageFilters Terminal::ImageFilters() const {
 }
 
 absl::Status Terminal::ReadSettings() {
-  GATELOG_ASSIGN_OR_RETURN(
-      const auto system, ReadSetting<gsdk::system::SystemConfig>(store(), id(), setting::kSystem));
+  GATELOG_ASSIGN_OR_RETURN(const auto system,
+                           ReadSetting(store(), id(), setting::kSystem, DefaultSystemConfig()));
   GATELOG_ASSIGN_OR_RETURN(daylight_saving_, ReadSetting<gsdk::time::DSTConfig>(
                                                  store(), id(), setting::kDaylightSaving));
   GATELOG_ASSIGN_OR_RETURN(const auto doors,

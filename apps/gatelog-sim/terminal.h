@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "apps/gatelog-sim/call_server.h"
 #include "apps/gatelog-sim/device_log.h"
 #include "apps/gatelog-sim/door_states.h"
 #include "apps/gatelog-sim/event_rules.h"
@@ -25,7 +26,6 @@
 namespace gatelog::sim {
 
 class Session;
-class TerminalServices;
 
 inline constexpr std::size_t kImageFiltersMax = 32;
 
@@ -43,7 +43,8 @@ class Terminal {
     bool images = false;
     std::string key;  // empty: none
     std::uint64_t seed = 1;
-    simulator::v1::Linkage linkage;  // until a gateway changes it
+    simulator::v1::Linkage linkage;             // until a gateway changes it
+    MakeCallServer make_call_server = nullptr;  // null: it serves none
   };
 
   // The references outlive the terminal.
@@ -100,7 +101,7 @@ class Terminal {
   // Those that a terminal begins with. Inside Change.
   void ResetImageFilters();
 
-  // A method of the services that the terminal serves itself; see services/service.h.
+  // A method of the services that the terminal serves itself; see call_server.h.
   absl::StatusOr<std::string> Call(std::string_view method, std::string_view request);
   // What it keeps besides its log. Reading is possible at any time, changing only inside Change.
   SettingStore& store() { return database_.settings(); }
@@ -110,6 +111,9 @@ class Terminal {
   // this returns kOk all of it is in the file and the records are pushed; after an error nothing
   // has changed, and it is the error of `work` or of the file.
   absl::Status Change(absl::FunctionRef<absl::Status()> work);
+  // The same for what may change whether the terminal calls its gateway or waits for it: then its
+  // link is dropped, and `relinked` told. Records are not pushed.
+  absl::Status ChangeAndDisconnect(std::string_view why, absl::FunctionRef<absl::Status()> work);
   // Fills in what Stage does, with the terminal's time now.
   absl::Status StageNow(EventLog event);
   absl::Status StageCode(std::uint32_t code);
@@ -117,7 +121,7 @@ class Terminal {
   const ImageRules& image_rules() const { return image_rules_; }
   const EventRules& event_rules() const { return event_rules_; }
   const DoorStates& door_states() const { return door_states_; }
-  // On the terminal's wall; see services/local_time.h.
+  // On the terminal's wall; see local_time.h.
   std::int64_t LocalTime(std::int64_t utc_s) const;
 
   // One gateway at a time. False: another holds it, and holder() says where that is.
@@ -171,7 +175,7 @@ class Terminal {
   std::string buffer_;
   std::uint32_t held_from_ = 0;  // images from here on are kept back; 0: none
   std::shared_ptr<Session> session_;
-  std::unique_ptr<TerminalServices> services_;  // made at the first call
+  std::unique_ptr<CallServer> call_server_;  // made at the first call
 };
 
 }  // namespace gatelog::sim

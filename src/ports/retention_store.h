@@ -64,7 +64,8 @@ class RetentionStore {
   };
   // One short transaction: a segment stops being shown and the entry that says so is committed
   // (`by` is who asked), or some rows of such a segment are deleted, or some events are made to
-  // tell of nobody, with an entry. A process that ends in between leaves a store that verifies; the
+  // tell of nobody, with an entry. A store without a chain of evidence has no entries, and leaves
+  // `by` alone. A process that ends in between leaves a store that verifies; the
   // rest goes with the next call. The committing thread.
   virtual absl::StatusOr<Step> PruneSome(const PruneLimits& limits, const std::string& by) = 0;
 };

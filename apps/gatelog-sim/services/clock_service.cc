@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "apps/gatelog-sim/services/local_time.h"
+#include "apps/gatelog-sim/local_time.h"
 #include "apps/gatelog-sim/services/system_config.h"
 #include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"

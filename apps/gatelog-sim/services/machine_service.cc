@@ -68,8 +68,7 @@ absl::StatusOr<device::ClearDBResponse> MachineService::ClearDB(const device::Cl
 absl::StatusOr<device::ResetConfigResponse> MachineService::ResetConfig(
     const device::ResetConfigRequest& request) {
   SettingStore& store = terminal_.store();
-  if (request.withnetwork()) terminal_.Disconnect("its network settings are reset");
-  const absl::Status changed = terminal_.Change([&]() -> absl::Status {
+  const auto reset = [&]() -> absl::Status {
     GATELOG_RETURN_IF_ERROR(store.Wipe(terminal_.id(), SettingStore::Area::kConfig));
     if (request.withnetwork()) {
       GATELOG_RETURN_IF_ERROR(store.Wipe(terminal_.id(), SettingStore::Area::kNetwork));
@@ -79,7 +78,10 @@ absl::StatusOr<device::ResetConfigResponse> MachineService::ResetConfig(
     }
     terminal_.ResetImageFilters();
     return terminal_.StageCode(request.withnetwork() ? kConfigReset : kConfigResetNetworkKept);
-  });
+  };
+  const absl::Status changed =
+      request.withnetwork() ? terminal_.ChangeAndDisconnect("its network settings are reset", reset)
+                            : terminal_.Change(reset);
   if (!changed.ok()) return changed;
   return device::ResetConfigResponse();
 }

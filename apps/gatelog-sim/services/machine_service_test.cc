@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "apps/gatelog-sim/linkage.h"
 #include "apps/gatelog-sim/services/service_test_support.h"
 #include "apps/gatelog-sim/setting_names.h"
 #include "gsdk/door.pb.h"
@@ -51,7 +52,7 @@ class MachineServiceTest : public ServiceTest {
                       UserInfo user;
                       user.mutable_hdr()->set_id("7");
                       const absl::Status network =
-                          store.Save(kDevice, SettingStore::Area::kNetwork, "address", "x");
+                          store.Save(kDevice, SettingStore::Area::kNetwork, setting::kLinkage, "");
                       return network.ok() ? terminal_->users().Save(user) : network;
                     })
                     .ok());
@@ -73,7 +74,7 @@ class MachineServiceTest : public ServiceTest {
             .holidays = store.Find(kDevice, setting::kHolidays)->has_value(),
             .doors = store.Find(kDevice, setting::kDoors)->has_value(),
             .filters = terminal_->ImageFilters().filters_size() == 0,
-            .network = store.Find(kDevice, "address")->has_value(),
+            .network = store.Find(kDevice, setting::kLinkage)->has_value(),
             .users = terminal_->users().Has("7")};
   }
 };
@@ -151,6 +152,26 @@ TEST_F(MachineServiceTest, AFactoryResetTakesAllAndBeginsANewLog) {
     EXPECT_NE(event.eventcode(), 0x1300u);
   }
   EXPECT_GT(people, 0);
+}
+
+TEST_F(MachineServiceTest, ATerminalThatCallsByDefaultIsToldToCallAgain) {
+  settings_.linkage.set_calls_gateway(true);
+  Restart();
+  int told = 0;
+  terminal_->relinked = [&](Terminal& terminal) {
+    ++told;
+    const absl::StatusOr<simulator::v1::Linkage> linkage = LinkageOf(terminal);
+    EXPECT_TRUE(linkage.ok() && linkage->calls_gateway());
+  };
+  SetEverything();
+  EXPECT_FALSE(LinkageOf(*terminal_)->calls_gateway());
+  ASSERT_TRUE(Reset(false, true).ok());
+  EXPECT_EQ(told, 0) << "it is to wait to be called, as before";
+  ASSERT_TRUE(Reset(true, false).ok());
+  EXPECT_EQ(told, 1);
+  SetEverything();
+  ASSERT_TRUE(terminal_->FactoryReset().ok());
+  EXPECT_EQ(told, 2);
 }
 
 TEST_F(MachineServiceTest, RebootIsTheWorkOfWhoeverOwnsTheTerminal) {

@@ -1,7 +1,7 @@
 #include "apps/gatelog-sim/services/schedule_service.h"
 
+#include "apps/gatelog-sim/schedule_rules.h"
 #include "apps/gatelog-sim/services/keyed_list.h"
-#include "apps/gatelog-sim/services/schedule_rules.h"
 #include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"
 

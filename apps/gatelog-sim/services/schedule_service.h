@@ -7,8 +7,8 @@ namespace gatelog::sim {
 
 // gsdk.schedule.Schedule: schedules and holiday groups of a terminal (schedule_rules.h says what
 // they mean). Adding one whose ID is there replaces it; one call does all or nothing. A schedule
-// may name a holiday group that comes later. One that an image filter names cannot be deleted
-// (kFailedPrecondition).
+// may name a holiday group that comes later. One that an image filter names or a
+// time-and-attendance key has cannot be deleted (kFailedPrecondition).
 class ScheduleService final : public TypedService<ScheduleService> {
  public:
   using TypedService::TypedService;

@@ -10,6 +10,7 @@
 
 #include "apps/gatelog-sim/image_maker.h"
 #include "apps/gatelog-sim/log_database.h"
+#include "apps/gatelog-sim/services/terminal_services.h"
 #include "apps/gatelog-sim/sim_test_support.h"
 #include "apps/gatelog-sim/site.h"
 #include "apps/gatelog-sim/terminal.h"
@@ -26,6 +27,7 @@ class ServiceTest : public ::testing::Test {
   void SetUp() override {
     settings_.device_id = kDevice;
     settings_.images = true;
+    settings_.make_call_server = MakeTerminalServices;
     Restart();
   }
 

@@ -1,7 +1,8 @@
 #include "apps/gatelog-sim/services/system_config.h"
 
 #include "absl/strings/str_cat.h"
-#include "apps/gatelog-sim/services/local_time.h"
+#include "apps/gatelog-sim/event_rules.h"
+#include "apps/gatelog-sim/local_time.h"
 #include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"
 
@@ -11,13 +12,6 @@ namespace {
 constexpr std::uint32_t kTimeZoneSet = 0x3201;
 constexpr std::uint32_t kLocked = 0x3700;
 constexpr std::uint32_t kUnlocked = 0x3800;
-
-// The site has users whose IDs have letters.
-gsdk::system::SystemConfig DefaultSystemConfig() {
-  gsdk::system::SystemConfig config;
-  config.set_usealphanumericid(true);
-  return config;
-}
 
 }  // namespace
 

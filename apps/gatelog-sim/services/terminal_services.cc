@@ -85,4 +85,8 @@ absl::StatusOr<std::string> TerminalServices::Call(std::string_view method,
   return NoSuchMethod(method);
 }
 
+std::unique_ptr<CallServer> MakeTerminalServices(Terminal& terminal) {
+  return std::make_unique<TerminalServices>(terminal);
+}
+
 }  // namespace gatelog::sim

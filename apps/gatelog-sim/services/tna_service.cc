@@ -1,6 +1,7 @@
 #include "apps/gatelog-sim/services/tna_service.h"
 
 #include "apps/gatelog-sim/event_rules.h"
+#include "apps/gatelog-sim/named_schedules.h"
 #include "apps/gatelog-sim/services/config_checks.h"
 #include "apps/gatelog-sim/setting_names.h"
 #include "base/status_macros.h"

@@ -99,6 +99,10 @@ absl::Status CheckJobCodes(const gsdk::user::UserInfo& user) {
           user, absl::StrCat("The label of job code ", job.code(), " has ", Characters(job.label()),
                              " characters; ", kJobLabelCharactersMax, " fit."));
     }
+    if (job.label().size() > kJobLabelSizeMax) {
+      return Wrong(user, absl::StrCat("The label of job code ", job.code(), " has ",
+                                      job.label().size(), " bytes; ", kJobLabelSizeMax, " fit."));
+    }
   }
   return absl::OkStatus();
 }

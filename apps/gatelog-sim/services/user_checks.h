@@ -22,6 +22,7 @@ inline constexpr std::size_t kFaceImageSizeMax = 512 * 1024;  // bytes
 inline constexpr int kAccessGroupsPerUserMax = 16;
 inline constexpr int kJobCodesPerUserMax = 16;
 inline constexpr std::size_t kJobLabelCharactersMax = 16;
+inline constexpr std::size_t kJobLabelSizeMax = 48;  // bytes
 
 // Without `alphanumeric` an ID is a number from 1 to 4294967295. 0 is never one.
 absl::Status CheckUserId(std::string_view id, bool alphanumeric);

@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -17,8 +20,8 @@ using testing::PostgresServer;
 
 class ConnectionTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Connection> connection_ =
-      *Connection::Open({.url = PostgresServer::Shared().NewDatabase()});
+  const std::string url_ = PostgresServer::Shared().NewDatabase();
+  std::unique_ptr<Connection> connection_ = *Connection::Open({.url = url_});
 };
 
 std::vector<Connection::Statement> Divide(const std::vector<int>& numbers) {
@@ -59,7 +62,31 @@ TEST_F(ConnectionTest, ThoseOfOneRoundTripStayPreparedUntilItsEnd) {
   EXPECT_EQ((*results)[1].Integer(0, 0), 1002);
 }
 
-TEST_F(ConnectionTest, AStopEndsThem) {
+TEST_F(ConnectionTest, AStopWhileTheyRunEndsThem) {
+  std::stop_source stop;
+  std::thread stopper([&] {
+    const auto watcher = *Connection::Open({.url = url_});
+    const std::string asleep = absl::StrCat(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND pid = ",
+        connection_->backend_pid());
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (watcher->QueryInteger(asleep).value_or(0) == 0 &&
+           std::chrono::steady_clock::now() < limit) {
+      std::this_thread::yield();
+    }
+    stop.request_stop();
+  });
+  // Longer than any test may take.
+  const std::vector<Connection::Statement> statements = {{"SELECT pg_sleep(3600)", {}},
+                                                         {"SELECT 1", {}}};
+  const absl::Status stopped = connection_->QueryTogether(statements, stop.get_token()).status();
+  stopper.join();
+  EXPECT_EQ(stopped.code(), absl::StatusCode::kCancelled) << stopped;
+  EXPECT_TRUE(connection_->interrupted()) << "so that it is not used again";
+  EXPECT_TRUE(connection_->alive());
+}
+
+TEST_F(ConnectionTest, AStopBeforeThemEndsThem) {
   std::stop_source stop;
   stop.request_stop();
   EXPECT_EQ(connection_->QueryTogether(Divide({1}), stop.get_token()).status().code(),

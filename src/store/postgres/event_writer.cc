@@ -204,13 +204,7 @@ absl::Status EventWriter::MarkShownAgain(const std::vector<Accepted>& accepted) 
   if (ids.empty()) return absl::OkStatus();
   GATELOG_ASSIGN_OR_RETURN(
       const Result rows,
-      connection_.Query(
-          "SELECT u.log_device, u.id FROM unnest($1::oid[], $2::oid[]) AS u(log_device, id) WHERE "
-          "EXISTS (SELECT 1 FROM gatelog.pruned AS p WHERE p.log_device = u.log_device AND "
-          "u.id::bigint < p.below) OR EXISTS (SELECT 1 FROM gatelog.event AS e WHERE e.log_device "
-          "= u.log_device AND e.id = u.id AND e.flags & 4 <> 0 AND e.seq < (SELECT value FROM "
-          "gatelog.meta WHERE key = 'people_seq'))",
-          Params().AddOids(devices).AddOids(ids)));
+      connection_.Query(kShownAgainQuery, Params().AddOids(devices).AddOids(ids)));
   for (int row = 0; row < rows.rows(); ++row) {
     erased_anchors_.Mark(static_cast<model::DeviceId>(rows.Integer(row, 0)),
                          {static_cast<model::EventId>(rows.Integer(row, 1))});

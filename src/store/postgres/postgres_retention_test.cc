@@ -16,6 +16,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/erased_anchors.h"
 #include "store/postgres/log_table.h"
 #include "store/postgres/postgres_store.h"
 #include "store/postgres/postgres_upkeep.h"
@@ -184,6 +185,26 @@ TEST_F(PostgresRetentionTest, AnOldSegmentIsClosedAndGoes) {
   EXPECT_EQ(store_->last_seq(), 30u);
 }
 
+// While one is closed nobody reads or commits, and that takes the longer, the more it has.
+TEST_F(PostgresRetentionTest, OnlySmallSegmentsAreClosedBeforeTheyAreFull) {
+  const auto end_of_last = [&] { return Number("SELECT max(end_seq) FROM gatelog.segment"); };
+  Open({.segment_events = 400, .segment_age = std::chrono::days(7)});
+  Commit(Next(kDoor).AddSome(101).Make());
+  clock_.Move(std::chrono::days(8));
+  Prune({});
+  EXPECT_EQ(end_of_last(), 401) << "more than a quarter";
+  Commit(Next(kDoor).AddSome(300).Make());
+  EXPECT_EQ(end_of_last(), 801);
+  Commit(Next(kDoor).AddSome(79).Make());
+  clock_.Move(std::chrono::days(1));
+  Prune({});
+  EXPECT_EQ(end_of_last(), 801) << "at that pace it is full in a week";
+  clock_.Move(std::chrono::days(1));
+  Prune({});
+  EXPECT_EQ(end_of_last(), 481) << "it would be too large in a week, and not full";
+  ExpectSound();
+}
+
 TEST_F(PostgresRetentionTest, EverySegmentMayGoAndTheNumbersGoOn) {
   Open();
   Fill();
@@ -238,6 +259,20 @@ TEST_F(PostgresRetentionTest, AfterEachStepTheStoreIsSoundAndRecordsAreRecognise
   EXPECT_EQ(State(kGate).anchors.size(), gate.anchors.size());
 }
 
+// The first time that anything is pruned: nothing is counted as pruned yet when events are hidden.
+TEST_F(PostgresRetentionTest, WhileEventsAreHiddenForTheFirstTimeTheStoreIsSound) {
+  Open();
+  Fill();
+  clock_.Move(std::chrono::days(1));
+  ASSERT_GT(Number("SELECT min(images_absent) FROM gatelog.log_state"), 0);
+  int hidden = 0;
+  Prune({.events_before = clock_.Now()}, [&] {
+    ExpectSound();
+    if (store_->first_seq() > 1 && Number("SELECT count(*) FROM gatelog.pruned") == 0) ++hidden;
+  });
+  EXPECT_EQ(hidden, 3) << "segments, of which each was hidden and nothing more";
+}
+
 TEST_F(PostgresRetentionTest, WhatRetentionLeftIsChecked) {
   Open();
   Fill();
@@ -258,7 +293,7 @@ TEST_F(PostgresRetentionTest, WhatRetentionLeftIsChecked) {
            Change{"DELETE FROM event WHERE seq = 51", "numbered from 52"},
            Change{"UPDATE meta SET value = 60 WHERE key = 'first_seq'", "in the middle"},
            Change{"UPDATE pruned SET events = events + 1", "are counted as pruned"},
-           Change{"UPDATE pruned SET below = below + 1 WHERE below > 0", "is"},
+           Change{"UPDATE pruned SET below = below + 1 WHERE below > 0", "are counted as pruned"},
            Change{"UPDATE pruned SET images = images + 1", "images, and has"},
            Change{"UPDATE pruned SET images_wanted = 0", "images_wanted, and has"},
            Change{"DELETE FROM pruned", "is due"},
@@ -403,6 +438,28 @@ TEST_F(PostgresRetentionTest, PeopleOfWhomNothingTellsGoAndMayComeAgain) {
   ExpectSound();
 }
 
+// Of whom nothing tells, that is looked for in every partition.
+TEST_F(PostgresRetentionTest, TheMorePartitionsTheFewerPeopleAreLookedForInAStep) {
+  Open({.segment_events = 2, .segment_age = kForEver});
+  Commit(Next(kDoor).AddSome(200).Make());
+  AwaitIndexes();
+  PostgresServer::Shared().Execute(url_,
+                                   "INSERT INTO gatelog.person SELECT n, convert_to('nobody-' || "
+                                   "n, 'UTF8') FROM generate_series(1001, 1600) AS n; "
+                                   "UPDATE gatelog.meta SET value = 1 WHERE key = 'people_sweep'");
+  Open({.segment_events = 2, .segment_age = kForEver});
+  constexpr char kPeople[] = "SELECT count(*) FROM gatelog.person";
+  const std::int64_t told = Number(kPeople) - 600;
+  std::int64_t left = told + 600;
+  Prune({}, [&] {
+    const std::int64_t now = Number(kPeople);
+    EXPECT_LE(left - now, 20'000 / 100);
+    left = now;
+  });
+  EXPECT_EQ(left, told);
+  ExpectSound();
+}
+
 TEST_F(PostgresRetentionTest, AnchorsThatACollectorGivesBackTellOfNobody) {
   Open();
   for (int i = 0; i < 5; ++i) Commit(Anchored(Next(kDoor).AddSome(10)));
@@ -439,6 +496,47 @@ TEST_F(PostgresRetentionTest, AnchorsThatACollectorGivesBackTellOfNobody) {
   for (const model::Anchor& anchor : State(kDoor).anchors) {
     EXPECT_TRUE(anchor.id >= 46 || model::IsWithoutPerson(anchor)) << anchor.id;
   }
+  // The same once more, and what it shows is of the first epoch again, not of the newest.
+  BatchMaker again(State(kDoor));
+  again.OpenEpoch(51, 3).AddSome(1).Arrived(clock_.Now());
+  batch = again.Make();
+  batch.after.anchors.clear();
+  for (model::EventId id = 40; id < 50; ++id) {
+    batch.after.anchors.push_back(model::AnchorOf(testing::SomeEvent(kDoor, id)));
+  }
+  Commit(batch);
+  int old = 0;
+  for (const model::Anchor& anchor : State(kDoor).anchors) {
+    old += anchor.id < 51;
+    EXPECT_TRUE(anchor.id >= 51 || model::IsWithoutPerson(anchor)) << anchor.id;
+  }
+  EXPECT_EQ(old, 10);
+}
+
+// With a large log, without the epoch, all that the index has of the log would be walked.
+TEST_F(PostgresRetentionTest, WhatIsShownAgainIsFoundByItsEpoch) {
+  Open();
+  Fill();
+  Prune({.people_before = clock_.Now() + std::chrono::days(1)});
+  const auto session = Connection::Open({.url = url_});
+  ASSERT_TRUE(session.ok()) << session.status();
+  // The tables here are so small that reading all of one would be cheapest.
+  ASSERT_TRUE((*session)
+                  ->Execute(absl::StrCat("ANALYZE; SET enable_seqscan = off; PREPARE shown (oid[], "
+                                         "oid[]) AS ",
+                                         kShownAgainQuery))
+                  .ok());
+  const auto plan = (*session)->Query(absl::StrCat("EXPLAIN EXECUTE shown (ARRAY[", kDoor, ", ",
+                                                   kDoor, "]::oid[], ARRAY[7, 8]::oid[])"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  int probes = 0;
+  for (int row = 0; row < plan->rows(); ++row) {
+    const std::string line(plan->Bytes(row, 0));
+    if (line.find("Index Cond") == line.npos || line.find(".id)") == line.npos) continue;
+    ++probes;
+    EXPECT_THAT(line, HasSubstr("epoch = ")) << "in each partition";
+  }
+  EXPECT_GT(probes, 0);
 }
 
 // As version 2 made a store, and what it may have had in it.

@@ -35,7 +35,8 @@ class PostgresStore final : public ports::EventStore, public ports::RetentionSto
  public:
   static constexpr std::uint64_t kSegmentEvents = 524'288;
   // How old the first event of the open segment may be; then PruneSome closes it, so that sites
-  // with few events can prune. About fifty segments a year, where they are not full before.
+  // with few events can prune: about fifty segments a year, where they are not full before. One
+  // with more than a quarter of kSegmentEvents is not closed before it is full.
   static constexpr std::chrono::milliseconds kSegmentAge = std::chrono::days(7);
   static constexpr std::chrono::milliseconds kResolveWait{2'000};
 

@@ -1,7 +1,6 @@
 #include "store/postgres/prune_preview.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -19,13 +18,6 @@ constexpr int kEventsPerPage = 10'000;
 
 std::int64_t BeforeOf(const std::optional<Timestamp>& limit) {
   return limit ? limit->time_since_epoch().count() : std::numeric_limits<std::int64_t>::min();
-}
-
-void AddTimes(std::int64_t oldest_ms, std::int64_t newest_ms, ports::Pruned& pruned) {
-  const Timestamp oldest{std::chrono::milliseconds(oldest_ms)};
-  const Timestamp newest{std::chrono::milliseconds(newest_ms)};
-  pruned.oldest = pruned.oldest ? std::min(*pruned.oldest, oldest) : oldest;
-  pruned.newest = pruned.newest ? std::max(*pruned.newest, newest) : newest;
 }
 
 // What the steps of a Pruner would do, added up.

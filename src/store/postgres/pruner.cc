@@ -20,22 +20,22 @@ using ports::PruneLimits;
 constexpr int kImagesPerStep = 64;
 constexpr int kErasedEventsMax = 500;
 constexpr int kEventsLookedAtMax = 1'000;
-constexpr int kPeoplePerStep = 500;
+constexpr std::int64_t kPeoplePerStep = 500;
+constexpr std::int64_t kPersonProbesPerStep = 20'000;  // of a person in a partition's index
 constexpr int kHourCountsPerStep = 5'000;
 
 // How often in a run a partition is tried to be dropped that others are reading.
 constexpr int kDropTriesMax = 5;
 
+// As parts of a full segment. To close one that is not full the server reads all of it, while
+// nobody else has the table: so only up to the larger part, and from the smaller one on early if
+// it grows so slowly that it would not be full in time.
+constexpr double kClosedShareMax = 0.25;
+constexpr double kClosedEarlyShare = 0.1875;
+
 std::int64_t Milliseconds(Timestamp time) { return time.time_since_epoch().count(); }
 Timestamp TimeOf(std::int64_t milliseconds) {
   return Timestamp(std::chrono::milliseconds(milliseconds));
-}
-
-void AddTimes(std::int64_t oldest_ms, std::int64_t newest_ms, Pruned& pruned) {
-  const Timestamp oldest = TimeOf(oldest_ms);
-  const Timestamp newest = TimeOf(newest_ms);
-  pruned.oldest = pruned.oldest ? std::min(*pruned.oldest, oldest) : oldest;
-  pruned.newest = pruned.newest ? std::max(*pruned.newest, newest) : newest;
 }
 
 bool IsBefore(const Segment& segment, const std::optional<Timestamp>& limit) {
@@ -49,6 +49,17 @@ std::uint64_t SegmentOf(const std::vector<Segment>& segments, std::uint64_t seq)
     if (segment.first <= seq) first = segment.first;
   }
   return first;
+}
+
+// Whether a segment with so many events of `full` is to be closed, whose first arrived `age` ago.
+bool IsToBeClosed(std::uint64_t events, std::uint64_t full, std::chrono::milliseconds age,
+                  std::chrono::milliseconds age_max) {
+  const double share = static_cast<double>(events) / static_cast<double>(full);
+  if (share > kClosedShareMax) return false;
+  if (age >= age_max) return true;
+  const double share_in_time =
+      share * static_cast<double>(age_max.count()) / static_cast<double>(std::max(age.count(), 1L));
+  return share >= kClosedEarlyShare && share_in_time < 1;
 }
 
 }  // namespace
@@ -67,6 +78,13 @@ absl::StatusOr<PrunedThrough> ReadPrunedThrough(Connection& connection) {
   return PrunedThrough{.first_seq = static_cast<std::uint64_t>(rows.Integer(0, 0)),
                        .people_seq = static_cast<std::uint64_t>(rows.Integer(0, 1)),
                        .people_sweep = rows.Integer(0, 2)};
+}
+
+void AddTimes(std::int64_t oldest_ms, std::int64_t newest_ms, Pruned& pruned) {
+  const Timestamp oldest = TimeOf(oldest_ms);
+  const Timestamp newest = TimeOf(newest_ms);
+  pruned.oldest = pruned.oldest ? std::min(*pruned.oldest, oldest) : oldest;
+  pruned.newest = pruned.newest ? std::max(*pruned.newest, newest) : newest;
 }
 
 absl::Status Pruner::Load() {
@@ -176,7 +194,11 @@ absl::StatusOr<Pruner::Outcome> Pruner::CloseOld(const PruneLimits&, Pruned&) {
   const std::optional<Segment> open = Open();
   if (!open) return Outcome::kNothing;
   GATELOG_ASSIGN_OR_RETURN(const std::int64_t first_ms, FirstArrival(*open));
-  if (clock_.Now() - TimeOf(first_ms) < segment_age_) return Outcome::kNothing;
+  const std::uint64_t events = writer_.last_seq() + 1 - open->first;
+  if (!IsToBeClosed(events, open->end - open->first, clock_.Now() - TimeOf(first_ms),
+                    segment_age_)) {
+    return Outcome::kNothing;
+  }
   GATELOG_ASSIGN_OR_RETURN(const Outcome outcome, Close(*open));
   close_refused_ = outcome == Outcome::kRefused;
   return outcome;
@@ -434,19 +456,23 @@ absl::Status Pruner::SaveErasedAnchors(const std::vector<model::RecordKey>& eras
 absl::StatusOr<Pruner::Outcome> Pruner::SweepPeople(const PruneLimits&, Pruned&) {
   if (through_.people_sweep == 0) return Outcome::kNothing;
   const TailedSegments tailed = segments_.Tailed();
+  const std::uint64_t from = std::max(through_.first_seq, through_.people_seq);
+  std::int64_t partitions = 1;
   for (const Segment& segment : segments_.All()) {
     // One whose events neither memory nor an index can tell of: later.
     if (!segment.indexed && segment.first < tailed.first) return Outcome::kNothing;
+    if (segment.end > from && segment.first < tailed.first) ++partitions;
   }
+  const std::int64_t people_max =
+      std::clamp<std::int64_t>(kPersonProbesPerStep / partitions, 1, kPeoplePerStep);
   GATELOG_ASSIGN_OR_RETURN(
       const Result known,
-      connection_.Query(absl::StrCat("SELECT id FROM gatelog.person WHERE id >= $1::bigint ORDER "
-                                     "BY id LIMIT ",
-                                     kPeoplePerStep),
-                        Params().Add(through_.people_sweep)));
+      connection_.Query("SELECT id FROM gatelog.person WHERE id >= $1::bigint ORDER BY id LIMIT "
+                        "$2::bigint",
+                        Params().Add(through_.people_sweep).Add(people_max)));
   const std::int64_t last = known.rows() == 0 ? 0 : known.Integer(known.rows() - 1, 0);
   changes_.through = through_;
-  changes_.through->people_sweep = known.rows() < kPeoplePerStep ? 0 : last + 1;
+  changes_.through->people_sweep = known.rows() < people_max ? 0 : last + 1;
   GATELOG_RETURN_IF_ERROR(SetMeta("people_sweep", changes_.through->people_sweep));
   std::vector<bool> in_memory(static_cast<std::size_t>(last) + 1);
   for (const Segment& segment : tailed.segments) segment.tail->MarkPeople(in_memory);
@@ -462,7 +488,7 @@ absl::StatusOr<Pruner::Outcome> Pruner::SweepPeople(const PruneLimits&, Pruned&)
       "enable_mergejoin = off"));
   Params params;
   params.AddNumbers(people);
-  params.Add(static_cast<std::int64_t>(std::max(through_.first_seq, through_.people_seq)));
+  params.Add(static_cast<std::int64_t>(from));
   params.Add(static_cast<std::int64_t>(tailed.first));
   GATELOG_ASSIGN_OR_RETURN(
       const Result gone,

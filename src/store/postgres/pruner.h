@@ -27,6 +27,9 @@ struct PrunedThrough {
 };
 absl::StatusOr<PrunedThrough> ReadPrunedThrough(Connection& connection);
 
+// Widens the times between which pruned events arrived, in milliseconds since 1970.
+void AddTimes(std::int64_t oldest_ms, std::int64_t newest_ms, ports::Pruned& pruned);
+
 // What an image takes beside its payload, about.
 inline constexpr std::uint64_t kImageBytes = 60;
 
@@ -36,7 +39,8 @@ inline constexpr std::uint64_t kImageBytes = 60;
 // nothing tells any more follow. The committing thread; does not outlive what it is made of.
 class Pruner {
  public:
-  // `segment_age`: an open segment whose first event is older is closed.
+  // `segment_age`: an open segment whose first event is older is closed, if it has few events; one
+  // that would not be full by then, as soon as it has some more.
   Pruner(Connection& connection, Segments& segments, AnchorCache& anchors, EventWriter& writer,
          const Clock& clock, std::chrono::milliseconds segment_age)
       : connection_(connection),
@@ -100,7 +104,8 @@ class Pruner {
   void OnAllRemembered(Hidden& hidden);
   bool images_gone_ = false;  // those of hidden segments
 
-  // Of one run, which ends when nothing is left to do.
+  // Of one run, which ends when nothing is left to do. Two that go on at a time, of the clock and
+  // of `store prune`, are one until the first of them ends.
   bool close_refused_ = false;
   int drops_refused_ = 0;
   std::set<std::uint64_t> counted_for_images_;  // segments, by their first event

@@ -82,7 +82,7 @@ absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection, con
 absl::Status CreateSegment(Connection& connection, const Segment& segment);
 
 // Lets the partition end before the event `end`, in the transaction that is open. Needs the table
-// event for itself for a moment: false if somebody else had it for too long; then the transaction
+// event for itself, as long as the server takes to read the partition: false if somebody else had it for too long; then the transaction
 // is to be dropped.
 absl::StatusOr<bool> CloseSegment(Connection& connection, const Segment& segment,
                                   std::uint64_t end);

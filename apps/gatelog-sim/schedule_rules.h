@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
-#include "apps/gatelog-sim/services/local_time.h"
+#include "apps/gatelog-sim/local_time.h"
 #include "gsdk/schedule.pb.h"
 
 // What a schedule may be, and when it holds. Pure.

@@ -1,4 +1,4 @@
-#include "apps/gatelog-sim/services/schedule_rules.h"
+#include "apps/gatelog-sim/schedule_rules.h"
 
 #include <algorithm>
 #include <set>

@@ -1,4 +1,4 @@
-#include "apps/gatelog-sim/services/local_time.h"
+#include "apps/gatelog-sim/local_time.h"
 
 #include <chrono>
 
