@@ -73,8 +73,8 @@ core::Fleet::Options FleetOptions(const config::Config& config) {
   return options;
 }
 
-terminal::TerminalDialer::Options DialerOptions(const config::Config& config) {
-  terminal::TerminalDialer::Options options;
+terminal::TerminalOptions LinkOptions(const config::Config& config) {
+  terminal::TerminalOptions options;
   options.gateway_name = absl::StrCat("gatelog ", kVersion);
   options.connect_timeout = config.device_connect_timeout;
   options.handshake_timeout = config.device_connect_timeout;
@@ -153,7 +153,8 @@ struct Gateway::Parts {
   std::unique_ptr<core::Ingest> ingest;
   std::unique_ptr<core::EventReader> reader;
   std::unique_ptr<asio::ssl::context> device_tls;
-  std::string device_ca;  // DER
+  std::string device_ca;                   // DER
+  terminal::TerminalOptions link_options;  // of links to terminals, whoever opens them
   std::unique_ptr<terminal::TerminalDialer> terminals;
   std::unique_ptr<core::Fleet> fleet;
   std::vector<std::unique_ptr<ports::DeviceListener>> listeners;
@@ -227,8 +228,9 @@ absl::Status Gateway::Parts::MakeCore() {
   reader = std::make_unique<core::EventReader>(store->events(), *readers, clock,
                                                std::max<std::size_t>(config.store_readers / 2, 1));
   ingest->OnCommitted([this](std::uint64_t seq) { reader->OnCommitted(seq); });
+  link_options = LinkOptions(config);
   terminals = std::make_unique<terminal::TerminalDialer>(
-      loop.context(), DialerOptions(config),
+      loop.context(), link_options,
       terminal::TerminalDialer::Security{
           .tls = device_tls.get(),
           .trust = [this](model::DeviceId id) { return fleet->callers().FindTrust(id); }});
@@ -291,7 +293,7 @@ absl::Status Gateway::Parts::ListenAt(const std::string& address, asio::ssl::con
   if (address.empty()) return absl::OkStatus();
   terminal::TerminalListener::Options options;
   GATELOG_ASSIGN_OR_RETURN(options.address, ParseListenAddress(address));
-  options.link = DialerOptions(config);
+  options.link = link_options;
   options.tls = tls;
   listeners.push_back(
       std::make_unique<terminal::TerminalListener>(loop.context(), std::move(options)));

@@ -36,9 +36,11 @@ std::unique_ptr<terminal::OpenRequest> MakeRequest(int kind) {
     case 2:
       return terminal::ExpectFilters([](const absl::StatusOr<std::vector<std::string>>&) {});
     case 4:
-      return terminal::ExpectAnswer([](const absl::StatusOr<std::string>& answer) {
-        FUZZ_EXPECT(!answer.ok() || answer->size() <= ports::kCallSizeMax);
-      });
+      return terminal::ExpectAnswer(
+          std::make_shared<terminal::AnswerRoom>(terminal::kAnswerBytesMax),
+          [](const absl::StatusOr<std::string>& answer) {
+            FUZZ_EXPECT(!answer.ok() || answer->size() <= ports::kCallSizeMax);
+          });
     case 3:
       return terminal::ExpectLog(kFrom, kMax, ExpectGoodPage);
     default:

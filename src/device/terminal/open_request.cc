@@ -175,7 +175,8 @@ class TlsRequest final : public ValueRequest<std::string> {
 
 class AnswerRequest final : public ValueRequest<std::string> {
  public:
-  using ValueRequest::ValueRequest;
+  AnswerRequest(std::shared_ptr<AnswerRoom> room, Reply<absl::StatusOr<std::string>> reply)
+      : ValueRequest(std::move(reply)), share_(std::move(room)) {}
 
   absl::StatusOr<Progress> Take(Frame& frame) override {
     if (!frame.has_answer()) return WrongFrame();
@@ -187,11 +188,15 @@ class AnswerRequest final : public ValueRequest<std::string> {
     if (value_.size() + part.response().size() > ports::kCallSizeMax) {
       return Violation("an answer has more than ", ports::kCallSizeMax, " bytes");
     }
+    if (!share_.Take(part.response().size())) return Progress::kNoRoom;
     value_.append(part.response());
     return part.more() ? Progress::kMore : Progress::kComplete;
   }
 
   absl::Status Decode(const v1::Error& error) const override { return DecodeClientError(error); }
+
+ private:
+  AnswerRoom::Share share_;
 };
 
 }  // namespace
@@ -234,8 +239,9 @@ std::unique_ptr<OpenRequest> ExpectImages(model::EventId from, std::uint32_t max
   return std::make_unique<ImageRequest>(from, max, std::move(reply));
 }
 
-std::unique_ptr<OpenRequest> ExpectAnswer(Reply<absl::StatusOr<std::string>> reply) {
-  return std::make_unique<AnswerRequest>(std::move(reply));
+std::unique_ptr<OpenRequest> ExpectAnswer(std::shared_ptr<AnswerRoom> room,
+                                          Reply<absl::StatusOr<std::string>> reply) {
+  return std::make_unique<AnswerRequest>(std::move(room), std::move(reply));
 }
 
 }  // namespace gatelog::terminal

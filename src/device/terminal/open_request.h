@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "device/terminal/answer_room.h"
 #include "device/terminal/frame_codec.h"
 #include "model/log_status.h"
 #include "ports/device_link.h"
@@ -17,12 +18,13 @@ namespace gatelog::terminal {
 // request that is destroyed before drops its reply.
 class OpenRequest {
  public:
-  enum class Progress { kMore, kComplete };
+  enum class Progress { kMore, kComplete, kNoRoom };
 
   virtual ~OpenRequest() = default;
 
   // Takes one frame of the answer, never an Error. kMore: another chunk is to come, and may be
-  // granted. An error means that the terminal broke the rules: the message says which.
+  // granted. kNoRoom: the gateway cannot hold more of it; the rest is not for this request. An
+  // error means that the terminal broke the rules: the message says which.
   virtual absl::StatusOr<Progress> Take(Frame& frame) = 0;
 
   // Whether the answer comes in chunks, each of which is granted.
@@ -49,6 +51,7 @@ std::unique_ptr<OpenRequest> ExpectLog(model::EventId from, std::uint32_t max,
 std::unique_ptr<OpenRequest> ExpectImages(
     model::EventId from, std::uint32_t max,
     ports::Reply<absl::StatusOr<std::vector<std::string>>> reply);
-std::unique_ptr<OpenRequest> ExpectAnswer(ports::Reply<absl::StatusOr<std::string>> reply);
+std::unique_ptr<OpenRequest> ExpectAnswer(std::shared_ptr<AnswerRoom> room,
+                                          ports::Reply<absl::StatusOr<std::string>> reply);
 
 }  // namespace gatelog::terminal

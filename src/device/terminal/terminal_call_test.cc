@@ -98,6 +98,31 @@ TEST_F(TerminalCallTest, SendsACallAndAssemblesItsAnswer) {
   EXPECT_EQ(ValueOf(next).value(), "");
 }
 
+TEST_F(TerminalCallTest, AnswersThatTakeTooMuchRoomAreRefusedAndTheLinkStays) {
+  TerminalOptions options;
+  options.answer_room = std::make_shared<AnswerRoom>(1'000);
+  Connect(options);
+  CallReply first = Call("first");
+  const std::uint32_t first_id = terminal_.Receive().request_id();
+  terminal_.Send(AnswerFrame(first_id, std::string(600, 'a'), true));
+  CallReply second = Call("second");
+  const std::uint32_t second_id = terminal_.Receive().request_id();
+  terminal_.Send(AnswerFrame(second_id, std::string(401, 'b'), true));
+  const absl::StatusOr<std::string> refused = ValueOf(second);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("have 1000 bytes"));
+
+  // What had begun goes on, and the rest of what was refused harms nobody.
+  terminal_.Send(AnswerFrame(second_id, "rest"));
+  terminal_.Send(AnswerFrame(first_id, std::string(400, 'a')));
+  EXPECT_EQ(ValueOf(first).value(), std::string(1'000, 'a'));
+
+  // What is done has given its room back.
+  CallReply third = Call("third");
+  terminal_.Send(AnswerFrame(terminal_.Receive().request_id(), std::string(1'000, 'c')));
+  EXPECT_EQ(ValueOf(third).value(), std::string(1'000, 'c'));
+}
+
 // The exchange of docs/formats/terminal-link.md, computed with Python's protobuf.
 TEST_F(TerminalCallTest, TheBytesAreAsSpecified) {
   Connect();

@@ -3,7 +3,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+
+#include "device/terminal/answer_room.h"
 
 namespace gatelog::terminal {
 
@@ -12,9 +15,10 @@ inline constexpr std::size_t kOpenRequestsMax = 64;             // further ones:
 inline constexpr std::size_t kGivenUpReadsMax = 64;             // beyond: the link is given up
 inline constexpr std::uint32_t kReadCredit = 4;                 // chunks under way per read
 inline constexpr std::size_t kPageBytesMax = 64 * 1024 * 1024;  // records or images of one read
-inline constexpr std::size_t kUnsentCallBytesMax =
-    2 * 16 * 1024 *
-    1024;  // calls in several parts that wait to be sent; beyond: kResourceExhausted
+// Calls in several parts that wait to be sent; beyond: kResourceExhausted.
+inline constexpr std::size_t kUnsentCallBytesMax = 2 * 16 * 1024 * 1024;
+// Answers to calls that are coming in, of all links; the calls beyond: kResourceExhausted.
+inline constexpr std::size_t kAnswerBytesMax = 256 * 1024 * 1024;
 inline constexpr std::size_t kDeviceTextMax = 256;             // bytes; longer texts are cut
 inline constexpr std::size_t kCapabilitySizeMax = 64 * 1024;   // bytes of either capability message
 inline constexpr std::size_t kCertificateSizeMax = 16 * 1024;  // bytes, of a terminal's own
@@ -39,6 +43,9 @@ struct TerminalOptions {
 
   std::size_t send_buffer_max =
       4 * 1024 * 1024;  // bytes not yet taken by TCP; beyond: kResourceExhausted
+
+  // Copies of the options share it.
+  std::shared_ptr<AnswerRoom> answer_room = std::make_shared<AnswerRoom>(kAnswerBytesMax);
 };
 
 }  // namespace gatelog::terminal

@@ -211,6 +211,11 @@ void TerminalSession::HandleAnswer(Frame& frame) {
   }
   const std::unique_ptr<OpenRequest> request = std::move(found->second.request);
   requests_.erase(found);
+  if (progress.ok() && *progress == OpenRequest::Progress::kNoRoom) {
+    return request->Fail(absl::ResourceExhaustedError(
+        absl::StrCat("the answers of all devices that are coming in have ",
+                     options_.answer_room->max(), " bytes; try again when some are done")));
+  }
   if (progress.ok()) return request->Succeed();
   const std::string what(progress.status().message());
   request->Fail(PeerError(absl::StatusCode::kInternal,
@@ -529,7 +534,8 @@ void TerminalLink::Relink(const ports::Relinking& how,
 
 void TerminalLink::Call(std::string_view method, std::string request,
                         ports::Reply<absl::StatusOr<std::string>> reply) {
-  session_->Call(method, std::move(request), ExpectAnswer(std::move(reply)));
+  session_->Call(method, std::move(request),
+                 ExpectAnswer(session_->answer_room(), std::move(reply)));
 }
 
 }  // namespace gatelog::terminal

@@ -55,6 +55,7 @@ class TerminalSession final : public std::enable_shared_from_this<TerminalSessio
   void Refuse(std::unique_ptr<OpenRequest> request, absl::Status status);
 
   const model::DeviceIdentity& identity() const { return identity_; }
+  const std::shared_ptr<AnswerRoom>& answer_room() const { return options_.answer_room; }
 
   // Frames that were not expected and did no harm: late answers, answers to nothing, unknown kinds.
   std::uint64_t ignored_frames() const { return ignored_frames_; }
