@@ -256,7 +256,7 @@ TEST_F(SessionCallTest, ATerminalThatCallsByDefaultCallsAgainAfterAReset) {
   EXPECT_GE(called, 0) << "nobody called";
   if (called >= 0) LinkClient(called).Open();
   sim.OnLoop([&] { caller->Stop(); });
-  sim.OnLoop([&] { caller.reset(); });  // behind what Stop has cancelled
+  sim.OnLoop([&] { caller.reset(); });
 }
 
 }  // namespace

@@ -78,11 +78,13 @@ class RunningSim {
     thread_.join();
   }
 
+  // Returns when `work` is done and the loop has also run what `work` cancelled or posted: what
+  // that uses may be destroyed.
   void OnLoop(const std::function<void()>& work) {
     std::promise<void> done;
     asio::post(context_, [&] {
       work();
-      done.set_value();
+      asio::post(context_, [&done] { done.set_value(); });
     });
     done.get_future().wait();
   }
