@@ -157,10 +157,8 @@ std::string EnvironmentName(std::string_view key) {
   return name;
 }
 
-}  // namespace
-
-const std::vector<Setting>& Settings() {
-  static const std::vector<Setting> settings = {
+std::vector<Setting> ServingSettings() {
+  return {
       Text("data_dir", &Config::data_dir,
            "Folder of the store and the certificates. Empty: ~/.local/share/gatelog, or "
            "/var/lib/gatelog without a home."),
@@ -171,6 +169,14 @@ const std::vector<Setting>& Settings() {
       Text("http.address", &Config::http_address,
            "Where /metrics, /healthz and /readyz are served; port 0 takes a free one."),
       Text("log.level", &Config::log_level, "trace, debug, info, warn or error."),
+      Count("metrics.devices_max", &Config::metrics_devices_max, 0, 20'000,
+            "With more devices than this, /metrics has no series for each of them, only those over "
+            "all."),
+  };
+}
+
+std::vector<Setting> DeviceSettings() {
+  return {
       Flag("device.collect", &Config::device_collect,
            "Store the logs of devices that clients link with Connect and AddAsyncConnection; "
            "'gatelog device add' says it for each."),
@@ -204,9 +210,11 @@ const std::vector<Setting>& Settings() {
            "Where terminals call in over TLS, HOST:PORT. Empty: nowhere."),
       Count("device.search_port", &Config::device_search_port, 1, 65'535,
             "UDP port where terminals answer searches."),
-      Count("metrics.devices_max", &Config::metrics_devices_max, 0, 20'000,
-            "With more devices than this, /metrics has no series for each of them, only those over "
-            "all."),
+  };
+}
+
+std::vector<Setting> StoreSettings() {
+  return {
       Text("store.url", &Config::store_url,
            "PostgreSQL database of the store, postgresql://USER@HOST:PORT/DATABASE; also as "
            "GATELOG_STORE. A password is best kept in ~/.pgpass. Empty: SQLite in the data "
@@ -235,6 +243,18 @@ const std::vector<Setting>& Settings() {
       Flag("seal.heads_syslog", &Config::seal_heads_syslog,
            "Send each seal's head to the system log, which may pass it on to another machine."),
   };
+}
+
+}  // namespace
+
+const std::vector<Setting>& Settings() {
+  static const std::vector<Setting> settings = [] {
+    std::vector<Setting> all = ServingSettings();
+    for (const auto& more : {DeviceSettings(), StoreSettings()}) {
+      all.insert(all.end(), more.begin(), more.end());
+    }
+    return all;
+  }();
   return settings;
 }
 
