@@ -148,7 +148,7 @@ struct Gateway::Parts {
   std::unique_ptr<Worker> registry_worker = std::make_unique<Worker>();
   std::unique_ptr<Worker> upkeep_worker = std::make_unique<Worker>();
   std::unique_ptr<Worker> readers;
-  core::LiveHub live;
+  core::LiveHub live{loop};
   core::StatusHub status;
   std::unique_ptr<core::Ingest> ingest;
   std::unique_ptr<core::EventReader> reader;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,26 @@ class DroppingQueue {
     }
     if (was_empty) wake_();
     return true;
+  }
+
+  // Takes all of the items, in their order, if there is room for one of them, and none if not: what
+  // happened together must not fill the queue before the consumer could run. So the queue may hold
+  // more than its capacity, by less than the items of one call. Returns how many were discarded.
+  std::size_t PushAll(std::vector<T> items) GATELOG_EXCLUDES(mutex_) {
+    if (items.empty()) return 0;
+    bool was_empty = false;
+    {
+      MutexLock lock(mutex_);
+      if (items_.size() >= capacity_) {
+        dropped_ += items.size();
+        return items.size();
+      }
+      was_empty = items_.empty();
+      items_.insert(items_.end(), std::make_move_iterator(items.begin()),
+                    std::make_move_iterator(items.end()));
+    }
+    if (was_empty) wake_();
+    return 0;
   }
 
   // Up to `max` items, oldest first.

@@ -46,6 +46,28 @@ TEST(DroppingQueueTest, WakesWhenItStopsBeingEmpty) {
   EXPECT_EQ(wakes, 2);
 }
 
+TEST(DroppingQueueTest, WhatComesTogetherIsTakenWholeWhileThereIsRoomForOne) {
+  DroppingQueue<int> queue(2, [] {});
+  queue.Push(1);
+  EXPECT_EQ(queue.PushAll({2, 3, 4}), 0u);
+  EXPECT_EQ(queue.PushAll({5, 6}), 2u);
+  EXPECT_EQ(queue.dropped(), 2u);
+  EXPECT_THAT(queue.Take(3), ElementsAre(1, 2, 3));
+  EXPECT_EQ(queue.PushAll({7, 8}), 0u);
+  EXPECT_THAT(queue.Take(10), ElementsAre(4, 7, 8));
+}
+
+TEST(DroppingQueueTest, WhatComesTogetherWakesOnce) {
+  int wakes = 0;
+  DroppingQueue<int> queue(10, [&wakes] { ++wakes; });
+  queue.PushAll({});
+  EXPECT_EQ(wakes, 0);
+  queue.PushAll({1, 2, 3});
+  EXPECT_EQ(wakes, 1);
+  queue.PushAll({4});
+  EXPECT_EQ(wakes, 1) << "it was not empty";
+}
+
 TEST(DroppingQueueTest, TheConsumerMayTakeFromInsideTheWakeUp) {
   std::vector<int> taken;
   DroppingQueue<int>* itself = nullptr;

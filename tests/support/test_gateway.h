@@ -53,7 +53,7 @@ class TestGateway {
   MemoryStore store{0xABCD};
   Loop loop;
   FakeTerminals terminals{loop};
-  core::LiveHub live;
+  core::LiveHub live{loop};
   core::StatusHub status;
   std::unique_ptr<Worker> writer = std::make_unique<Worker>();
   std::unique_ptr<Worker> readers = std::make_unique<Worker>();

@@ -12,8 +12,11 @@ namespace {
 constexpr std::size_t kTakenMax = 64;  // payloads out of the queue and not yet written
 constexpr int kEventCodesMax = 65'536;
 
-// Shares the payload with gRPC instead of copying it.
+constexpr std::size_t kCopiedMax = 512;  // bytes; to copy so few costs less than to share them
+
+// Shares a large payload with gRPC instead of copying it.
 grpc::Slice SliceOf(const core::LivePayload& payload) {
+  if (payload->size() <= kCopiedMax) return {payload->data(), payload->size()};
   auto* owner = new core::LivePayload(payload);
   happens_before::Release(owner);
   return {const_cast<char*>((*owner)->data()), (*owner)->size(),
@@ -53,18 +56,22 @@ absl::Status LiveStream::Subscribe(core::LiveHub& hub,
   return absl::OkStatus();
 }
 
+void LiveStream::Take() {
+  MutexLock lock(subscription_mutex_);
+  if (subscription_ == nullptr) return;
+  taken_ = subscription_->Take(kTakenMax);
+  written_ = 0;
+}
+
 bool LiveStream::Next(grpc::ByteBuffer& message, bool& more) {
-  if (written_ == taken_.size()) {
-    MutexLock lock(subscription_mutex_);
-    if (subscription_ == nullptr) return false;
-    taken_ = subscription_->Take(kTakenMax);
-    written_ = 0;
-  }
+  if (written_ == taken_.size()) Take();
   if (written_ == taken_.size()) return false;
   const grpc::Slice slice = SliceOf(taken_[written_]);
   taken_[written_].reset();
   ++written_;
   message = grpc::ByteBuffer(&slice, 1);
+  // Looked for now, so that all that waits goes out with as few system calls as can be.
+  if (written_ == taken_.size()) Take();
   more = written_ < taken_.size();
   return true;
 }

@@ -24,6 +24,7 @@ class LiveStream final : public ServerStream<grpc::ByteBuffer> {
 
  private:
   bool Next(grpc::ByteBuffer& message, bool& more) override;
+  void Take();  // the next payloads out of the queue, once all before are written
 
   Mutex subscription_mutex_;
   std::shared_ptr<core::LiveSubscription> subscription_ GUARDED_BY(subscription_mutex_);

@@ -173,19 +173,21 @@ void ManagedDevice::WhenArmed(ports::Reply<absl::Status> reply) {
 void ManagedDevice::OnPush(model::EventId id, std::string_view payload) {
   if (!armed_) return;
   log_.last = std::max(log_.last, id);
-  const absl::StatusOr<model::Event> event = model::ParseEvent(payload);
+  absl::StatusOr<model::Event> event = model::ParseEvent(payload);
   const bool whole = event.ok() && event->id == id;
   const model::Anchor record =
       whole ? model::AnchorOf(*event) : model::AnchorOfUnreadable(id, payload);
   if (whole && IsNew(record) && registration_.monitored) {
-    fleet_.parts_.live.Publish(registration_.id, *event);
+    fleet_.parts_.live.Publish(registration_.id, *std::move(event));
   }
   if (registration_.collected) collection_.OnPush(record);
 }
 
 bool ManagedDevice::IsNew(const model::Anchor& pushed) {
-  const auto same = std::find(recent_.begin(), recent_.end(), pushed);
-  if (pushed.id <= last_live_ && same != recent_.end()) return false;
+  if (pushed.id <= last_live_ &&
+      std::find(recent_.begin(), recent_.end(), pushed) != recent_.end()) {
+    return false;
+  }
   last_live_ = pushed.id;
   recent_.push_back(pushed);
   if (recent_.size() > model::kAnchorCount) recent_.pop_front();

@@ -6,14 +6,6 @@
 namespace gatelog::core {
 namespace {
 
-bool Matches(const LiveFilter& filter, model::DeviceId log_device, const model::Event& event) {
-  if (!filter.devices.empty() && !filter.devices.contains(event.device) &&
-      !filter.devices.contains(log_device)) {
-    return false;
-  }
-  return filter.codes.empty() || filter.codes.contains(event.code);
-}
-
 std::size_t Capacity(int queue_size) {
   if (queue_size <= 0) return kLiveQueueDefault;
   return std::min(static_cast<std::size_t>(queue_size), kLiveQueueMax);
@@ -32,23 +24,45 @@ std::shared_ptr<LiveSubscription> LiveHub::Subscribe(LiveFilter filter, int queu
   return subscription;
 }
 
-void LiveHub::Publish(model::DeviceId log_device, const model::Event& event) {
+void LiveHub::Publish(model::DeviceId log_device, model::Event event) {
   ++published_;
+  waiting_.push_back({log_device, event.device, event.code,
+                      std::make_shared<const std::string>(std::move(event.payload))});
+  if (loop_ == nullptr || waiting_.size() >= kLiveBurstMax) return HandOut();
+  if (std::exchange(posted_, true)) return;
+  loop_->Post([this] {
+    posted_ = false;
+    HandOut();
+  });
+}
+
+bool LiveHub::Matches(const LiveFilter& filter, const Waiting& event) {
+  if (!filter.devices.empty() && !filter.devices.contains(event.device) &&
+      !filter.devices.contains(event.log_device)) {
+    return false;
+  }
+  return filter.codes.empty() || filter.codes.contains(event.code);
+}
+
+void LiveHub::HandOut() {
+  if (waiting_.empty()) return;
   std::vector<std::shared_ptr<LiveSubscription>> receivers;
   {
     MutexLock lock(mutex_);
+    receivers.reserve(subscriptions_.size());
     for (const auto& weak : subscriptions_) {
-      auto subscription = weak.lock();
-      if (subscription && Matches(subscription->filter_, log_device, event)) {
-        receivers.push_back(std::move(subscription));
-      }
+      if (auto subscription = weak.lock()) receivers.push_back(std::move(subscription));
     }
   }
-  if (receivers.empty()) return;
-  const auto payload = std::make_shared<const std::string>(event.payload);
   for (const auto& receiver : receivers) {
-    if (!receiver->queue_.Push(payload)) ++dropped_;
+    std::vector<LivePayload> matching;
+    matching.reserve(waiting_.size());
+    for (const Waiting& event : waiting_) {
+      if (Matches(receiver->filter_, event)) matching.push_back(event.payload);
+    }
+    dropped_ += receiver->queue_.PushAll(std::move(matching));
   }
+  waiting_.clear();
 }
 
 std::size_t LiveHub::subscribers() const {

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 #include "core/live/status_hub.h"
 #include "tests/support/records.h"
 
@@ -122,6 +125,62 @@ TEST_F(LiveHubTest, ASubscriberIsWokenOnceUntilItHasTakenEverything) {
   Take(*subscription);
   hub_.Publish(kMaster, EventOf(kMaster, 3));
   EXPECT_EQ(wakes_, 2);
+}
+
+// Runs what was posted when the test says so: the end of a turn.
+class Turns final : public Executor {
+ public:
+  void Post(Task task) override { tasks_.push_back(std::move(task)); }
+  void End() {
+    for (Task& task : std::exchange(tasks_, {})) task();
+  }
+
+ private:
+  std::vector<Task> tasks_;
+};
+
+TEST(LiveHubTurnTest, AQueueWithRoomForOneTakesATurnWholeAndIsWokenOnce) {
+  Turns turns;
+  LiveHub hub(turns);
+  int wakes = 0;
+  const auto small = hub.Subscribe({}, 2, [&wakes] { ++wakes; });
+  for (model::EventId id = 1; id <= 5; ++id) hub.Publish(kMaster, EventOf(kMaster, id));
+  EXPECT_EQ(wakes, 0);
+  turns.End();
+  EXPECT_EQ(wakes, 1);
+  hub.Publish(kMaster, EventOf(kMaster, 6));
+  turns.End();
+  EXPECT_EQ(small->dropped(), 1u) << "it was full";
+  EXPECT_EQ(hub.dropped(), 1u);
+  EXPECT_THAT(Take(*small), ElementsAre(1, 2, 3, 4, 5));
+  hub.Publish(kMaster, EventOf(kMaster, 7));
+  turns.End();
+  EXPECT_THAT(Take(*small), ElementsAre(7));
+}
+
+TEST(LiveHubTurnTest, ATurnIsSortedByFilters) {
+  Turns turns;
+  LiveHub hub(turns);
+  const auto of_slave = hub.Subscribe({.devices = {kSlave}, .codes = {}}, 0, [] {});
+  const auto of_all = hub.Subscribe({}, 0, [] {});
+  hub.Publish(kMaster, EventOf(kMaster, 1));
+  hub.Publish(kMaster, EventOf(kSlave, 2));
+  hub.Publish(kMaster, EventOf(kMaster, 3));
+  turns.End();
+  EXPECT_THAT(Take(*of_slave), ElementsAre(2));
+  EXPECT_THAT(Take(*of_all), ElementsAre(1, 2, 3));
+}
+
+TEST(LiveHubTurnTest, ALongTurnIsHandedOutInBursts) {
+  Turns turns;
+  LiveHub hub(turns);
+  const auto subscription = hub.Subscribe({}, static_cast<int>(kLiveQueueMax), [] {});
+  for (model::EventId id = 1; id <= kLiveBurstMax + 1; ++id) {
+    hub.Publish(kMaster, EventOf(kMaster, id));
+  }
+  EXPECT_EQ(Take(*subscription, SIZE_MAX).size(), kLiveBurstMax);
+  turns.End();
+  EXPECT_EQ(Take(*subscription, SIZE_MAX).size(), 1u);
 }
 
 TEST_F(LiveHubTest, ASubscriptionThatIsDroppedEnds) {
