@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kTakenMax = 64;  // payloads out of the queue and not yet written
 constexpr int kEventCodesMax = 65'536;
 
-constexpr std::size_t kCopiedMax = 512;  // bytes; to copy so few costs less than to share them
+constexpr std::size_t kCopiedMax = 512;  // bytes; sharing takes two allocations, a copy one
 
 // Shares a large payload with gRPC instead of copying it.
 grpc::Slice SliceOf(const core::LivePayload& payload) {
