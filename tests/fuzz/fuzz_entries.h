@@ -20,6 +20,9 @@ void EventParseTakes(std::string_view bytes);
 // Every body of a frame, given to whatever waits for an answer.
 void AnswerTakes(std::string_view bytes);
 
+// Any message that a board or its host may send: what is read can be written and read again.
+void BoardPacketTakes(std::string_view bytes);
+
 }  // namespace gatelog::fuzz
 
 #define FUZZ_EXPECT(condition)                                                             \

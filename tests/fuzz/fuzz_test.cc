@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "device/terminal/frame_codec.h"
+#include "device/uhppote/message.h"
 #include "gsdk/event.pb.h"
 #include "tests/fuzz/fuzz_entries.h"
 
@@ -167,9 +168,35 @@ std::vector<std::string> Frames() {
   return encoded;
 }
 
+std::vector<std::string> Packets() {
+  using namespace uhppote;
+  constexpr SerialNumber kSerial = 405'419'896;
+  const EventRecord record{.index = 70,
+                           .type = 2,
+                           .granted = true,
+                           .door = 3,
+                           .direction = 1,
+                           .card = 8'165'538,
+                           .time = BcdOf(absl::CivilSecond(2021, 5, 28, 15, 40, 47)),
+                           .reason = 44};
+  Status status{.event = record};
+  status.system_time = absl::CivilSecond(2021, 5, 28, 15, 40, 48);
+  CardReply card{.number = 8'165'538};
+  card.from = absl::CivilDay(2023, 1, 1);
+  return {Encode(kSerial, status),
+          Encode(kSerial, status, kStartOfOldPush),
+          Encode(kSerial, EventReply{record}),
+          Encode(kSerial, card),
+          Encode(kSerial, ControllerReply{}),
+          Encode(kSerial, SetEventIndexRequest{29}),
+          Encode(kSerial, PcControlRequest{true}),
+          Encode(kSerial, TimeReply{absl::CivilSecond(2021, 5, 28, 13, 51, 30)})};
+}
+
 TEST_F(Fuzz, FrameReader) { RunAll(Frames(), FrameReaderTakes); }
 TEST_F(Fuzz, EventParse) { RunAll(Records(), EventParseTakes); }
 TEST_F(Fuzz, Answer) { RunAll(Frames(), AnswerTakes); }
+TEST_F(Fuzz, BoardPacket) { RunAll(Packets(), BoardPacketTakes); }
 
 }  // namespace
 }  // namespace gatelog::fuzz
