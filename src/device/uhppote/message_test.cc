@@ -1,5 +1,6 @@
-// Packets that other programs for these boards decode in the same way: recorded from boards and
-// from those programs' own tests.
+// Records, statuses, pushes, listener, clock, index and the switch of special events: packets of
+// boards and of other programs' tests, which those programs decode in the same way. Cards, doors,
+// PC control, defaults and packets that are wrong: written here after the protocol's description.
 #include "device/uhppote/message.h"
 
 #include <gmock/gmock.h>
