@@ -25,6 +25,11 @@ class RetentionTest(EndToEndTest):
         self.gw.add_all(self.sim)
         self.gw.wait_stored(self.sim)
 
+    def refuse(self):
+        """An event that terminals take an image for, which a short history need not have."""
+        self.sim.inject(eventCode=0x1100, subCode=2, cardData=b"card-of-a-stranger")
+        self.gw.wait_stored(self.sim)
+
     def query(self, sql):
         database = sqlite3.connect(self.gw.data_dir / "gatelog.db")
         try:
@@ -70,8 +75,7 @@ class RetentionTest(EndToEndTest):
 
     def test_old_events_tell_of_nobody(self):
         self.fill(history=300, images=True)
-        self.sim.inject(eventCode=0x1100, subCode=2, cardData=b"card-of-a-stranger")
-        self.gw.wait_stored(self.sim)
+        self.refuse()
         self.wait_images()
         self.wait_sealed()
         where_and_when = self.query(WHERE_AND_WHEN)
@@ -124,6 +128,7 @@ class RetentionTest(EndToEndTest):
     def test_the_configuration_says_how_long(self):
         self.env["GATELOG_RETENTION_PEOPLE_DAYS"] = "1"
         self.fill(history=50, images=True)
+        self.refuse()
         self.wait_images()
         self.wait_sealed()
         would = self.prune("--dry-run")
