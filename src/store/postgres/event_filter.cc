@@ -164,6 +164,22 @@ Path PathOf(const ports::EventFilter& wanted, const Filter& filter) {
   return wanted.codes.empty() ? Path::kAll : Path::kCodes;
 }
 
+// Of several codes, none of which leads in order of seq, the best plan depends on how many events
+// they have; of cards and times, on whether there are many within them.
+bool IsPlannedOnce(const ports::EventFilter& wanted, const Filter& filter) {
+  switch (filter.path) {
+    case Path::kLog:
+    case Path::kPeople:
+      return true;
+    case Path::kCodes:
+      return wanted.codes.size() == 1 && wanted.codes[0].sub_codes.empty();
+    case Path::kAll:
+      return filter.conditions.empty();
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Filter> FilterOf(Connection& connection, const ports::EventFilter& wanted,
@@ -179,6 +195,11 @@ absl::StatusOr<Filter> FilterOf(Connection& connection, const ports::EventFilter
   GATELOG_RETURN_IF_ERROR(AddUsers(connection, wanted.users, stop, filter));
   filter.path = PathOf(wanted, filter);
   filter.exact = filter.conditions.size() == easy;
+  filter.planned_once = IsPlannedOnce(wanted, filter);
+  // Opens the index of times.
+  if (!filter.planned_once && (wanted.from_s != 0 || wanted.to_s != 0)) {
+    filter.conditions.emplace_back("timestamp >= 0");
+  }
   return filter;
 }
 

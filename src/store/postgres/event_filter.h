@@ -31,6 +31,9 @@ struct Filter {
   Path path = Path::kAll;
   // Nothing but the path and time narrows: whatever the path leads to, matches.
   bool exact = false;
+  // Where there are indexes, the one to take is the same for whatever values: planning, which takes
+  // longer than a short read, can be saved.
+  bool planned_once = false;
 };
 absl::StatusOr<Filter> FilterOf(Connection& connection, const ports::EventFilter& wanted,
                                 const std::stop_token& stop);

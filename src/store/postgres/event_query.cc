@@ -55,18 +55,45 @@ absl::StatusOr<ports::StoredEvent> EventOfRow(const Connection& connection, cons
                  payload_alone);
 }
 
+// What is to be read of a segment.
+struct Piece {
+  Segment segment;
+  SeqRange range;
+};
+
+// Whether times within [min, max] may be asked for.
+bool TimestampsMeet(const ports::EventFilter& wanted, std::int64_t min, std::int64_t max) {
+  return (wanted.from_s == 0 || max >= wanted.from_s) && (wanted.to_s == 0 || min < wanted.to_s);
+}
+
 // Whether a segment may have an event of the filter's times.
 bool TimesMeet(const ports::EventFilter& wanted, const Segment& segment) {
   if (!segment.indexed && segment.tail == nullptr) return true;
   const TimeBounds bounds = segment.indexed ? segment.bounds : segment.tail->bounds();
   const auto milliseconds = [](Timestamp time) { return time.time_since_epoch().count(); };
-  if (wanted.from_s != 0 && bounds.timestamp_max < wanted.from_s) return false;
-  if (wanted.to_s != 0 && bounds.timestamp_min >= wanted.to_s) return false;
+  if (!TimestampsMeet(wanted, bounds.timestamp_min, bounds.timestamp_max)) return false;
   if (wanted.arrival_from != Timestamp{} &&
       bounds.arrival_max < milliseconds(wanted.arrival_from)) {
     return false;
   }
   return wanted.arrival_to == Timestamp{} || bounds.arrival_min < milliseconds(wanted.arrival_to);
+}
+
+// From the first slice of the segment that may have events of the filter's times to the last.
+SeqRange Narrowed(const ports::EventFilter& wanted, const Segment& segment, SeqRange range) {
+  if (segment.slices == nullptr || (wanted.from_s == 0 && wanted.to_s == 0)) return range;
+  const auto meets = [&](const Slice& slice) {
+    return TimestampsMeet(wanted, slice.timestamp_min, slice.timestamp_max);
+  };
+  const std::vector<Slice>& slices = *segment.slices;
+  const auto first = std::find_if(slices.begin(), slices.end(), meets);
+  if (first == slices.end()) return {.first = range.last + 1, .last = range.last};
+  const auto last = std::find_if(slices.rbegin(), slices.rend(), meets);
+  const auto begin = [&](auto slice) {
+    return segment.first + static_cast<std::uint64_t>(slice - slices.begin()) * kSliceEvents;
+  };
+  return {.first = std::max(range.first, begin(first)),
+          .last = std::min(range.last, begin(last.base()) - 1)};
 }
 
 // One read on its way through the segments.
@@ -77,27 +104,27 @@ class Reading {
 
   // How many of the segments, from `next` on, are to be read together: as many as it takes to fill
   // the page if they have as much as those before.
-  std::size_t HowManyTogether(const std::vector<Segment>& segments, std::size_t next,
+  std::size_t HowManyTogether(const std::vector<Piece>& pieces, std::size_t next,
                               const ports::EventPage& page) const {
     if (filter_.path != Path::kPeople || read_ == 0) return 1;
     const std::size_t room = query_.limit - page.events.size();
     const std::size_t wanted = room * read_ / std::max<std::size_t>(page.events.size(), 1) + 1;
-    const std::size_t most = std::min({wanted, Connection::kTogetherMax, segments.size() - next});
+    const std::size_t most = std::min({wanted, Connection::kTogetherMax, pieces.size() - next});
     std::size_t together = 1;
-    while (together < most && segments[next].indexed && segments[next + together].indexed) {
+    while (together < most && pieces[next].segment.indexed &&
+           pieces[next + together].segment.indexed) {
       ++together;
     }
     return together;
   }
 
   // As Read below, of segments that have indexes.
-  absl::StatusOr<bool> ReadTogether(std::span<const Segment> segments, SeqRange range,
-                                    ports::EventPage& page) {
+  absl::StatusOr<bool> ReadTogether(std::span<const Piece> pieces, ports::EventPage& page) {
     std::vector<Connection::Statement> statements;
-    for (const Segment& segment : segments) {
-      GATELOG_ASSIGN_OR_RETURN(Connection::Statement statement,
-                               StatementOf(segment, std::max(segment.first, range.first),
-                                           std::min(segment.end - 1, range.last), page));
+    for (const Piece& piece : pieces) {
+      GATELOG_ASSIGN_OR_RETURN(
+          Connection::Statement statement,
+          StatementOf(piece.segment, piece.range.first, piece.range.last, page));
       statements.push_back(std::move(statement));
     }
     GATELOG_ASSIGN_OR_RETURN(const std::vector<Result> results,
@@ -113,10 +140,10 @@ class Reading {
     return false;
   }
 
-  // Adds to the page what matches of [first, last] in the segment. True: the page is full, or
-  // enough was looked at.
-  absl::StatusOr<bool> Read(const Segment& segment, std::uint64_t first, std::uint64_t last,
-                            ports::EventPage& page) {
+  // Adds to the page what matches of the piece. True: the page is full, or enough was looked at.
+  absl::StatusOr<bool> Read(const Piece& piece, ports::EventPage& page) {
+    const Segment& segment = piece.segment;
+    auto [first, last] = piece.range;
     ++read_;
     const bool newest_first = query_.order == ports::Order::kNewestFirst;
     const bool in_memory = IsInMemory(segment);
@@ -223,9 +250,7 @@ class Reading {
                       ports::EventPage& page) {
     GATELOG_ASSIGN_OR_RETURN(const Connection::Statement statement,
                              StatementOf(segment, first, last, page));
-    // With people the index to take is always the same one: that planning, which takes longer than
-    // a short read, can be saved. Times may be told better by another index.
-    if (segment.indexed && filter_.path == Path::kPeople) {
+    if (segment.indexed && filter_.planned_once) {
       GATELOG_ASSIGN_OR_RETURN(const std::vector<Result> results,
                                connection_.QueryTogether({&statement, 1}, query_.stop));
       return TakeRows(results.front(), page);
@@ -321,18 +346,23 @@ absl::StatusOr<ports::EventPage> ReadEvents(Connection& connection, const Segmen
   GATELOG_ASSIGN_OR_RETURN(Filter filter, FilterOf(connection, query.filter, query.stop));
   if (!filter.possible) return page;
 
-  std::vector<Segment> found = segments.Between(after + 1, newest);
-  std::erase_if(found, [&](const Segment& segment) { return !TimesMeet(query.filter, segment); });
-  if (newest_first) std::reverse(found.begin(), found.end());
+  std::vector<Piece> pieces;
+  for (Segment& segment : segments.Between(after + 1, newest)) {
+    if (!TimesMeet(query.filter, segment)) continue;
+    SeqRange range{.first = std::max(segment.first, after + 1),
+                   .last = std::min(segment.end - 1, newest)};
+    // A log's events are found by their keys, and the key at the edge of a range would have to be
+    // looked up.
+    if (filter.path != Path::kLog) range = Narrowed(query.filter, segment, range);
+    if (range.first <= range.last) pieces.push_back({std::move(segment), range});
+  }
+  if (newest_first) std::reverse(pieces.begin(), pieces.end());
   Reading reading(connection, query, std::move(filter));
-  for (std::size_t next = 0; next < found.size();) {
-    const std::size_t together = reading.HowManyTogether(found, next, page);
-    const Segment& segment = found[next];
-    GATELOG_ASSIGN_OR_RETURN(
-        const bool done, together > 1
-                             ? reading.ReadTogether({&segment, together}, {after + 1, newest}, page)
-                             : reading.Read(segment, std::max(segment.first, after + 1),
-                                            std::min(segment.end - 1, newest), page));
+  for (std::size_t next = 0; next < pieces.size();) {
+    const std::size_t together = reading.HowManyTogether(pieces, next, page);
+    GATELOG_ASSIGN_OR_RETURN(const bool done,
+                             together > 1 ? reading.ReadTogether({&pieces[next], together}, page)
+                                          : reading.Read(pieces[next], page));
     if (done) return page;
     next += together;
   }

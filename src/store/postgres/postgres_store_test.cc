@@ -393,7 +393,8 @@ TEST_F(PostgresStoreTest, AStoreOfVersion1IsBroughtUp) {
       "ALTER TABLE gatelog.event_501 ADD PRIMARY KEY (seq), ADD UNIQUE (log_device, "
       "epoch, id); ALTER TABLE gatelog.person ALTER id ADD GENERATED ALWAYS AS "
       "IDENTITY; ALTER TABLE gatelog.image DROP COLUMN seq, DROP COLUMN arrival_ms; "
-      "DROP INDEX gatelog.image_person, gatelog.count_hour_segment; DROP TABLE "
+      "DROP INDEX gatelog.image_person, gatelog.count_hour_segment; ALTER TABLE gatelog.segment "
+      "DROP slice_min, DROP slice_max; DROP TABLE "
       "gatelog.pruned, gatelog.pruned_record; DELETE FROM gatelog.meta WHERE key IN "
       "('first_seq', 'people_seq', 'people_sweep'); ALTER TABLE gatelog.device DROP tls, DROP "
       "calls_in; DROP TABLE gatelog.accepted, gatelog.device_trust; UPDATE "
@@ -402,6 +403,10 @@ TEST_F(PostgresStoreTest, AStoreOfVersion1IsBroughtUp) {
   store = Open({.segment_events = 500});
   EXPECT_EQ(Number("SELECT value FROM gatelog.meta WHERE key = 'schema_version'"), kSchemaVersion);
   EXPECT_EQ(Number("SELECT count(*) FROM pg_indexes WHERE tablename = 'event_501'"), 0);
+  EXPECT_EQ(Number("SELECT count(*) FROM gatelog.segment AS s WHERE indexed AND timestamp_min = "
+                   "(SELECT min(t) FROM unnest(s.slice_min) AS t) AND timestamp_max = (SELECT "
+                   "max(t) FROM unnest(s.slice_max) AS t) AND cardinality(s.slice_min) = 2"),
+            Number("SELECT count(*) FROM gatelog.segment WHERE indexed"));
   for (int i = 0; i < 6; ++i) ASSERT_TRUE(Commit(*store, Next(*store).AddSome(123).Make()).ok());
   model::Event event;
   event.timestamp = 1'700'000'000;

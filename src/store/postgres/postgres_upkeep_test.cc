@@ -149,6 +149,7 @@ TEST_F(PostgresUpkeepTest, EachContradictionIsFoundAndNamed) {
            Change{"UPDATE image SET timestamp = timestamp + 1 WHERE id = 30", "has no event"},
            Change{"UPDATE count_hour SET events = events + 1", "are counted"},
            Change{"DELETE FROM count_hour WHERE code = 4096", "are counted"},
+           Change{"UPDATE segment SET slice_max[1] = 0 WHERE indexed", "their segment says"},
        }) {
     Transaction changed(**connection);
     ASSERT_TRUE(changed.Begin().ok());

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "store/postgres/segments.h"
 
 namespace gatelog::postgres {
 namespace {
@@ -294,9 +295,35 @@ absl::Status AddRetention(Connection& connection, const Clock&) {
   return connection.Execute(kRetention);
 }
 
+// The index of times led every plan that was made before its times were known; and of what times a
+// segment's events were by slices was not known.
+absl::Status AddSlices(Connection& connection, const Clock&) {
+  GATELOG_RETURN_IF_ERROR(connection.Execute(
+      "ALTER TABLE gatelog.segment ADD slice_min bigint[], ADD slice_max bigint[]"));
+  GATELOG_ASSIGN_OR_RETURN(
+      const Result rows,
+      connection.Query("SELECT first_seq FROM gatelog.segment WHERE indexed ORDER BY 1"));
+  for (int row = 0; row < rows.rows(); ++row) {
+    const std::int64_t first = rows.Integer(row, 0);
+    const std::string name = absl::StrCat("event_", first);
+    GATELOG_RETURN_IF_ERROR(connection.Execute(absl::StrCat(
+        "DROP INDEX IF EXISTS gatelog.", name, "_time; CREATE INDEX ", name, "_time ON gatelog.",
+        name,
+        " (timestamp) WITH (fillfactor = 100) WHERE timestamp >= 0; UPDATE gatelog.segment SET "
+        "(slice_min, slice_max) = (SELECT array_agg(t0 ORDER BY n), array_agg(t1 ORDER BY n) "
+        "FROM (SELECT (seq - ",
+        first, ") / ", kSliceEvents,
+        " AS n, min(timestamp) AS t0, "
+        "max(timestamp) AS t1 FROM gatelog.",
+        name, " GROUP BY 1) AS s) WHERE first_seq = ", first)));
+  }
+  return absl::OkStatus();
+}
+
 // kMigrations[n] leads from version n to n + 1.
 using Migration = absl::Status (*)(Connection&, const Clock&);
-constexpr Migration kMigrations[] = {CreateVersion1, CreateVersion2, AddRetention, AddCallers};
+constexpr Migration kMigrations[] = {CreateVersion1, CreateVersion2, AddRetention, AddCallers,
+                                     AddSlices};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 absl::StatusOr<bool> Holds(Connection& connection, const std::string& condition) {

@@ -11,7 +11,7 @@
 namespace gatelog::postgres {
 
 // The version of the tables that this program writes; docs/formats/store.md describes them.
-inline constexpr std::int64_t kSchemaVersion = 4;
+inline constexpr std::int64_t kSchemaVersion = 5;
 
 // Brings a database without a store, or with an older one, to `version` in one transaction; one
 // that is not kSchemaVersion is for tests of older stores. kFailedPrecondition: the schema was made

@@ -1,9 +1,12 @@
 #include "store/postgres/segments.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "base/status_macros.h"
 
 namespace gatelog::postgres {
@@ -23,7 +26,9 @@ constexpr Index kIndexes[] = {
     {"code", "(code, seq, timestamp)"},
     // The others are found as the log's own.
     {"device", "(device, seq) WHERE device <> log_device"},
-    {"time", "(timestamp)"},
+    // Of all of them, and yet for those alone who say so: a plan made for whatever times come would
+    // take a time span for short, and this index for the best way to any event.
+    {"time", "(timestamp) WHERE timestamp >= 0"},
     {"card", "(substring(card for 64)) WHERE card <> ''"},
 };
 
@@ -43,29 +48,68 @@ absl::Status BuildIndexes(Connection& connection, const Segment& segment,
   return connection.Execute(absl::StrCat("ANALYZE ", PartitionOf(segment)), stop);
 }
 
+constexpr char kSegmentColumns[] =
+    "first_seq, end_seq, indexed::int, timestamp_min, timestamp_max, arrival_min, arrival_max, "
+    "array_to_string(slice_min, ' '), array_to_string(slice_max, ' ')";
+
+std::shared_ptr<const std::vector<Slice>> SlicesOf(std::string_view mins, std::string_view maxes) {
+  const auto numbers = [](std::string_view text) {
+    return std::vector<absl::string_view>(
+        absl::StrSplit(absl::string_view(text.data(), text.size()), ' '));
+  };
+  const std::vector<absl::string_view> min = numbers(mins);
+  const std::vector<absl::string_view> max = numbers(maxes);
+  auto slices = std::make_shared<std::vector<Slice>>(std::min(min.size(), max.size()));
+  for (std::size_t i = 0; i < slices->size(); ++i) {
+    Slice& slice = (*slices)[i];
+    if (absl::SimpleAtoi(min[i], &slice.timestamp_min) &&
+        absl::SimpleAtoi(max[i], &slice.timestamp_max)) {
+      continue;
+    }
+    return nullptr;
+  }
+  return slices;
+}
+
+Segment SegmentOfRow(const Result& rows, int row) {
+  return {.first = static_cast<std::uint64_t>(rows.Integer(row, 0)),
+          .end = static_cast<std::uint64_t>(rows.Integer(row, 1)),
+          .indexed = rows.Integer(row, 2) != 0,
+          .bounds = {.timestamp_min = rows.Integer(row, 3),
+                     .timestamp_max = rows.Integer(row, 4),
+                     .arrival_min = rows.Integer(row, 5),
+                     .arrival_max = rows.Integer(row, 6)},
+          .slices = SlicesOf(rows.Bytes(row, 7), rows.Bytes(row, 8))};
+}
+
 absl::StatusOr<Segment> WriteCounts(Connection& connection, const Segment& segment,
                                     const std::stop_token& stop) {
   GATELOG_ASSIGN_OR_RETURN(
-      const Result bounds,
+      const Result rows,
       connection.Query(
           absl::StrCat(
-              "WITH counted AS MATERIALIZED (SELECT timestamp / ", kHourSeconds,
+              "WITH counted AS MATERIALIZED (SELECT (seq - ", segment.first, ") / ", kSliceEvents,
+              " AS slice, timestamp / ", kHourSeconds,
               " AS hour, code, sub_code, count(*) AS events, min(timestamp) AS t0, max(timestamp) "
               "AS t1, min(arrival_ms) AS a0, max(arrival_ms) AS a1 FROM ",
-              PartitionOf(segment), " GROUP BY 1, 2, 3), ",
-              "written AS (INSERT INTO gatelog.count_hour SELECT ", segment.first,
-              ", hour, code, sub_code, events FROM counted) "
+              PartitionOf(segment),
+              " GROUP BY 1, 2, 3, 4), "
+              "written AS (INSERT INTO gatelog.count_hour SELECT ",
+              segment.first,
+              ", hour, code, sub_code, sum(events) FROM counted GROUP BY 2, 3, 4), "
+              "sliced AS (SELECT slice, min(t0) AS t0, max(t1) AS t1, min(a0) AS a0, max(a1) "
+              "AS a1 FROM counted GROUP BY 1) "
               "UPDATE gatelog.segment SET indexed = true, timestamp_min = b.t0, timestamp_max = "
-              "b.t1, arrival_min = b.a0, arrival_max = b.a1 FROM (SELECT min(t0) AS t0, max(t1) AS "
-              "t1, min(a0) AS a0, max(a1) AS a1 FROM counted) AS b WHERE first_seq = ",
-              segment.first, " RETURNING b.t0, b.t1, b.a0, b.a1"),
+              "b.t1, arrival_min = b.a0, arrival_max = b.a1, slice_min = b.mins, slice_max = "
+              "b.maxes FROM (SELECT min(t0) AS t0, max(t1) AS t1, min(a0) AS a0, max(a1) AS a1, "
+              "array_agg(t0 ORDER BY slice) AS mins, array_agg(t1 ORDER BY slice) AS maxes "
+              "FROM sliced) AS b WHERE first_seq = ",
+              segment.first, " RETURNING ", kSegmentColumns),
           {}, stop));
-  Segment indexed{.first = segment.first, .end = segment.end, .indexed = true};
-  indexed.bounds.timestamp_min = bounds.Integer(0, 0);
-  indexed.bounds.timestamp_max = bounds.Integer(0, 1);
-  indexed.bounds.arrival_min = bounds.Integer(0, 2);
-  indexed.bounds.arrival_max = bounds.Integer(0, 3);
-  return indexed;
+  if (rows.rows() == 1) return SegmentOfRow(rows, 0);
+  return absl::DataLossError(absl::StrCat("The store in the ", connection.name(),
+                                          " has lost the segment ", segment.first,
+                                          "; restore a backup."));
 }
 
 }  // namespace
@@ -156,21 +200,12 @@ void Segments::Remove(const Segment& segment) {
 }
 
 absl::StatusOr<std::vector<Segment>> ReadSegments(Connection& connection) {
-  GATELOG_ASSIGN_OR_RETURN(
-      const Result rows,
-      connection.Query("SELECT first_seq, end_seq, indexed::int, timestamp_min, timestamp_max, "
-                       "arrival_min, arrival_max FROM gatelog.segment ORDER BY first_seq"));
+  GATELOG_ASSIGN_OR_RETURN(const Result rows, connection.Query(absl::StrCat(
+                                                  "SELECT ", kSegmentColumns,
+                                                  " FROM gatelog.segment ORDER BY first_seq")));
   std::vector<Segment> segments;
   segments.reserve(static_cast<std::size_t>(rows.rows()));
-  for (int row = 0; row < rows.rows(); ++row) {
-    segments.push_back({.first = static_cast<std::uint64_t>(rows.Integer(row, 0)),
-                        .end = static_cast<std::uint64_t>(rows.Integer(row, 1)),
-                        .indexed = rows.Integer(row, 2) != 0,
-                        .bounds = {.timestamp_min = rows.Integer(row, 3),
-                                   .timestamp_max = rows.Integer(row, 4),
-                                   .arrival_min = rows.Integer(row, 5),
-                                   .arrival_max = rows.Integer(row, 6)}});
-  }
+  for (int row = 0; row < rows.rows(); ++row) segments.push_back(SegmentOfRow(rows, row));
   return segments;
 }
 

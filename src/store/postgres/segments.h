@@ -17,7 +17,16 @@
 
 namespace gatelog::postgres {
 
-// A stretch of events by seq that is one partition of the table event. The newest one is open:
+// Events that follow one another in a segment, kSliceEvents but for its last ones.
+struct Slice {
+  std::int64_t timestamp_min = 0;
+  std::int64_t timestamp_max = 0;
+};
+// So few that it takes no time to pass by those of one which was not asked for; so many that what
+// is known of them takes no room.
+inline constexpr std::uint64_t kSliceEvents = 256;
+
+// A run of events by seq that is one partition of the table event. The newest one is open:
 // events go into it, and it has no indexes. Once it is closed, being full or old, they are built,
 // and its counts by the hour written.
 struct Segment {
@@ -25,6 +34,8 @@ struct Segment {
   std::uint64_t end = 1;  // exclusive
   bool indexed = false;
   TimeBounds bounds = {};  // of an indexed one
+  // Of an indexed one. Null: not known.
+  std::shared_ptr<const std::vector<Slice>> slices = nullptr;
   // Of one that is not: its events in memory, as far as they are committed. Null: not there.
   std::shared_ptr<const Tail> tail = nullptr;
 };
@@ -82,8 +93,8 @@ absl::StatusOr<std::shared_ptr<const Tail>> LoadTail(Connection& connection, con
 absl::Status CreateSegment(Connection& connection, const Segment& segment);
 
 // Lets the partition end before the event `end`, in the transaction that is open. Needs the table
-// event for itself, as long as the server takes to read the partition: false if somebody else had it for too long; then the transaction
-// is to be dropped.
+// event for itself, as long as the server takes to read the partition: false if somebody else had
+// it for too long; then the transaction is to be dropped.
 absl::StatusOr<bool> CloseSegment(Connection& connection, const Segment& segment,
                                   std::uint64_t end);
 

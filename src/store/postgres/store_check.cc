@@ -12,6 +12,7 @@
 #include "store/postgres/event_writer.h"
 #include "store/postgres/pruner.h"
 #include "store/postgres/schema.h"
+#include "store/postgres/segments.h"
 #include "store/postgres/tail.h"
 
 namespace gatelog::postgres {
@@ -70,6 +71,7 @@ class Check {
   absl::Status CheckPruned();
   absl::Status CheckEvents();
   absl::Status CheckHours();
+  absl::Status CheckSlices();
   absl::Status CheckTotals();
   absl::Status CheckReferences();
   absl::Status Count();
@@ -275,6 +277,28 @@ absl::Status Check::CheckHours() {
       });
 }
 
+absl::Status Check::CheckSlices() {
+  return FaultIfAny(
+      absl::StrCat("SELECT segment, n * ", kSliceEvents,
+                   " FROM (SELECT s.first_seq AS segment, t.n - 1 AS n, t.t0, t.t1 FROM "
+                   "gatelog.segment AS s CROSS JOIN LATERAL unnest(s.slice_min, s.slice_max) "
+                   "WITH ORDINALITY AS t(t0, t1, n) WHERE s.indexed) AS k FULL JOIN (SELECT "
+                   "s.first_seq AS segment, (e.seq - s.first_seq) / ",
+                   kSliceEvents,
+                   " AS n, min(e.timestamp) AS t0, max(e.timestamp) AS t1 FROM gatelog.segment AS "
+                   "s JOIN gatelog.event AS e ON e.seq >= s.first_seq AND e.seq < s.end_seq WHERE "
+                   "s.indexed AND s.first_seq >= ",
+                   through_.first_seq,
+                   " GROUP BY 1, 2) AS c USING (segment, n) WHERE (k.t0, k.t1) IS DISTINCT FROM "
+                   "(c.t0, c.t1) AND segment >= ",
+                   through_.first_seq),
+      [](const Result& rows) {
+        return absl::StrCat("the times of the events from ", rows.Integer(0, 1),
+                            " on in the segment from seq ", rows.Integer(0, 0),
+                            " are not what their segment says");
+      });
+}
+
 absl::Status Check::CheckTotals() {
   struct Total {
     const char* name;
@@ -369,6 +393,7 @@ absl::StatusOr<ports::StoreReport> Check::Run() {
   GATELOG_RETURN_IF_ERROR(CheckEvents());
   GATELOG_RETURN_IF_ERROR(Begin("counts by the hour", 0.8));
   GATELOG_RETURN_IF_ERROR(CheckHours());
+  GATELOG_RETURN_IF_ERROR(CheckSlices());
   GATELOG_RETURN_IF_ERROR(Begin("totals", 0.9));
   GATELOG_RETURN_IF_ERROR(CheckTotals());
   GATELOG_RETURN_IF_ERROR(Begin("images and people", 0.95));
