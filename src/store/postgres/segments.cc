@@ -310,12 +310,15 @@ absl::StatusOr<Segment> IndexSegment(Connection& connection, const Segment& segm
   GATELOG_RETURN_IF_ERROR(BuildIndexes(connection, segment, stop));
   Transaction transaction(connection);
   GATELOG_RETURN_IF_ERROR(transaction.Begin());
-  GATELOG_RETURN_IF_ERROR(connection.Execute(
-      absl::StrCat("SET LOCAL work_mem = '32MB'; SELECT 1 FROM gatelog.segment WHERE first_seq = ",
-                   segment.first, " FOR UPDATE")));
-  GATELOG_ASSIGN_OR_RETURN(const std::vector<Segment> known, ReadSegments(connection));
-  for (const Segment& one : known) {
-    if (one.first == segment.first && one.indexed) return one;  // by an earlier life
+  GATELOG_RETURN_IF_ERROR(connection.Execute("SET LOCAL work_mem = '32MB'"));
+  GATELOG_ASSIGN_OR_RETURN(
+      const Result known,
+      connection.Query(absl::StrCat("SELECT ", kSegmentColumns,
+                                    " FROM gatelog.segment WHERE first_seq = $1 FOR UPDATE"),
+                       Params().Add(static_cast<std::int64_t>(segment.first)), stop));
+  if (known.rows() == 1) {
+    Segment found = SegmentOfRow(known, 0);
+    if (found.indexed) return found;  // by an earlier life
   }
   GATELOG_ASSIGN_OR_RETURN(Segment indexed, WriteCounts(connection, segment, stop));
   GATELOG_RETURN_IF_ERROR(transaction.Commit());
